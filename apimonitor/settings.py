@@ -1,0 +1,248 @@
+"""Every setting once, with its default and its unit. `.env.example` repeats them for the people who deploy."""
+
+import hashlib
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from apimonitor import env
+from monitor.lib import outbound
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Running -----------------------------------------------------------------------------------------------
+
+DEBUG = env.flag("DEBUG", default=False)
+# Signs sessions and form tokens; no default, so that no two installations share one.
+SECRET_KEY = env.text("SECRET_KEY", "insecure-debug-key-for-development-only" if DEBUG else None)
+# postgresql://user:password@host:port/name, PostgreSQL 15 or newer. scripts/up starts one and sets this.
+DATABASE_URL_NAME = "DATABASE_URL"
+# What people type into the browser; decides cookies, HSTS, the https redirect and links in messages.
+PUBLIC_URL = env.origin("PUBLIC_URL", "http://127.0.0.1:8090")
+# The address and port the web process listens on.
+BIND = env.text("BIND", "127.0.0.1")
+PORT = env.integer("PORT", 8090, least=1, most=65535)
+# Host headers that are answered, comma-separated; guards against DNS rebinding.
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+# Web processes, and threads in each that run Django; a thread holds one database connection.
+WEB_WORKERS = env.integer("WEB_WORKERS", 2, least=1, most=64)
+WEB_THREADS = env.integer("WEB_THREADS", 10, least=1, most=200)
+# Where the embedded PostgreSQL, its logs and generated secrets live (scripts/up only).
+DATA_DIR = env.path("DATA_DIR", BASE_DIR / "var")
+LOG_LEVEL = env.choice("LOG_LEVEL", "info", options=("debug", "info", "warning", "error")).upper()
+# Reverse proxies in front of us that each append to X-Forwarded-For; 0 trusts no such header.
+TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, least=0, most=10)
+
+# --- Access ------------------------------------------------------------------------------------------------
+
+# What a visitor without a login may do in the Default organization: none | read | full.
+ANONYMOUS_ACCESS = env.choice("ANONYMOUS_ACCESS", "none", options=("none", "read", "full"))
+# Confirms ANONYMOUS_ACCESS=full on an address that others can reach.
+ANONYMOUS_ACCESS_ANYWHERE = env.flag("ANONYMOUS_ACCESS_ANYWHERE", default=False)
+LOOPBACK_BINDS = frozenset({"127.0.0.1", "::1", "localhost"})
+QUICK_START = ANONYMOUS_ACCESS == "full" and BIND in LOOPBACK_BINDS
+if ANONYMOUS_ACCESS == "full" and BIND not in LOOPBACK_BINDS and not ANONYMOUS_ACCESS_ANYWHERE:
+    raise ImproperlyConfigured(
+        f"ANONYMOUS_ACCESS=full lets anyone who reaches {BIND}:{PORT} read and change everything. "
+        "Set BIND=127.0.0.1, or ANONYMOUS_ACCESS_ANYWHERE=true if that is what you want."
+    )
+
+# --- Logs --------------------------------------------------------------------------------------------------
+
+# Kept of each request body and of each response body, in bytes of UTF-8; longer ones are cut and marked.
+MAX_BODY_BYTES = env.integer("MAX_BODY_BYTES", 64 * 1024, least=0, most=1024 * 1024)
+# Largest request that carries one log, and largest batch, in bytes after decompression.
+MAX_LOG_BYTES = 1024 * 1024
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+MAX_BATCH_LOGS = 10_000
+# Days a log is kept; older ones are dropped by whole days, and refused when they arrive.
+RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1, most=3650)
+# Masked on top of the built-in names, comma-separated; a name matches when it contains the word.
+MASK_HEADERS = env.words("MASK_HEADERS")
+MASK_KEYS = env.words("MASK_KEYS")
+# Distinct endpoints kept for one service, and consumers for one organization; later ones share "(other)".
+MAX_ENDPOINTS_PER_SERVICE = env.integer("MAX_ENDPOINTS_PER_SERVICE", 1000, least=10, most=100_000)
+MAX_CONSUMERS_PER_ORGANIZATION = env.integer(
+    "MAX_CONSUMERS_PER_ORGANIZATION", 100_000, least=10, most=10_000_000
+)
+
+# --- Outgoing calls ----------------------------------------------------------------------------------------
+
+# Private networks that replay may reach, comma-separated CIDRs. Cloud metadata addresses stay blocked.
+try:
+    OUTBOUND_ALLOW = outbound.parse_allow_list(",".join(env.words("OUTBOUND_ALLOW")))
+except ValueError as error:
+    raise ImproperlyConfigured(f"OUTBOUND_ALLOW: {error}") from None
+# Seconds from the first look-up to the last byte of a replayed call.
+REPLAY_TIMEOUT_S = env.integer("REPLAY_TIMEOUT_S", 30, least=1, most=120)
+
+# --- Django ------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "monitor.apps.MonitorConfig",
+    "monitor.apps.MonitorAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "django_htmx",
+    "procrastinate.contrib.django",
+]
+
+MIDDLEWARE = [
+    "monitor.access.requests.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "monitor.access.gate.PageGateMiddleware",
+]
+
+ROOT_URLCONF = "apimonitor.urls"
+WSGI_APPLICATION = "apimonitor.wsgi.application"
+# Every route is exact: a redirect would lose the body of a log.
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "monitor.access.context.page_context",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+DATABASES = {
+    "default": {
+        **env.database(DATABASE_URL_NAME),
+        # A connection lives as long as its thread, and is tried before each request, so that a
+        # restarted PostgreSQL costs no one an error.
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "pages:services"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+
+# The batch door reads its own stream with its own limits; this one guards forms and small JSON.
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_LOG_BYTES
+
+# --- Security headers --------------------------------------------------------------------------------------
+
+HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# Two monitors on one host, at two ports, must not sign each other's people out.
+_INSTALLATION = hashlib.sha256(PUBLIC_URL.encode()).hexdigest()[:8]
+SESSION_COOKIE_NAME = f"apimonitor_session_{_INSTALLATION}"
+CSRF_COOKIE_NAME = f"apimonitor_csrf_{_INSTALLATION}"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_SSL_REDIRECT = HTTPS
+# A redirected POST arrives without its body, so the API and the health probes answer on plain http too.
+SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^health"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- The API -----------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["monitor.api.authentication.ActorAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["monitor.api.permissions.ActorMayPass"],
+    "DEFAULT_PARSER_CLASSES": ["monitor.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "monitor.api.schema.ProblemAutoSchema",
+    "EXCEPTION_HANDLER": "monitor.api.errors.problem_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {"EXCEPTION_FORMATTER_CLASS": "monitor.api.errors.ProblemFormatter"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "API Monitor",
+    "DESCRIPTION": "See, debug and trust your APIs: push request logs, search them, measure, alert and replay.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SCHEMA_PATH_PREFIX": r"/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+}
+
+# --- Logging -----------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "monitor.lib.jsonlog.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "propagate": False},
+        # Our access line replaces Django's own line for each 4xx and 5xx.
+        "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
+}
