@@ -243,6 +243,7 @@ LOGGING = {
         # Our access line replaces Django's own line for each 4xx and 5xx.
         "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
         "httpx": {"level": "WARNING"},
+        "procrastinate": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
     },
 }

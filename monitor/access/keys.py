@@ -1,0 +1,98 @@
+"""Issue, check, rotate and revoke API keys."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from monitor.lib import apikeys
+from monitor.models import ApiKey, Organization, Service
+from monitor.models.keys import Mode, default_scopes
+
+
+class KeyRejected(Exception):
+    """The key opens nothing. `code` is one of key_invalid, key_expired, key_revoked."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class KeyNotUsable(Exception):
+    """A key that is revoked or expired cannot be rotated."""
+
+
+def issue_key(
+    *,
+    organization: Organization,
+    name: str,
+    service: Service | None = None,
+    scopes: Sequence[str] | None = None,
+    mode: str = Mode.LIVE,
+    expires_at: datetime | None = None,
+    created_by_id: int | None = None,
+) -> tuple[ApiKey, str]:
+    """A new key and its text. The text exists here and in the caller's answer only."""
+    raw = apikeys.make_key("test" if mode == Mode.TEST else "live")
+    key = ApiKey.objects.create(
+        organization=organization,
+        service=service,
+        name=name,
+        prefix=apikeys.prefix_of(raw),
+        digest=apikeys.digest(raw),
+        scopes=list(scopes) if scopes is not None else default_scopes(),
+        mode=mode,
+        expires_at=expires_at,
+        created_by_id=created_by_id,
+    )
+    return key, raw
+
+
+def authenticate_key(raw: str, *, now: datetime) -> ApiKey:
+    """The key behind this text, with its service and organization loaded. Raises KeyRejected.
+
+    A mistyped key fails its checksum and costs no query.
+    """
+    if not apikeys.looks_valid(raw):
+        raise KeyRejected("key_invalid", "This is not an API key. Keys begin with mkey_ and are shown once.")
+    key = ApiKey.objects.select_related("service", "organization").filter(digest=apikeys.digest(raw)).first()
+    if key is None or (key.service is not None and key.service.deleted_at is not None):
+        raise KeyRejected("key_invalid", "No such API key.")
+    if key.revoked_at is not None:
+        raise KeyRejected("key_revoked", "This API key was revoked.")
+    if not key.is_active(now):
+        raise KeyRejected("key_expired", "This API key has expired.")
+    key.touch(now)
+    return key
+
+
+def revoke_key(key: ApiKey, *, now: datetime) -> None:
+    """From the next request on the key opens nothing. Revoking twice keeps the first moment."""
+    ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=now)
+    key.refresh_from_db(fields=["revoked_at"])
+
+
+@transaction.atomic
+def rotate_key(
+    key: ApiKey, *, now: datetime, overlap: timedelta, created_by_id: int | None = None
+) -> tuple[ApiKey, str]:
+    """A successor with the same name, scopes and mode; the old key works until the overlap ends."""
+    current = (
+        ApiKey.objects.select_for_update(of=("self",))
+        .select_related("organization", "service")
+        .get(id=key.id)
+    )
+    if not current.is_active(now):
+        raise KeyNotUsable("A revoked or expired key cannot be rotated; make a new one.")
+    successor = issue_key(
+        organization=current.organization,
+        name=current.name,
+        service=current.service,
+        scopes=current.scopes,
+        mode=current.mode,
+        created_by_id=created_by_id,
+    )
+    end = now + overlap
+    current.expires_at = end if current.expires_at is None else min(current.expires_at, end)
+    current.save(update_fields=["expires_at"])
+    return successor

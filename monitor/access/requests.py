@@ -1,0 +1,48 @@
+"""What every request gets: an id, the caller's address, a line in the log."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from monitor.lib.requestids import new_request_id, remember_request_id
+
+access_log = logging.getLogger("monitor.access")
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The caller's address: the last hop that none of our own proxies added."""
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    count = settings.TRUSTED_PROXY_COUNT
+    if count and hops:
+        return hops[-min(count, len(hops))]
+    return request.META.get("REMOTE_ADDR") or None
+
+
+class RequestContextMiddleware:
+    """Names the request in its answer and in all log lines. The id is always ours: one that a client
+    sends could collide or carry anything."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = new_request_id()
+        remember_request_id(request_id)
+        started = time.perf_counter()
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        # The path alone: query values may hold secrets.
+        access_log.info(
+            "%s %s",
+            request.method,
+            request.path,
+            extra={
+                "status": response.status_code,
+                "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                "client": client_address(request),
+            },
+        )
+        return response

@@ -1,0 +1,66 @@
+"""Judge a batch of new logs against the active rules of their service."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from monitor.alerts.conditions import Observed, compile_condition
+from monitor.models import AlertEvent, AlertRule
+
+logger = logging.getLogger(__name__)
+MAX_MESSAGE_CHARS = 1024
+
+
+class Judged(Observed, Protocol):
+    """A log as rules and their messages see it."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
+
+def judge(logs: Sequence[Judged], *, service_id: UUID, now: datetime) -> list[AlertEvent]:
+    """Keep an event for each log and rule that match, in the caller's transaction.
+
+    A rule that cannot be judged is marked with its own error and fires nothing: it never stops a log.
+    """
+    if not logs:
+        return []
+    events: list[AlertEvent] = []
+    for rule in AlertRule.objects.filter(service_id=service_id, is_active=True).order_by("id"):
+        try:
+            condition = compile_condition(rule.condition_field, rule.condition_operator, rule.condition_value)
+            events += [event_for(rule, log, now=now) for log in logs if condition(log)]
+        except Exception as error:  # whatever it is, it is the rule's and not the log's
+            mark_broken(rule, error, now=now)
+        else:
+            mark_mended(rule)
+    return AlertEvent.objects.bulk_create(events)
+
+
+def event_for(rule: AlertRule, log: Judged, *, now: datetime) -> AlertEvent:
+    message = f"{rule.name}: {rule.condition} on {log.method} {log.path} ({what_was_seen(rule, log)})"
+    return AlertEvent(rule=rule, log_id=log.id, message=message[:MAX_MESSAGE_CHARS], triggered_at=now)
+
+
+def what_was_seen(rule: AlertRule, log: Judged) -> str:
+    """The value that made the rule fire, for the message."""
+    if rule.condition_field == "error":
+        return f"error: {log.error}" if log.error is not None else "no error"
+    value = log.status_code if rule.condition_field == "status_code" else log.latency_ms
+    return f"{rule.condition_field} {value:g}"
+
+
+def mark_broken(rule: AlertRule, error: Exception, *, now: datetime) -> None:
+    logger.warning("Alert rule %s could not be judged: %s", rule.id, error)
+    AlertRule.objects.filter(id=rule.id).update(last_error=str(error)[:512], last_error_at=now)
+
+
+def mark_mended(rule: AlertRule) -> None:
+    if rule.last_error:
+        AlertRule.objects.filter(id=rule.id).update(last_error="", last_error_at=None)

@@ -1,0 +1,63 @@
+"""Turns a request into an Actor: by key, by session, or as an anonymous visitor."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from monitor.access import KeyRejected, actor_of_key, actor_of_user, anonymous_actor, authenticate_key
+from monitor.lib.actors import Actor
+from monitor.models import ApiKey
+
+
+def key_from(request: HttpRequest | Request) -> str | None:
+    """The key's text out of `Authorization: Bearer` or `X-API-Key`; never out of the query string."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return request.headers.get("X-API-Key") or None
+
+
+class _Session(SessionAuthentication):
+    """Django's session with its CSRF check, for calls that our own pages make."""
+
+
+class ActorAuthentication(BaseAuthentication):
+    """Gives `request.user` as an Actor and `request.auth` as the ApiKey, when there is one."""
+
+    def authenticate(self, request: Request) -> tuple[Actor, ApiKey | None]:
+        raw = key_from(request)
+        if raw is not None:
+            try:
+                key = authenticate_key(raw, now=timezone.now())
+            except KeyRejected as rejected:
+                raise AuthenticationFailed(str(rejected), code=rejected.code) from None
+            return actor_of_key(key), key
+        signed_in = _Session().authenticate(request)
+        return (actor_of_user(signed_in[0]) if signed_in else anonymous_actor()), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+
+class ActorAuthenticationScheme(OpenApiAuthenticationExtension):
+    target_class = "monitor.api.authentication.ActorAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "mkey_…",
+            "description": "An API key. `X-API-Key` is read too.",
+        }
+
+
+def actor_of(request: Request) -> Actor:
+    """Who calls this API route."""
+    actor: Actor = request.user
+    return actor

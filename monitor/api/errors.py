@@ -1,0 +1,157 @@
+"""Every error as application/problem+json (RFC 9457), from API routes and from beside them.
+
+Members: `type` (a page that explains it), `title`, `status`, `detail`, `code`, `request_id`, and for bad
+input `errors`: [{field, pointer, code, message}].
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import exception_handler
+from drf_standardized_errors.types import ErrorResponse
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+
+from monitor.lib.requestids import current_request_id
+
+PROBLEM_JSON = "application/problem+json"
+logger = logging.getLogger(__name__)
+
+# What each code is called, and what to do about it; `/docs/errors` shows this table.
+PROBLEMS: Mapping[str, tuple[str, str]] = {
+    "validation_error": ("Invalid input", "Correct the fields named in `errors` and send it again."),
+    "malformed_json": ("Malformed JSON", "Send one well-formed JSON document in UTF-8."),
+    "malformed_gzip": ("Malformed gzip", "Compress the body again, or send it plain."),
+    "key_missing": ("Not authenticated", "Send an API key as `Authorization: Bearer mkey_…`, or sign in."),
+    "key_invalid": (
+        "Invalid API key",
+        "Check the key for typing errors, or make a new one on the service's page.",
+    ),
+    "key_expired": ("Expired API key", "Make a new key on the service's page."),
+    "key_revoked": ("Revoked API key", "Make a new key on the service's page."),
+    "permission_denied": (
+        "Not allowed",
+        "Ask an administrator of the organization for the right to do this.",
+    ),
+    "scope_missing": ("Scope missing", "Use a key that has the scope named in `detail`."),
+    "other_service": ("Key of another service", "Use a key of the service in question."),
+    "not_found": (
+        "Not found",
+        "Check the address and the id; what another organization owns is not found either.",
+    ),
+    "method_not_allowed": ("Method not allowed", "See `Allow` for the methods this address knows."),
+    "conflict": ("Conflict", "Choose another value for the fields named in `errors`."),
+    "body_too_large": ("Body too large", "Send less at once; the limits stand in the documentation."),
+    "unsupported_media_type": ("Unsupported media type", "Send one of the content types named in `detail`."),
+    "target_not_allowed": ("Target not allowed", "Add the origin to the service's replay origins."),
+    "database_unavailable": ("Database unavailable", "Nothing was kept. Try again in a few seconds."),
+    "internal_error": (
+        "Internal error",
+        "Nothing was kept. The server's log has the reason under this request id.",
+    ),
+}
+STATUS_CODES: Mapping[int, str] = {
+    400: "validation_error",
+    401: "key_missing",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_found",
+    409: "conflict",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    500: "internal_error",
+    503: "database_unavailable",
+}
+
+
+class Conflict(APIException):
+    """Another object holds this value already."""
+
+    status_code = HTTPStatus.CONFLICT
+    default_code = "conflict"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__({field: [message]}, code="conflict")
+        self.field = field
+
+
+class DatabaseUnavailable(APIException):
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_code = "database_unavailable"
+    default_detail = "The database cannot be reached."
+
+
+def pointer_to(field: str) -> str:
+    """A field's place in the body as a JSON pointer in a URI fragment: `tags.3` gives `#/tags/3`."""
+    return "#/" + field.replace("~", "~0").replace("/", "~1").replace(".", "/")
+
+
+def problem(
+    status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = (), **members: object
+) -> dict[str, object]:
+    """The body of an error answer."""
+    title = PROBLEMS[code][0] if code in PROBLEMS else HTTPStatus(status).phrase
+    body: dict[str, object] = {
+        "type": f"{settings.PUBLIC_URL}/docs/errors#{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": current_request_id(),
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return body | members
+
+
+def field_error(field: str, message: str, code: str = "invalid") -> dict[str, str]:
+    return {"field": field, "pointer": pointer_to(field), "code": code, "message": message}
+
+
+class ProblemFormatter(ExceptionFormatter):
+    """Our shape in place of drf-standardized-errors' own."""
+
+    def format_error_response(self, error_response: ErrorResponse) -> dict[str, object]:
+        first = error_response.errors[0]
+        status = self.exc.status_code
+        errors = [
+            field_error(error.attr, error.detail, error.code) for error in error_response.errors if error.attr
+        ]
+        code = first.code if first.code in PROBLEMS else STATUS_CODES.get(status, "validation_error")
+        detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else first.detail
+        return problem(status, code, detail, errors)
+
+
+def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: whatever a view raises leaves as a problem."""
+    if isinstance(exc, OperationalError):
+        logger.warning("The database did not answer: %s", exc)
+        exc = DatabaseUnavailable()
+    response: Response | None = exception_handler(exc, context)
+    if response is not None:
+        response.content_type = PROBLEM_JSON
+    return response
+
+
+def problem_response(status: int, code: str, detail: str) -> JsonResponse:
+    """A problem outside of DRF's views."""
+    return JsonResponse(problem(status, code, detail), status=status, content_type=PROBLEM_JSON)
+
+
+def wants_problem(request: HttpRequest) -> bool:
+    return request.path.startswith("/v1/") or "text/html" not in request.headers.get("Accept", "")
+
+
+def describe_status(status: int) -> str:
+    return PROBLEMS[STATUS_CODES[status]][1]
+
+
+def api_not_found(request: HttpRequest) -> HttpResponse:
+    return problem_response(404, "not_found", f"There is nothing at {request.path}.")

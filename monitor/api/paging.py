@@ -1,0 +1,99 @@
+"""How lists are cut: bare arrays, newest first, by `limit` and `offset` or by `cursor`.
+
+`Link` (RFC 8288) names the next page; `count=exact` adds `X-Total-Count`.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 500
+MAX_OFFSET = 10_000_000
+
+
+def whole_number(params: QueryDict, name: str, default: int, *, least: int, most: int) -> int:
+    raw = params.get(name)
+    if raw is None or raw == "":
+        return default
+    if not (raw.isascii() and raw.isdigit() and len(raw) <= 9 and least <= int(raw) <= most):
+        raise ValidationError({name: f"Must be a whole number from {least} to {most}."})
+    return int(raw)
+
+
+def cursor_from(params: QueryDict) -> UUID | None:
+    """The id after which the page begins."""
+    raw = params.get("cursor")
+    if not raw:
+        return None
+    try:
+        return UUID(raw)
+    except ValueError:
+        raise ValidationError({"cursor": "Must be a cursor from a Link header."}) from None
+
+
+class KeysetPagination(BasePagination):
+    """Cuts a queryset ordered by `-id`. Its ids carry the time, so a cursor is an id."""
+
+    display_page_controls = False
+
+    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list[Any]:
+        params = request.query_params
+        self.request = request
+        self.limit = whole_number(params, "limit", DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+        offset = whole_number(params, "offset", 0, least=0, most=MAX_OFFSET)
+        self.total = queryset.count() if params.get("count") == "exact" else None
+        cursor = cursor_from(params)
+        if cursor is not None:
+            queryset = queryset.filter(id__lt=cursor)
+        # One row more than asked tells whether there is a next page.
+        rows = list(queryset[offset : offset + self.limit + 1])
+        self.next_cursor = rows[self.limit - 1].id if len(rows) > self.limit else None
+        return rows[: self.limit]
+
+    def get_paginated_response(self, data: Any) -> Response:
+        response = Response(data)
+        if self.total is not None:
+            response["X-Total-Count"] = str(self.total)
+        if self.next_cursor is not None:
+            params = self.request.query_params.copy()
+            params.pop("offset", None)
+            params["cursor"] = str(self.next_cursor)
+            address = self.request.build_absolute_uri(f"{self.request.path}?{params.urlencode()}")
+            response["Link"] = f'<{address}>; rel="next"'
+        return response
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return schema
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        integer = {"type": "integer"}
+        return [
+            _query(
+                "limit",
+                {**integer, "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+                "Rows on a page.",
+            ),
+            _query("offset", {**integer, "minimum": 0, "maximum": MAX_OFFSET, "default": 0}, "Rows to skip."),
+            _query(
+                "cursor", {"type": "string", "format": "uuid"}, "Where the page begins, from a Link header."
+            ),
+            _query("count", {"type": "string", "enum": ["exact"]}, "Asks for X-Total-Count."),
+        ]
+
+
+def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
+NEXT_PAGE = OpenApiParameter(
+    "Link", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200], description="The next page, RFC 8288."
+)

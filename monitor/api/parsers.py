@@ -1,0 +1,40 @@
+"""Reads JSON bodies strictly: what PostgreSQL cannot keep is refused here, with the reason."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+import msgspec
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from monitor.api.body import read_stream
+
+
+def has_nul(value: object) -> bool:
+    """Whether a NUL character is anywhere in this JSON value; PostgreSQL's text cannot hold one."""
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(has_nul(key) or has_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(has_nul(item) for item in value)
+
+
+class StrictJSONParser(BaseParser):
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        body = read_stream(stream, settings.MAX_LOG_BYTES)
+        try:
+            data = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ParseError(f"The body is not JSON: {error}", code="malformed_json") from None
+        except RecursionError:
+            raise ParseError("The body's JSON is nested too deeply.", code="malformed_json") from None
+        if has_nul(data):
+            raise ParseError("The body holds a NUL character, which cannot be kept.", code="malformed_json")
+        if not isinstance(data, dict):
+            raise ParseError("The body must be a JSON object.", code="malformed_json")
+        return data

@@ -1,0 +1,217 @@
+"""From a typed item to an entry that may be stored: timed, identified, masked, cut."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from monitor.ingest.decode import HeaderValue, LogItem, Undecodable
+from monitor.lib import ids, masking, routes
+from monitor.models import ApiKey
+from monitor.models.services import KeepBodies
+
+MAX_CLOCK_LEAD = timedelta(minutes=5)
+MAX_ERROR_CHARS = 2048
+MAX_HEADER_BYTES = 8192
+# Unix times in milliseconds begin here; as seconds they would lie in the year 5138.
+LOOKS_LIKE_MILLISECONDS = 1e11
+
+RULES = masking.MaskingRules(extra_headers=tuple(settings.MASK_HEADERS), extra_keys=tuple(settings.MASK_KEYS))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sender:
+    """Whose logs these are, taken from the key they came with."""
+
+    organization_id: UUID
+    service_id: UUID
+    mode: str
+    keep_bodies: str
+
+    @classmethod
+    def of(cls, key: ApiKey) -> "Sender":
+        if key.service is None:
+            raise ValueError("The key belongs to no service.")
+        return cls(
+            organization_id=key.organization_id,
+            service_id=key.service.id,
+            mode=key.mode,
+            keep_bodies=key.service.keep_bodies,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A log that holds no secret any more. `payload` is what `monitor.lib.payload` packs."""
+
+    id: UUID
+    service_id: UUID
+    mode: str
+    environment: str
+    method: str
+    url: str
+    path: str
+    route: str
+    consumer_identifier: str
+    status_code: int | None
+    latency_ms: float | None
+    error: str | None
+    tags: list[str]
+    source_ip: str | None
+    trace_id: str
+    request_bytes: int | None
+    response_bytes: int | None
+    captured_at: datetime
+    received_at: datetime
+    repeatable: bool
+    payload: Mapping[str, Any]
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None or (self.status_code is not None and self.status_code >= 500)
+
+
+def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
+    """The entry for one item. Raises Undecodable, with the field, for what only the clock can judge."""
+    captured_at = captured_moment(item, now=now)
+    repeatable = item.event_id is not None and item.timestamp is not None
+    path = masking.mask_url(_clean(item.path), rules=RULES)
+    error = masking.mask_text(_clean(item.error), rules=RULES) if item.error else None
+    failed = error is not None or (item.status_code is not None and item.status_code >= 500)
+    keeps_bodies = sender.keep_bodies == KeepBodies.ALL or (
+        sender.keep_bodies == KeepBodies.ERRORS and failed
+    )
+    return Entry(
+        id=_id_for(item, sender, captured_at, repeatable=repeatable),
+        service_id=sender.service_id,
+        mode=sender.mode,
+        environment=_clean(item.environment or ""),
+        method=item.method.upper(),
+        url=masking.mask_url(_clean(item.url), rules=RULES),
+        path=path,
+        route=routes.normalize_route(_clean(item.route)) if item.route else routes.infer_route(path),
+        consumer_identifier=_clean(item.consumer or ""),
+        status_code=item.status_code,
+        latency_ms=item.latency_ms,
+        error=error[:MAX_ERROR_CHARS] if error else None,
+        tags=[_clean(tag) for tag in item.tags or ()],
+        source_ip=item.source_ip or None,
+        trace_id=_clean(item.trace_id or ""),
+        request_bytes=_size(item.request_body),
+        response_bytes=_size(item.response_body),
+        captured_at=captured_at,
+        received_at=now,
+        repeatable=repeatable,
+        payload=_payload(item, error, keeps_bodies=keeps_bodies),
+    )
+
+
+def captured_moment(item: LogItem, *, now: datetime) -> datetime:
+    """When the request happened: the sender's timestamp, or the arrival. Raises Undecodable."""
+    sent = item.timestamp
+    if sent is None:
+        return now
+    if not isinstance(sent, datetime):
+        if abs(sent) >= LOOKS_LIKE_MILLISECONDS:
+            raise Undecodable(
+                "Unix time is expected in seconds, this looks like milliseconds.", field="timestamp"
+            )
+        sent = datetime.fromtimestamp(sent, tz=UTC)
+    if sent > now + MAX_CLOCK_LEAD:
+        raise Undecodable("The timestamp is more than 5 minutes in the future.", field="timestamp")
+    if sent < oldest_kept(now):
+        raise Undecodable(
+            f"The timestamp is older than the {settings.RETENTION_DAYS} days that logs are kept.",
+            field="timestamp",
+        )
+    return sent.astimezone(UTC)
+
+
+def oldest_kept(now: datetime) -> datetime:
+    """The first moment of the oldest day that logs are kept for."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=settings.RETENTION_DAYS)
+
+
+def _id_for(item: LogItem, sender: Sender, captured_at: datetime, *, repeatable: bool) -> UUID:
+    """A repeat of the same event and timestamp gets the same id, so the primary key keeps it once."""
+    if repeatable:
+        return ids.event_uuid7(
+            captured_at, scope=f"{sender.service_id}:{sender.mode}", event_id=item.event_id or ""
+        )
+    return ids.uuid7_at(captured_at)
+
+
+def _payload(item: LogItem, error: str | None, *, keeps_bodies: bool) -> dict[str, Any]:
+    """Everything heavy, masked and cut. Keys without a value are left out."""
+    contents: dict[str, Any] = {
+        "query_params": masking.mask_query_params(item.query_params, rules=RULES)
+        if item.query_params
+        else None,
+        "request_headers": _headers(item.request_headers, "request_headers"),
+        "response_headers": _headers(item.response_headers, "response_headers"),
+        "event_id": item.event_id,
+    }
+    if error is not None and len(error) > MAX_ERROR_CHARS:
+        contents["error"] = cut(error)[0]
+    for side in ("request", "response"):
+        body: str | None = getattr(item, f"{side}_body")
+        if body is None:
+            continue
+        if not keeps_bodies:
+            contents[f"{side}_body_dropped"] = True
+            continue
+        headers = contents[f"{side}_headers"] or {}
+        masked = masking.mask_body(body, content_type=content_type(headers), rules=RULES)
+        contents[f"{side}_body"], contents[f"{side}_truncated"] = cut(masked)
+    return {key: value for key, value in contents.items() if value not in (None, False)}
+
+
+def _headers(headers: Mapping[str, HeaderValue] | None, field: str) -> dict[str, str | list[str]] | None:
+    """Header values as text, masked by name. Raises Undecodable for one beyond 8 KiB."""
+    if headers is None:
+        return None
+    texts: dict[str, str | list[str]] = {}
+    for name, value in headers.items():
+        values = [_text(each) for each in value] if isinstance(value, list) else _text(value)
+        size = sum(len(each) for each in values) if isinstance(values, list) else len(values)
+        if len(name) + size > MAX_HEADER_BYTES:
+            raise Undecodable(f"The header is larger than {MAX_HEADER_BYTES:,} bytes.", field=field)
+        texts[name] = values
+    return masking.mask_headers(texts, rules=RULES)
+
+
+def _text(value: str | int | float | bool | None) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def content_type(headers: Mapping[str, str | list[str]]) -> str | None:
+    for name, value in headers.items():
+        if name.lower() == "content-type":
+            return value if isinstance(value, str) else next(iter(value), None)
+    return None
+
+
+def cut(text: str) -> tuple[str, bool]:
+    """The text within MAX_BODY_BYTES of UTF-8, cut between characters, and whether it was cut."""
+    limit = settings.MAX_BODY_BYTES
+    if len(text) * 4 <= limit:
+        return text, False
+    data = text.encode()
+    if len(data) <= limit:
+        return text, False
+    return data[:limit].decode(errors="ignore"), True
+
+
+def _size(body: str | None) -> int | None:
+    return None if body is None else len(body.encode())
+
+
+def _clean(text: str | None) -> str:
+    """Text that PostgreSQL can hold: NUL becomes U+FFFD, so that the log is kept and the place is seen."""
+    return (text or "").replace("\x00", "\ufffd")

@@ -1,0 +1,138 @@
+"""Keep entries: rows and payloads by COPY, judged, in one transaction."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from psycopg import errors
+
+from monitor import alerts
+from monitor.ingest import naming
+from monitor.ingest.entry import Entry, Sender
+from monitor.lib import payload
+from monitor.models import RequestLog
+from monitor.models.partitions import existing_days, make_day
+
+LOG_COLUMNS = {
+    "id": "uuid",
+    "service_id": "uuid",
+    "endpoint_id": "uuid",
+    "consumer_id": "uuid",
+    "mode": "varchar",
+    "environment": "varchar",
+    "method": "varchar",
+    "url": "text",
+    "path": "text",
+    "status_code": "int2",
+    "latency_ms": "float8",
+    "error": "text",
+    "tags": "varchar[]",
+    "source_ip": "inet",
+    "trace_id": "varchar",
+    "request_bytes": "int4",
+    "response_bytes": "int4",
+    "captured_at": "timestamptz",
+    "received_at": "timestamptz",
+}
+PAYLOAD_COLUMNS = {"log_id": "uuid", "packed": "bytea"}
+# A repeat that was committed by someone else meanwhile shows on the next look; two rounds are the rule.
+MAX_ROUNDS = 10
+
+_known_days: set[date] = set()
+
+
+def forget_days() -> None:
+    """Empty this process's knowledge of partitions."""
+    _known_days.clear()
+
+
+def store_batch(entries: Sequence[Entry], sender: Sender, *, now: datetime) -> set[UUID]:
+    """Keep the entries once each and judge what is new. Gives the ids that were not kept before.
+
+    Returns after the commit. Entries of one id are the same event; the first one is kept.
+    """
+    unique = {entry.id: entry for entry in reversed(entries)}
+    batch = list(reversed(unique.values()))
+    make_missing_days(entry.captured_at.date() for entry in batch)
+    endpoints = naming.endpoints_for(batch, service_id=sender.service_id, now=now)
+    consumers = naming.consumers_for(batch, organization_id=sender.organization_id, now=now)
+
+    def log_row(entry: Entry) -> tuple[Any, ...]:
+        return (
+            entry.id,
+            entry.service_id,
+            endpoints[entry.method, entry.route],
+            consumers.get(entry.consumer_identifier),
+            entry.mode,
+            entry.environment,
+            entry.method,
+            entry.url,
+            entry.path,
+            entry.status_code,
+            entry.latency_ms,
+            entry.error,
+            entry.tags,
+            entry.source_ip,
+            entry.trace_id,
+            entry.request_bytes,
+            entry.response_bytes,
+            entry.captured_at,
+            entry.received_at,
+        )
+
+    with transaction.atomic():
+        kept = copy_new(batch, log_row)
+        with_payload = [entry for entry in kept if entry.payload]
+        copy(
+            "log_payload",
+            PAYLOAD_COLUMNS,
+            ((entry.id, payload.pack(entry.payload)) for entry in with_payload),
+        )
+        alerts.judge(kept, service_id=sender.service_id, now=now)
+    return {entry.id for entry in kept}
+
+
+def copy_new(entries: list[Entry], log_row: Callable[[Entry], tuple[Any, ...]]) -> list[Entry]:
+    """COPY the rows that are not there yet, and give those.
+
+    COPY knows no ON CONFLICT, and repeats are rare: so it goes ahead inside a savepoint and looks for
+    the repeats only when the primary key objects. Random ids cannot meet, so most batches need neither.
+    """
+    if not any(entry.repeatable for entry in entries):
+        copy("request_log", LOG_COLUMNS, map(log_row, entries))
+        return entries
+    for _ in range(MAX_ROUNDS):
+        try:
+            with transaction.atomic():
+                copy("request_log", LOG_COLUMNS, map(log_row, entries))
+        except IntegrityError as error:
+            if not isinstance(error.__cause__, errors.UniqueViolation):
+                raise
+            ids = [entry.id for entry in entries if entry.repeatable]
+            there = set(RequestLog.objects.filter(id__in=ids).values_list("id", flat=True))
+            entries = [entry for entry in entries if entry.id not in there]
+        else:
+            return entries
+    raise RuntimeError("Repeats of the same events kept arriving while they were being kept.")
+
+
+def copy(table: str, columns: dict[str, str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write rows by binary COPY; the columns' types must be named, as nothing is cast on the way."""
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+    with connection.cursor() as cursor, cursor.copy(statement) as writer:
+        writer.set_types(list(columns.values()))
+        for row in rows:
+            writer.write_row(row)
+
+
+def make_missing_days(days: Iterable[date]) -> None:
+    """Make the partitions that these days need. Usually the task has made them ahead."""
+    missing = set(days) - _known_days
+    if not missing:
+        return
+    _known_days.update(existing_days())
+    for day in sorted(missing - _known_days):
+        make_day(day)
+        _known_days.add(day)

@@ -1,0 +1,67 @@
+"""One window in numbers."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from django.db.models import Avg, Count, F, FloatField, Func, QuerySet
+
+from monitor.models import RequestLog
+from monitor.models.logs import FAILED
+
+NO_STATUS = "none"
+
+
+class Percentile(Func):
+    """PostgreSQL's percentile_cont: interpolates between neighbours, null over nothing."""
+
+    function = "percentile_cont"
+    template = "%(function)s(%(rank)s) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = FloatField()
+    contains_aggregate = True
+
+    def __init__(self, expression: str, rank: float) -> None:
+        super().__init__(F(expression), rank=rank)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """Counts, and latencies in milliseconds; null where nothing reported one."""
+
+    total_requests: int = 0
+    error_count: int = 0
+    error_rate: float = 0.0
+    avg_latency_ms: float | None = None
+    p50_latency_ms: float | None = None
+    p95_latency_ms: float | None = None
+    p99_latency_ms: float | None = None
+    by_method: dict[str, int] = field(default_factory=dict)
+    by_status: dict[str, int] = field(default_factory=dict)
+
+
+def measure(logs: QuerySet[RequestLog]) -> Measurement:
+    """The logs of a queryset in numbers, exact. An error is error text, or a status of 500 and above."""
+    totals = logs.order_by().aggregate(
+        total=Count("*"),
+        errors=Count("id", filter=FAILED),
+        average=Avg("latency_ms"),
+        p50=Percentile("latency_ms", 0.5),
+        p95=Percentile("latency_ms", 0.95),
+        p99=Percentile("latency_ms", 0.99),
+    )
+    by_method: Counter[str] = Counter()
+    by_status: Counter[str] = Counter()
+    groups = logs.order_by().values_list("method", "status_code").annotate(count=Count("*"))
+    for method, status_code, count in groups:
+        by_method[method] += count
+        by_status[NO_STATUS if status_code is None else str(status_code)] += count
+    return Measurement(
+        total_requests=totals["total"],
+        error_count=totals["errors"],
+        error_rate=totals["errors"] / totals["total"] if totals["total"] else 0.0,
+        avg_latency_ms=totals["average"],
+        p50_latency_ms=totals["p50"],
+        p95_latency_ms=totals["p95"],
+        p99_latency_ms=totals["p99"],
+        by_method=dict(sorted(by_method.items())),
+        by_status=dict(sorted(by_status.items())),
+    )

@@ -1,0 +1,90 @@
+"""A window in numbers, step by step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Case, CharField, Count, DateTimeField, F, Func, QuerySet, Value, When
+
+from monitor.metrics.measure import NO_STATUS, Percentile
+from monitor.models import RequestLog
+from monitor.models.logs import FAILED
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", NO_STATUS)
+# Steps that people think in; the first one that gives at most MAX_STEPS is taken.
+STEPS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400)
+)
+MAX_STEPS = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """One step of time, from `start` up to, not including, the next step's start. Latencies in ms."""
+
+    start: datetime
+    total: int = 0
+    errors: int = 0
+    by_class: dict[str, int] = field(default_factory=dict)
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class DateBin(Func):
+    """PostgreSQL's date_bin: the start of the step that a moment lies in."""
+
+    function = "date_bin"
+    output_field = DateTimeField()
+
+    def __init__(self, step: timedelta, expression: str) -> None:
+        super().__init__(Value(step), F(expression), Value(EPOCH))
+
+
+def step_for(since: datetime, until: datetime) -> timedelta:
+    """The finest step that cuts the window into at most MAX_STEPS."""
+    return next((step for step in STEPS if (until - since) / step <= MAX_STEPS), STEPS[-1])
+
+
+def measure_over_time(
+    logs: QuerySet[RequestLog], *, since: datetime, until: datetime, step: timedelta
+) -> list[Bucket]:
+    """The window's steps in order, empty ones included; the first begins at or before `since`."""
+    within = logs.within(since, until).order_by() if hasattr(logs, "within") else logs.order_by()
+    binned = within.annotate(start=DateBin(step, "captured_at"))
+    latencies = {
+        row["start"]: row
+        for row in binned.values("start").annotate(
+            total=Count("*"),
+            errors=Count("id", filter=FAILED),
+            p50=Percentile("latency_ms", 0.5),
+            p95=Percentile("latency_ms", 0.95),
+            p99=Percentile("latency_ms", 0.99),
+        )
+    }
+    classes: dict[datetime, dict[str, int]] = {}
+    by_class = binned.annotate(status_class=status_class()).values_list("start", "status_class")
+    for start, name, count in by_class.annotate(count=Count("*")):
+        classes.setdefault(start, {})[name] = count
+    return [
+        Bucket(**{**latencies.get(start, {}), "start": start}, by_class=classes.get(start, {}))
+        for start in starts(since, until, step)
+    ]
+
+
+def status_class() -> Case:
+    """`2xx` and so on, or `none` where no status was reported or it is out of the ordinary."""
+    whens = [
+        When(status_code__gte=first * 100, status_code__lt=(first + 1) * 100, then=Value(f"{first}xx"))
+        for first in range(1, 6)
+    ]
+    return Case(*whens, default=Value(NO_STATUS), output_field=CharField())
+
+
+def starts(since: datetime, until: datetime, step: timedelta) -> Iterator[datetime]:
+    start = since - (since - EPOCH) % step
+    while start < until:
+        yield start
+        start += step

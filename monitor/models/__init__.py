@@ -1,0 +1,22 @@
+"""The nouns of the product, a file for each family."""
+
+from monitor.models.alerts import AlertEvent, AlertRule
+from monitor.models.keys import ApiKey
+from monitor.models.logs import LogPayload, RequestLog
+from monitor.models.replays import Replay
+from monitor.models.services import Consumer, Endpoint, Service
+from monitor.models.tenants import Membership, Organization
+
+__all__ = [
+    "AlertEvent",
+    "AlertRule",
+    "ApiKey",
+    "Consumer",
+    "Endpoint",
+    "LogPayload",
+    "Membership",
+    "Organization",
+    "Replay",
+    "RequestLog",
+    "Service",
+]

@@ -1,0 +1,111 @@
+"""What is observed: services, their endpoints, and the consumers that call them."""
+
+from datetime import datetime
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from monitor.lib.actors import Actor, Scope
+from monitor.lib.ids import new_uuid7
+from monitor.models.tenants import Organization
+
+# Where requests go once a service has as many endpoints, or an organization as many consumers, as it may.
+OTHER = "(other)"
+
+
+class KeepBodies(models.TextChoices):
+    ALL = "all", "All requests"
+    ERRORS = "errors", "Only requests that failed"
+    NONE = "none", "None"
+
+
+class ServiceQuerySet(models.QuerySet["Service"]):
+    def alive(self) -> Self:
+        return self.filter(deleted_at=None)
+
+    def within_reach_of(self, actor: Actor, scope: Scope = Scope.READ) -> Self:
+        """Every service of the organizations the actor holds the scope in."""
+        return self.alive().filter(organization__in=actor.organizations(scope))
+
+    def visible_to(self, actor: Actor) -> Self:
+        """The services an actor's lists show: a service's own key sees that one alone."""
+        services = self.within_reach_of(actor)
+        return services if actor.service_id is None else services.filter(id=actor.service_id)
+
+
+class Service(models.Model):
+    id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="services")
+    name = models.CharField(max_length=128)
+    description = models.CharField(max_length=512, blank=True, default="")
+    base_url = models.CharField("base URL", max_length=2048, blank=True, default="")
+    keep_bodies = models.CharField(max_length=8, choices=KeepBodies, default=KeepBodies.ALL)
+    # Origins (scheme, host, port) that a replay may go to, beside the base URL's own.
+    replay_origins = ArrayField(models.CharField(max_length=300), blank=True, default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    # Set at once when the service is removed; a task then removes what hangs on it, logs included.
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ServiceQuerySet.as_manager()
+
+    class Meta:
+        db_table = "service"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=models.Q(deleted_at=None),
+                name="service_name_once_per_organization",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(keep_bodies__in=KeepBodies.values), name="service_keep_bodies_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def mark_deleted(self, *, now: datetime) -> None:
+        self.deleted_at = now
+        self.save(update_fields=["deleted_at"])
+
+
+class Endpoint(models.Model):
+    """A method and a route template of one service, as the sender named it or as inferred from paths."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
+    service = models.ForeignKey(Service, models.CASCADE, related_name="endpoints")
+    method = models.CharField(max_length=16)
+    route = models.CharField(max_length=256)
+    first_seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "endpoint"
+        constraints = [
+            models.UniqueConstraint(fields=["service", "method", "route"], name="endpoint_once_per_service")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.route}"
+
+
+class Consumer(models.Model):
+    """Who calls: made on first sight of an identifier in a log."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="consumers")
+    identifier = models.CharField(max_length=128)
+    name = models.CharField(max_length=128, blank=True, default="")
+    group = models.CharField(max_length=64, blank=True, default="")
+    first_seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "consumer"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "identifier"], name="consumer_once_per_organization"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.identifier

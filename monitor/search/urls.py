@@ -1,0 +1,7 @@
+"""Routes of the log search. `logs` itself is shared with the ingest door: see monitor/urls.py."""
+
+from django.urls import path
+
+from monitor.search import api
+
+api_routes = [path("logs/<str:log_id>", api.LogView.as_view())]

@@ -1,0 +1,228 @@
+"""/v1/services and the keys of each."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from monitor.access import issue_key, revoke_key
+from monitor.api.authentication import actor_of
+from monitor.api.errors import Conflict
+from monitor.api.paging import KeysetPagination
+from monitor.api.paths import IdsInPath
+from monitor.api.permissions import reach_service, require, scope_for
+from monitor.lib.actors import Actor, Scope
+from monitor.lib.outbound import BlockedTarget, InvalidUrl, origin_of
+from monitor.models import ApiKey, Organization, Service
+from monitor.models.keys import Mode, default_scopes
+from monitor.services.register import NameTaken, change_service, register_service, remove_service
+
+
+def valid_url(value: str) -> str:
+    """The http(s) address as given. Raises ValidationError for anything a replay could not be sent to."""
+    try:
+        origin_of(value)
+    except (InvalidUrl, BlockedTarget) as error:
+        raise ValidationError(str(error)) from None
+    return value
+
+
+class ServiceSerializer(serializers.ModelSerializer[Service]):
+    organization = serializers.PrimaryKeyRelatedField(
+        queryset=Organization.objects.all(),
+        required=False,
+        help_text="Left out: the key's organization, your only one, or Default.",
+    )
+    base_url = serializers.CharField(
+        max_length=2048, required=False, allow_blank=True, validators=[valid_url], help_text="http or https."
+    )
+    replay_origins = serializers.ListField(
+        child=serializers.CharField(max_length=300, validators=[valid_url]),
+        required=False,
+        max_length=50,
+        help_text="Origins that replays may go to, beside the base URL's own.",
+    )
+
+    class Meta:
+        model = Service
+        fields = (
+            "id",
+            "organization",
+            "name",
+            "description",
+            "base_url",
+            "keep_bodies",
+            "replay_origins",
+            "created_at",
+        )
+        read_only_fields = ("id", "created_at")
+        # The promise that names are unique answers 409, not 400.
+        validators: list[Any] = []
+
+    def validate_replay_origins(self, values: list[str]) -> list[str]:
+        return [origin_of(value) for value in values]
+
+    def validate_organization(self, organization: Organization) -> Organization:
+        if self.instance is not None and organization.pk != self.instance.organization_id:
+            raise ValidationError("A service stays in its organization.")
+        return organization
+
+
+def organization_for(actor: Actor, asked: Organization | None) -> Organization:
+    """Where a new service goes: as asked, else the actor's only organization, else Default."""
+    if actor.service_id is not None:
+        raise PermissionDenied("A key of one service cannot register others.", code="other_service")
+    mine = actor.organizations(Scope.MANAGE)
+    if asked is not None:
+        if asked.id not in actor.grants:
+            raise ValidationError({"organization": "No such organization."})
+        require(actor, Scope.MANAGE, asked.id)
+        return asked
+    if len(mine) == 1:
+        return Organization.objects.get(id=mine[0])
+    default = Organization.objects.default()
+    if default.id not in mine:
+        raise ValidationError({"organization": "You manage several organizations: name one."})
+    return default
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List services"),
+    create=extend_schema(summary="Register a service"),
+    retrieve=extend_schema(summary="Get a service"),
+    partial_update=extend_schema(summary="Change a service"),
+    destroy=extend_schema(summary="Remove a service with its keys, logs, alerts and replays"),
+)
+class ServiceViewSet(IdsInPath, viewsets.ModelViewSet[Service]):
+    serializer_class = ServiceSerializer
+    pagination_class = KeysetPagination
+    queryset = Service.objects.none()
+
+    def get_queryset(self) -> QuerySet[Service]:
+        return Service.objects.visible_to(actor_of(self.request)).order_by("-id")
+
+    def get_object(self) -> Service:
+        scope = scope_for(self, self.request.method or "GET")
+        return reach_service(actor_of(self.request), self.kwargs["service_id"], scope)
+
+    def perform_create(self, serializer: Any) -> None:
+        fields = serializer.validated_data
+        fields["organization"] = organization_for(actor_of(self.request), fields.pop("organization", None))
+        try:
+            serializer.instance = register_service(**fields)
+        except NameTaken:
+            raise name_conflict() from None
+
+    def perform_update(self, serializer: Any) -> None:
+        fields = {name: value for name, value in serializer.validated_data.items() if name != "organization"}
+        try:
+            change_service(serializer.instance, **fields)
+        except NameTaken:
+            raise name_conflict() from None
+
+    def perform_destroy(self, instance: Service) -> None:
+        remove_service(instance, now=timezone.now())
+
+
+def name_conflict() -> Conflict:
+    return Conflict("name", "The organization has a service of this name already.")
+
+
+class KeySerializer(serializers.ModelSerializer[ApiKey]):
+    service_id = serializers.UUIDField(read_only=True)
+    key_prefix = serializers.CharField(source="prefix", read_only=True)
+    is_active = serializers.SerializerMethodField()
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=[scope.value for scope in Scope]),
+        default=default_scopes,
+        allow_empty=False,
+    )
+    mode = serializers.ChoiceField(choices=Mode.choices, default=Mode.LIVE)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+    class Meta:
+        model = ApiKey
+        fields = (
+            "id",
+            "service_id",
+            "name",
+            "key_prefix",
+            "scopes",
+            "mode",
+            "is_active",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+        )
+        read_only_fields = ("id", "created_at", "revoked_at", "last_used_at")
+
+    def get_is_active(self, key: ApiKey) -> bool:
+        return key.is_active(timezone.now())
+
+    def validate_scopes(self, scopes: list[str]) -> list[str]:
+        return sorted(set(scopes))
+
+
+class NewKeySerializer(KeySerializer):
+    """The one answer that holds the key itself."""
+
+    raw_key = serializers.CharField(read_only=True)
+
+    class Meta(KeySerializer.Meta):
+        fields = (*KeySerializer.Meta.fields, "raw_key")  # type: ignore[assignment] # one field more
+
+
+class KeyListView(IdsInPath, mixins.ListModelMixin, viewsets.GenericViewSet[ApiKey]):
+    serializer_class = KeySerializer
+    pagination_class = KeysetPagination
+
+    def service(self) -> Service:
+        scope = scope_for(self, self.request.method or "GET")
+        return reach_service(actor_of(self.request), self.kwargs["service_id"], scope)
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        if getattr(self, "swagger_fake_view", False):
+            return ApiKey.objects.none()
+        return ApiKey.objects.filter(service=self.service()).order_by("-id")
+
+    @extend_schema(summary="List a service's keys, without the keys themselves")
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(
+        summary="Make a key; it is shown in this answer and never again", responses={201: NewKeySerializer}
+    )
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        service = self.service()
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        actor = actor_of(request)
+        for scope in form.validated_data["scopes"]:
+            if scope != Scope.INGEST:
+                require(actor, Scope(scope), service.organization_id)
+        key, raw = issue_key(
+            organization=service.organization,
+            service=service,
+            created_by_id=actor.user_id,
+            **form.validated_data,
+        )
+        key.raw_key = raw  # type: ignore[attr-defined] # for this answer only
+        return Response(NewKeySerializer(key).data, status=201)
+
+
+class KeyView(IdsInPath, APIView):
+    @extend_schema(summary="Revoke a key", responses={204: None})
+    def delete(self, request: Request, service_id: UUID, key_id: UUID) -> Response:
+        service = reach_service(actor_of(request), service_id, Scope.MANAGE)
+        key = get_object_or_404(ApiKey, id=key_id, service=service)
+        revoke_key(key, now=timezone.now())
+        return Response(status=204)

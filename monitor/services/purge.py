@@ -1,0 +1,39 @@
+"""Remove what a deleted service leaves behind, in small bites."""
+
+from uuid import UUID
+
+from django.db import connection
+
+from monitor.models import Service
+
+ROWS_A_BITE = 5000
+# Each removes at most one bite of what hangs on the service and can be large.
+BITES = (
+    "WITH bite AS (SELECT id FROM request_log WHERE service_id = %(service)s LIMIT %(rows)s),"
+    " payloads AS (DELETE FROM log_payload WHERE log_id IN (SELECT id FROM bite))"
+    " DELETE FROM request_log WHERE id IN (SELECT id FROM bite)",
+    "DELETE FROM alert_event WHERE id IN (SELECT alert_event.id FROM alert_event"
+    " JOIN alert_rule ON alert_rule.id = rule_id WHERE service_id = %(service)s LIMIT %(rows)s)",
+    "DELETE FROM replay WHERE id IN (SELECT id FROM replay WHERE service_id = %(service)s LIMIT %(rows)s)",
+)
+
+
+def purge(service_id: UUID) -> None:
+    """Remove the logs, events and replays of a service that is marked deleted, then the service.
+
+    Each bite is a transaction of its own, so nobody waits for a lock and a killed worker loses one bite.
+    """
+    service = Service.objects.filter(id=service_id).exclude(deleted_at=None).first()
+    if service is None:
+        return
+    for statement in BITES:
+        while remove_bite(statement, service_id) == ROWS_A_BITE:
+            pass
+    service.delete()
+
+
+def remove_bite(statement: str, service_id: UUID) -> int:
+    """How many rows went."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"service": service_id, "rows": ROWS_A_BITE})
+        return cursor.rowcount

@@ -1,0 +1,26 @@
+"""A short list: every room's routes."""
+
+from django.urls import include, path
+
+from monitor.alerts.urls import api_routes as alert_routes
+from monitor.ingest.api import IngestBatch, IngestLog
+from monitor.metrics.urls import api_routes as metric_routes
+from monitor.search.api import SearchLogs
+from monitor.search.urls import api_routes as search_routes
+from monitor.services.urls import api_routes as service_routes
+
+
+class LogsView(SearchLogs, IngestLog):
+    """One address, two rooms: reading searches, posting ingests."""
+
+
+api_patterns = [
+    path("logs", LogsView.as_view()),
+    path("logs/batch", IngestBatch.as_view()),
+    *search_routes,
+    *service_routes,
+    *metric_routes,
+    *alert_routes,
+]
+
+urlpatterns = [path("v1/", include(api_patterns))]
