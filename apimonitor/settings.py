@@ -1,4 +1,4 @@
-"""Every setting once, with its default and its unit. `.env.example` repeats them for the people who deploy."""
+"""Every setting once, with its default and its unit. `.env.example` lists them for those who deploy."""
 
 import hashlib
 from pathlib import Path
@@ -217,7 +217,7 @@ REST_FRAMEWORK = {
 DRF_STANDARDIZED_ERRORS = {"EXCEPTION_FORMATTER_CLASS": "monitor.api.errors.ProblemFormatter"}
 SPECTACULAR_SETTINGS = {
     "TITLE": "API Monitor",
-    "DESCRIPTION": "See, debug and trust your APIs: push request logs, search them, measure, alert and replay.",
+    "DESCRIPTION": "Push request logs; search them, measure, be alerted, replay.",
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

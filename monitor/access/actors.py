@@ -26,7 +26,7 @@ def actor_of_user(user: AbstractBaseUser | AnonymousUser) -> Actor:
     if not isinstance(user, User) or not user.is_active:
         return anonymous_actor()
     if user.is_superuser:
-        grants = {id_: ROLE_SCOPES[Role.OWNER] for id_ in Organization.objects.values_list("id", flat=True)}
+        grants = dict.fromkeys(Organization.objects.values_list("id", flat=True), ROLE_SCOPES[Role.OWNER])
     else:
         memberships = Membership.objects.filter(user=user).values_list("organization_id", "role")
         grants = {organization: ROLE_SCOPES[Role(role)] for organization, role in memberships}

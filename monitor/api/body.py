@@ -1,13 +1,17 @@
 """Reads request bodies whole, whatever carried them, and never more than allowed."""
 
 import zlib
-from typing import IO, Any
+from typing import Protocol
 
 from django.http import HttpRequest
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 
 CHUNK_BYTES = 64 * 1024
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 class BodyTooLarge(APIException):
@@ -19,7 +23,7 @@ class BodyTooLarge(APIException):
         return cls(f"The body is larger than {limit_bytes:,} bytes.")
 
 
-def read_stream(stream: IO[Any], limit_bytes: int) -> bytes:
+def read_stream(stream: Readable, limit_bytes: int) -> bytes:
     """Everything in the stream. Raises BodyTooLarge once it is over the limit, unread beyond."""
     body = bytearray()
     while chunk := stream.read(CHUNK_BYTES):

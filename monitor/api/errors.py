@@ -7,7 +7,7 @@ input `errors`: [{field, pointer, code, message}].
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import OperationalError
@@ -134,7 +134,7 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(exc, OperationalError):
         logger.warning("The database did not answer: %s", exc)
         exc = DatabaseUnavailable()
-    response: Response | None = exception_handler(exc, context)
+    response: Response | None = exception_handler(exc, cast(Any, context))
     if response is not None:
         response.content_type = PROBLEM_JSON
     return response

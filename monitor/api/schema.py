@@ -24,7 +24,7 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
     detail = serializers.CharField()
     code = serializers.CharField()
     request_id = serializers.CharField()
-    errors = FieldErrorSerializer(many=True, required=False)
+    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment] # the member's name
 
 
 class ProblemAutoSchema(AutoSchema):
@@ -55,4 +55,5 @@ class ProblemAutoSchema(AutoSchema):
         if int(status_code) >= 400:
             kwargs["media_types"] = [PROBLEM_JSON]
             args = ()
-        return super()._get_response_for_code(serializer, status_code, *args, **kwargs)
+        described = super()._get_response_for_code(serializer, status_code, *args, **kwargs)  # type: ignore[no-untyped-call] # the library's
+        return described

@@ -21,7 +21,7 @@ MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`")
 
 
 class LogItem(msgspec.Struct, kw_only=True, frozen=True):
-    """One request as a sender reports it. Sizes and ranges: design.md section 9; unknown fields are ignored."""
+    """One request as a sender reports it. Unknown fields are ignored."""
 
     method: Annotated[str, Meta(max_length=16, pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     url: Annotated[str, Meta(min_length=1, max_length=8192)]
@@ -93,7 +93,7 @@ def decode_batch(data: bytes, kind: Literal["array", "ndjson"]) -> Iterator[LogI
 
 def _decode_or_explain(data: bytes | msgspec.Raw) -> LogItem | Undecodable:
     try:
-        return decode_one(data)  # type: ignore[arg-type] # Raw is a buffer, as bytes are
+        return decode_one(data)
     except Undecodable as error:
         return error
 

@@ -19,7 +19,7 @@ class MomentField(serializers.Field[Any, Any, Any, Any]):
 
 
 class LogItemSerializer(serializers.Serializer[Any]):
-    """One request and its response. Bodies beyond 64 KiB are cut and marked; secrets are masked before storing."""
+    """One request and its response. Long bodies are cut and marked, secrets are masked."""
 
     method = serializers.RegexField(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=16)
     url = serializers.CharField(max_length=8192)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db.models import Case, CharField, Count, DateTimeField, F, Func, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, DateTimeField, F, Func, Value, When
 
 from monitor.metrics.measure import NO_STATUS, Percentile
-from monitor.models import RequestLog
-from monitor.models.logs import FAILED
+from monitor.models.logs import FAILED, RequestLogQuerySet
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", NO_STATUS)
@@ -49,12 +49,11 @@ def step_for(since: datetime, until: datetime) -> timedelta:
 
 
 def measure_over_time(
-    logs: QuerySet[RequestLog], *, since: datetime, until: datetime, step: timedelta
+    logs: RequestLogQuerySet, *, since: datetime, until: datetime, step: timedelta
 ) -> list[Bucket]:
     """The window's steps in order, empty ones included; the first begins at or before `since`."""
-    within = logs.within(since, until).order_by() if hasattr(logs, "within") else logs.order_by()
-    binned = within.annotate(start=DateBin(step, "captured_at"))
-    latencies = {
+    binned = logs.within(since, until).order_by().annotate(start=DateBin(step, "captured_at"))
+    latencies: dict[datetime, dict[str, Any]] = {
         row["start"]: row
         for row in binned.values("start").annotate(
             total=Count("*"),
@@ -65,7 +64,7 @@ def measure_over_time(
         )
     }
     classes: dict[datetime, dict[str, int]] = {}
-    by_class = binned.annotate(status_class=status_class()).values_list("start", "status_class")
+    by_class = binned.annotate(answer_class=status_class()).values_list("start", "answer_class")
     for start, name, count in by_class.annotate(count=Count("*")):
         classes.setdefault(start, {})[name] = count
     return [

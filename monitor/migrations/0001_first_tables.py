@@ -1,11 +1,11 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import monitor.lib.actors
-import monitor.lib.ids
-import monitor.models.keys
 from django.conf import settings
 from django.db import migrations, models
 
+import monitor.lib.actors
+import monitor.lib.ids
+import monitor.models.keys
 
 # Wide fixed columns first: PostgreSQL pads what stands before them. The primary key holds the partition
 # key, as it must, and is all that a distributed PostgreSQL needs to shard the table.

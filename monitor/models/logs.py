@@ -6,7 +6,7 @@ request happened: newest first is `ORDER BY id DESC`, and a window of time is a 
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -113,7 +113,7 @@ class RequestLog(models.Model):
 
 
 class LogPayloadQuerySet(models.QuerySet["LogPayload"]):
-    def contents_of(self, log_id: UUID) -> dict[str, object]:
+    def contents_of(self, log_id: UUID) -> dict[str, Any]:
         """Headers, bodies, query parameters and the whole error of one log; empty when it has none."""
         packed: Sequence[bytes] = list(self.filter(log_id=log_id).values_list("packed", flat=True))
         return payload.unpack(bytes(packed[0])) if packed else {}

@@ -38,7 +38,10 @@ class LogDetail:
 
 
 def reach_log(actor: Actor, log_id: UUID, scope: Scope) -> RequestLog:
-    """The log, when the actor may do this to it: 404 beyond its organizations, 403 beyond its service or scope."""
+    """The log, when the actor may do this to it.
+
+    404 beyond the actor's organizations, 403 beyond a key's own service or scopes.
+    """
     log = (
         RequestLog.objects.with_names()
         .filter(id=log_id, service__organization__in=list(actor.grants))
@@ -51,5 +54,5 @@ def reach_log(actor: Actor, log_id: UUID, scope: Scope) -> RequestLog:
 
 
 def read_detail(log: RequestLog) -> LogDetail:
-    contents = LogPayload.objects.contents_of(log.id)
+    contents: dict[str, Any] = LogPayload.objects.contents_of(log.id)
     return LogDetail(log=log, **{"error": log.error, **contents})

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from monitor.lib.moments import parse_moment
 from monitor.models import Consumer, RequestLog
+from monitor.models.logs import RequestLogQuerySet
 from monitor.search.window import Window
 
 STATUS_CLASSES = tuple((f"{first}xx", f"{first}xx") for first in range(1, 6))
@@ -30,9 +31,9 @@ class HoldsText(PatternLookup):
     def get_rhs_op(self, connection: Any, rhs: str) -> str:
         return f"ILIKE {rhs}"
 
-    def process_rhs(self, qn: Any, connection: Any) -> tuple[str, list[Any]]:
+    def process_rhs(self, qn: Any, connection: Any) -> tuple[str, tuple[str, ...]]:
         escaped = str(self.rhs).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        return "%s", [f"%{escaped}%"]
+        return "%s", (f"%{escaped}%",)
 
 
 class MomentField(forms.CharField):
@@ -90,9 +91,9 @@ class LogFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def filter_queryset(self, queryset: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
-        filtered: QuerySet[RequestLog] = super().filter_queryset(queryset)
         window = self.window()
-        return filtered.within(window.since, window.until)  # type: ignore[attr-defined]
+        filtered: RequestLogQuerySet = super().filter_queryset(queryset)
+        return filtered.within(window.since, window.until)
 
     def window(self, *, now: datetime | None = None) -> Window:
         """The window that was asked for. Only after `is_valid()`."""

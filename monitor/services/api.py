@@ -26,13 +26,12 @@ from monitor.models.keys import Mode, default_scopes
 from monitor.services.register import NameTaken, change_service, register_service, remove_service
 
 
-def valid_url(value: str) -> str:
-    """The http(s) address as given. Raises ValidationError for anything a replay could not be sent to."""
+def check_url(value: str) -> None:
+    """Raises ValidationError for anything a replay could not be sent to."""
     try:
         origin_of(value)
     except (InvalidUrl, BlockedTarget) as error:
         raise ValidationError(str(error)) from None
-    return value
 
 
 class ServiceSerializer(serializers.ModelSerializer[Service]):
@@ -42,10 +41,10 @@ class ServiceSerializer(serializers.ModelSerializer[Service]):
         help_text="Left out: the key's organization, your only one, or Default.",
     )
     base_url = serializers.CharField(
-        max_length=2048, required=False, allow_blank=True, validators=[valid_url], help_text="http or https."
+        max_length=2048, required=False, allow_blank=True, validators=[check_url], help_text="http or https."
     )
     replay_origins = serializers.ListField(
-        child=serializers.CharField(max_length=300, validators=[valid_url]),
+        child=serializers.CharField(max_length=300, validators=[check_url]),
         required=False,
         max_length=50,
         help_text="Origins that replays may go to, beside the base URL's own.",

@@ -36,4 +36,4 @@ def remove_bite(statement: str, service_id: UUID) -> int:
     """How many rows went."""
     with connection.cursor() as cursor:
         cursor.execute(statement, {"service": service_id, "rows": ROWS_A_BITE})
-        return cursor.rowcount
+        return int(cursor.rowcount)
