@@ -1,0 +1,71 @@
+"""The form of an API key: made, recognised and fingerprinted without a database.
+
+`mkey_` (or `mkey_test_`), 32 random base62 characters, and 6 base62 characters of CRC-32 over all before
+them. The checksum turns a typo away before it costs a query, and lets secret scanners drop look-alikes.
+"""
+
+import hashlib
+import re
+import secrets
+import zlib
+from typing import Literal
+
+Mode = Literal["live", "test"]
+
+_PREFIXES: dict[Mode, str] = {"live": "mkey_", "test": "mkey_test_"}
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SECRET_LENGTH = 32  # characters; 190 bits
+_CHECKSUM_LENGTH = 6  # characters; 62 ** 6 holds any CRC-32
+_SHOWN_LENGTH = 8  # characters of the secret that lists may show
+
+# For redaction, and loose on purpose: a key that was cut or has a slip is still mostly secret. Shorter ones
+# are left, so the prefix that lists show stays readable.
+KEY_PATTERN = re.compile(r"mkey_(?:test_)?[0-9A-Za-z]{12,}")
+
+_WHOLE_KEY = re.compile(r"(mkey_(?:test_)?)[0-9A-Za-z]{38}")
+
+
+def make_key(mode: Mode) -> str:
+    """A new raw key. It is shown once and then known by its digest only."""
+    body = _PREFIXES[mode] + "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
+    return body + checksum(body)
+
+
+def looks_valid(raw: str) -> bool:
+    """Whether form and checksum are right; whether the key exists is for the database to say."""
+    return bool(_WHOLE_KEY.fullmatch(raw)) and raw.endswith(checksum(raw[:-_CHECKSUM_LENGTH]))
+
+
+def digest(raw: str) -> bytes:
+    """SHA-256 of the key, 32 bytes. With 190 bits of entropy a salt or a slow hash would add nothing."""
+    return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest()
+
+
+def prefix_of(raw: str) -> str:
+    """The part of a well-formed key that may be stored and shown: its prefix and 8 characters.
+
+    Raises ValueError for anything else.
+    """
+    return raw[: len(_prefix(raw)) + _SHOWN_LENGTH]
+
+
+def mode_of(raw: str) -> Mode:
+    """Whether a well-formed key is live or test. Raises ValueError for anything else."""
+    return "test" if _prefix(raw) == _PREFIXES["test"] else "live"
+
+
+def checksum(body: str) -> str:
+    """CRC-32 of the text as 6 base62 characters, padded with zeros."""
+    number = zlib.crc32(body.encode())
+    digits = ""
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits = _ALPHABET[digit] + digits
+    return digits
+
+
+def _prefix(raw: str) -> str:
+    whole = _WHOLE_KEY.fullmatch(raw)
+    if whole is None:
+        raise ValueError("This is not an API key.")  # The text itself stays out: it may be a mistyped secret.
+    return whole[1]
