@@ -1,0 +1,78 @@
+// The keyboard: "/" search, j and k through [data-row], Enter opens, "[" and "]" turn pages, "g" goes, "?" helps.
+
+const isTyping = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
+const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")].filter((row) => row.offsetParent !== null);
+const chosen = () => document.querySelector("[data-row].is-chosen");
+const linkOf = (row) => row?.querySelector(".row-link[href], a[href]");
+
+const move = (by) => {
+  const all = rows();
+  if (all.length === 0) return;
+  const at = all.indexOf(chosen());
+  const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + by))];
+  chosen()?.classList.remove("is-chosen");
+  next.classList.add("is-chosen");
+  // The focus goes along, so that Enter, screen readers and the next Tab all agree on the row.
+  linkOf(next)?.focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+};
+
+const focusSearch = () => {
+  const field = document.querySelector("[data-search]");
+  field?.focus();
+  field?.select?.();
+};
+
+const GO = { s: "services", l: "logs", m: "metrics", a: "alerts" };
+let goingSince = 0;
+
+const go = (key) => {
+  document.querySelector(`.nav-link[data-section="${GO[key]}"]`)?.click();
+};
+
+const actions = {
+  "/": focusSearch,
+  j: () => move(1),
+  k: () => move(-1),
+  "[": () => document.querySelector('a[rel="prev"]')?.click(),
+  "]": () => document.querySelector('a[rel="next"]')?.click(),
+  "?": () => document.querySelector("[data-keys-help]")?.showModal(),
+  Enter: () => {
+    // A focused link or button has its own Enter.
+    if (document.activeElement === document.body) linkOf(chosen())?.click();
+  },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.key === "Escape") {
+    document.querySelector("details.menu[open]")?.removeAttribute("open");
+    if (event.target.matches("[data-search]")) event.target.blur();
+    return;
+  }
+  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (event.key === "g") {
+    goingSince = event.timeStamp;
+    return;
+  }
+  if (event.key in GO && event.timeStamp - goingSince < 1000) {
+    goingSince = 0;
+    go(event.key);
+    return;
+  }
+  const act = actions[event.key];
+  if (!act) return;
+  if (event.key !== "Enter") event.preventDefault();
+  act();
+});
+
+// A click anywhere on a row opens it, unless it meant something else: a link, a button, or a selection of text.
+document.addEventListener("click", (event) => {
+  const row = event.target.closest("[data-row]");
+  if (!row || event.target.closest("a, button, input, label, summary")) return;
+  if (String(getSelection()) !== "") return;
+  const link = linkOf(row);
+  if (!link) return;
+  if (event.ctrlKey || event.metaKey) window.open(link.href, "_blank", "noopener");
+  else link.click();
+});
