@@ -1,0 +1,209 @@
+"""Tags for the parts that pages are composed of; static/css/base.css shows how each looks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django import template
+from django.template import Context
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
+
+from monitor.charts.scales import Unit, moment_iso, value_text
+from monitor.charts.svg import percent, tag, together
+from monitor.lib.json_text import Token, tokens_of
+from monitor.lib.masking import MASK
+
+from .icons import ICONS
+
+register = template.Library()
+
+# Inside urls and form bodies the mask may stand percent-encoded.
+_MASKS = re.compile(r"(?:\*|%2A){3}MASKED(?:\*|%2A){3}", re.IGNORECASE)
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon of ours, as high as the text around it; `label` names it where no words stand beside it."""
+    return tag(
+        "svg",
+        {
+            "class": f"icon icon-{name}",
+            "viewBox": "0 0 16 16",
+            "role": "img" if label else None,
+            "aria-label": label or None,
+            "aria-hidden": None if label else "true",
+        },
+        mark_safe(ICONS[name]),  # noqa: S308 - our own constants
+    )
+
+
+# --- Signals -----------------------------------------------------------------------------------------------
+
+# Class of a status -> the glyph beside its number, so that it is told without colour.
+_STATUS_ICONS = {
+    "2xx": "check",
+    "3xx": "arrow-right",
+    "4xx": "warn",
+    "5xx": "cross",
+    "none": "dash",
+}
+
+
+@register.filter
+def status_class(status_code: int | None) -> str:
+    """2xx, 3xx, 4xx or 5xx; `none` without an answer and for codes outside 200-599."""
+    if status_code is None or not 200 <= status_code <= 599:
+        return "none"
+    return f"{status_code // 100}xx"
+
+
+@register.simple_tag
+def status_mark(status_code: int | None) -> SafeString:
+    """A status code in the colour of its class, with the glyph of its class."""
+    kind = status_class(status_code)
+    words = "no answer" if status_code is None else str(status_code)
+    return tag("span", {"class": f"status status-{kind}"}, icon(_STATUS_ICONS[kind]), words)
+
+
+@register.simple_tag
+def method(name: str) -> SafeString:
+    """An HTTP method; those that may change something stand bolder."""
+    reads = name.upper() in {"GET", "HEAD", "OPTIONS", "TRACE"}
+    return tag("span", {"class": "method" if reads else "method method-write"}, name)
+
+
+@register.filter
+def duration(latency_ms: float | None) -> str:
+    """Milliseconds in words: 12.3 ms, 12.345 s; a dash when none was measured."""
+    return value_text(latency_ms, Unit.MILLISECONDS)
+
+
+@register.simple_tag
+def latency(latency_ms: float | None, full_ms: float | None = None) -> SafeString:
+    """A duration with a bar that is full at `full_ms` (the endpoint's p95, say); slower ones are marked."""
+    words = tag("span", None, duration(latency_ms))
+    if latency_ms is None or not full_ms:
+        return tag("span", {"class": "latency"}, words)
+    is_slow = latency_ms > full_ms
+    bar = tag(
+        "svg",
+        {"class": "latency-bar", "width": 40, "height": 4, "aria-hidden": "true"},
+        tag("rect", {"width": percent(min(latency_ms / full_ms, 1.0)), "height": 4, "rx": 2}),
+    )
+    return tag("span", {"class": "latency latency-slow" if is_slow else "latency"}, words, bar)
+
+
+@register.simple_tag
+def masked(rule: str = "") -> SafeString:
+    """The sign of a value that was hidden before it was stored; `rule` tells which rule hid it."""
+    title = f"Masked before it was stored: {rule}" if rule else "Masked before it was stored"
+    return tag("span", {"class": "masked", "title": title}, icon("lock"), "masked")
+
+
+@register.simple_tag
+def maybe_masked(value: str) -> SafeString:
+    """`value` as text, each mask within it under its lock."""
+    parts: list[str] = []
+    for index, part in enumerate(_MASKS.split(str(value))):
+        parts.extend([masked(), part] if index else [part])
+    return together(parts)
+
+
+# --- Time --------------------------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def moment(at: datetime | None, form: str = "clock") -> SafeString:
+    """A moment in UTC, which times.js rewrites in the reader's zone; the exact value shows on hover.
+
+    `form` is clock (21 Nov 14:05:03), relative (3 min ago, where scripts run) or moment (in full).
+    """
+    if at is None:
+        return tag("span", {"class": "dim"}, "never")
+    at = at.astimezone(UTC)
+    exact = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} UTC"
+    text = f"{at.day} {at:%b %H:%M:%S}" if form == "clock" else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return tag("time", {"datetime": moment_iso(at), "data-time-form": form, "title": exact}, text)
+
+
+# --- Text of others ----------------------------------------------------------------------------------------
+
+_TOKEN_CLASSES = {"key": "j-key", "string": "j-str", "number": "j-num", "atom": "j-atom"}
+
+
+@register.filter
+def json_view(text: str) -> SafeString:
+    """A JSON text indented and coloured, its numbers and strings untouched; masks are under a lock.
+
+    Anything else is given back as it is. Cut JSON is shown up to the cut.
+    """
+    tokens = tokens_of(text)
+    if tokens is None:
+        return maybe_masked(text)
+    return together(_token(token) for token in tokens)
+
+
+def _token(token: Token) -> SafeString:
+    if token.text.strip('"') == MASK:
+        return masked()
+    css_class = _TOKEN_CLASSES.get(token.kind)
+    if css_class is None:
+        return SafeString(conditional_escape(token.text))
+    return tag("span", {"class": css_class}, maybe_masked(token.text))
+
+
+# --- Shell -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class NavEntry:
+    """A line of the main menu. `section` is the name that pages know it by."""
+
+    section: str
+    words: str
+    url_name: str
+    icon: str
+
+
+NAV = (
+    NavEntry(section="services", words="Services", url_name="pages:services", icon="services"),
+    NavEntry(section="logs", words="Logs", url_name="pages:logs", icon="logs"),
+    NavEntry(section="metrics", words="Metrics", url_name="pages:metrics", icon="metrics"),
+    NavEntry(section="alerts", words="Alerts", url_name="pages:alerts", icon="alert"),
+)
+
+
+@register.simple_tag
+def nav_entries() -> tuple[NavEntry, ...]:
+    """The main menu, in its order."""
+    return NAV
+
+
+@register.simple_tag(takes_context=True)
+def section_of_page(context: Context) -> str:
+    """The section a page says it belongs to (`section` in its context), else the one whose list it is."""
+    if context.get("section"):
+        return str(context["section"])
+    request = context.get("request")
+    match = getattr(request, "resolver_match", None)
+    return match.url_name or "" if match else ""
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: Context, **changes: object) -> str:
+    """The page's own query string with `changes`; None and "" take a parameter out.
+
+    A new filter begins at the newest log again, so `cursor` and `offset` go too unless they are given.
+    """
+    query = context["request"].GET.copy()
+    for name in ("cursor", "offset"):
+        query.pop(name, None)
+    for name, value in changes.items():
+        if value is None or value == "":
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return f"?{query.urlencode()}"
