@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "monitor.access.gate.PageGateMiddleware",
+    "monitor.api.errors.DatabaseAwayMiddleware",
 ]
 
 ROOT_URLCONF = "apimonitor.urls"
@@ -152,6 +153,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "login"
+CSRF_FAILURE_VIEW = "monitor.api.errors.csrf_failure"
 LOGIN_REDIRECT_URL = "pages:services"
 LOGOUT_REDIRECT_URL = "login"
 

@@ -1,13 +1,24 @@
 """Mounts the admin, the API and the pages."""
 
+from django.contrib import admin
+from django.contrib.auth import views as auth
 from django.urls import include, path
-from drf_spectacular.views import SpectacularJSONAPIView
+from django.views.generic import RedirectView
 
 from monitor.api import health
 
 urlpatterns = [
     path("health", health.health),
     path("health/live", health.live),
-    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("login", auth.LoginView.as_view(template_name="access/login.html"), name="login"),
+    path("logout", auth.LogoutView.as_view(), name="logout"),
+    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    path("", include("monitor.api.docs")),
     path("", include("monitor.urls")),
 ]
+
+handler400 = "monitor.api.errors.bad_request"
+handler403 = "monitor.api.errors.forbidden"
+handler404 = "monitor.api.errors.not_found"
+handler500 = "monitor.api.errors.server_error"

@@ -5,6 +5,7 @@ from django.urls import include, path
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.ingest.api import IngestBatch, IngestLog
 from monitor.metrics.urls import api_routes as metric_routes
+from monitor.replay.urls import api_routes as replay_routes
 from monitor.search.api import SearchLogs
 from monitor.search.urls import api_routes as search_routes
 from monitor.services.urls import api_routes as service_routes
@@ -21,6 +22,7 @@ api_patterns = [
     *service_routes,
     *metric_routes,
     *alert_routes,
+    *replay_routes,
 ]
 
 urlpatterns = [path("v1/", include(api_patterns))]

@@ -5,13 +5,14 @@ input `errors`: [{field, pointer, code, message}].
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
 from django.conf import settings
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import exception_handler
 from drf_standardized_errors.types import ErrorResponse
@@ -140,18 +141,62 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
-def problem_response(status: int, code: str, detail: str) -> JsonResponse:
+def problem_response(status: int, detail: str) -> JsonResponse:
     """A problem outside of DRF's views."""
-    return JsonResponse(problem(status, code, detail), status=status, content_type=PROBLEM_JSON)
+    return JsonResponse(
+        problem(status, STATUS_CODES[status], detail), status=status, content_type=PROBLEM_JSON
+    )
 
 
-def wants_problem(request: HttpRequest) -> bool:
-    return request.path.startswith("/v1/") or "text/html" not in request.headers.get("Accept", "")
+def error_answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    """A problem for programs, a page for people."""
+    if request.path.startswith("/v1/") or "text/html" not in request.headers.get("Accept", ""):
+        return problem_response(status, detail)
+    title, advice = PROBLEMS[STATUS_CODES[status]]
+    context = {"title": title, "detail": detail, "advice": advice, "request_id": current_request_id()}
+    return render(request, "error.html", context, status=status)
 
 
-def describe_status(status: int) -> str:
-    return PROBLEMS[STATUS_CODES[status]][1]
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_answer(request, 400, "The request could not be read.")
 
 
-def api_not_found(request: HttpRequest) -> HttpResponse:
-    return problem_response(404, "not_found", f"There is nothing at {request.path}.")
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_answer(request, 403, "You may not do this.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    # What a view said is fit to be shown; the resolver's own exception lists all routes and is not.
+    said = exception.args[0] if exception.args and isinstance(exception.args[0], str) else None
+    return error_answer(request, 404, said or f"There is nothing at {request.path}.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Renders nothing that could fail again: no template, no query."""
+    problem_body = problem_response(500, "Something went wrong on our side.")
+    if request.path.startswith("/v1/") or "text/html" not in request.headers.get("Accept", ""):
+        return problem_body
+    text = f"Something went wrong on our side. The server's log has the reason under {current_request_id()}."
+    return HttpResponse(text, status=500, content_type="text/plain; charset=utf-8")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return error_answer(
+        request, 403, "The form was too old or came from elsewhere. Reload the page, send it again."
+    )
+
+
+class DatabaseAwayMiddleware:
+    """Answers 503, not 500, when a page meets a database that is away. API routes see to it themselves."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OperationalError):
+            return None
+        logger.warning("The database did not answer: %s", exception)
+        return problem_response(503, "The database cannot be reached. Try again in a few seconds.")

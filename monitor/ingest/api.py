@@ -73,7 +73,8 @@ class IngestBatch(IngestDoor):
     @extend_schema(
         summary="Report many requests",
         description="A JSON array, or NDJSON as application/x-ndjson; plain or gzip. One bad item does not "
-        "sink the others: 201 when all were accepted, 207 when some were, 400 when none was. `index` counts from 0.",
+        "sink the others: 201 when all were accepted, 207 when some were, 400 when none was. `index` counts "
+        "from 0.",
         request={
             "application/json": LogItemSerializer(many=True),
             "application/x-ndjson": OpenApiTypes.STR,

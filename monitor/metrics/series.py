@@ -53,16 +53,14 @@ def measure_over_time(
 ) -> list[Bucket]:
     """The window's steps in order, empty ones included; the first begins at or before `since`."""
     binned = logs.within(since, until).order_by().annotate(start=DateBin(step, "captured_at"))
-    latencies: dict[datetime, dict[str, Any]] = {
-        row["start"]: row
-        for row in binned.values("start").annotate(
-            total=Count("*"),
-            errors=Count("id", filter=FAILED),
-            p50=Percentile("latency_ms", 0.5),
-            p95=Percentile("latency_ms", 0.95),
-            p99=Percentile("latency_ms", 0.99),
-        )
-    }
+    rows = binned.values("start").annotate(
+        total=Count("*"),
+        errors=Count("id", filter=FAILED),
+        p50=Percentile("latency_ms", 0.5),
+        p95=Percentile("latency_ms", 0.95),
+        p99=Percentile("latency_ms", 0.99),
+    )
+    latencies: dict[datetime, dict[str, Any]] = {row["start"]: dict(row) for row in rows}
     classes: dict[datetime, dict[str, int]] = {}
     by_class = binned.annotate(answer_class=status_class()).values_list("start", "answer_class")
     for start, name, count in by_class.annotate(count=Count("*")):

@@ -20,7 +20,7 @@ from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.api.permissions import reach_service, require, scope_for
 from monitor.lib.actors import Actor, Scope
-from monitor.lib.outbound import BlockedTarget, InvalidUrl, origin_of
+from monitor.lib.outbound import UnusableUrl, origin_of
 from monitor.models import ApiKey, Organization, Service
 from monitor.models.keys import Mode, default_scopes
 from monitor.services.register import NameTaken, change_service, register_service, remove_service
@@ -30,7 +30,7 @@ def check_url(value: str) -> None:
     """Raises ValidationError for anything a replay could not be sent to."""
     try:
         origin_of(value)
-    except (InvalidUrl, BlockedTarget) as error:
+    except UnusableUrl as error:
         raise ValidationError(str(error)) from None
 
 

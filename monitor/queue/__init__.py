@@ -1,0 +1,1 @@
+"""Keep the task queue itself in order."""

@@ -1,0 +1,101 @@
+"""Send a prepared request, and keep what came back."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from monitor.ingest.entry import RULES, content_type, cut
+from monitor.lib import masking
+from monitor.lib.outbound import BadHeader, OutboundError, OutboundPolicy, OutboundResponse, send
+from monitor.models import Replay
+from monitor.models.replays import ReplayStatus
+from monitor.replay.prepare import Outgoing, Overrides, ReplayRefused, lines, prepare
+from monitor.search import LogDetail
+
+
+def replay(
+    detail: LogDetail, overrides: Overrides, *, actor_label: str, source_ip: str | None, now: datetime
+) -> Replay:
+    """Send the request again and keep the outcome, with who asked and from where.
+
+    Any answer is a success, whatever its code; no answer is a failure, and says why. Redirects are not
+    followed, so that they show. Raises ReplayRefused before anything is sent.
+    """
+    outgoing = prepare(detail, overrides, service=detail.log.service)
+    record = Replay(
+        service=detail.log.service,
+        original_log_id=detail.log.id,
+        method=outgoing.method,
+        url=masking.mask_url(outgoing.url, rules=RULES),
+        overrides=masked_overrides(overrides),
+        omitted_headers=outgoing.omitted_headers,
+        omitted_params=outgoing.omitted_params,
+        replayed_at=now,
+        replayed_by=actor_label,
+        source_ip=source_ip,
+    )
+    try:
+        note_answer(record, call(outgoing))
+    except BadHeader as error:
+        raise ReplayRefused("override_headers", str(error)) from None
+    except OutboundError as error:
+        record.status = ReplayStatus.FAILED
+        record.error = storable(masking.mask_text(str(error), rules=RULES))
+    record.save(force_insert=True)
+    return record
+
+
+def call(outgoing: Outgoing) -> OutboundResponse:
+    """The answer. Raises OutboundError when none comes within the time limit."""
+    return send(
+        outgoing.method,
+        outgoing.url,
+        headers=outgoing.headers,
+        body=(outgoing.body or "").encode(),
+        policy=OutboundPolicy(allow=settings.OUTBOUND_ALLOW, allow_loopback=settings.QUICK_START),
+        timeout_s=settings.REPLAY_TIMEOUT_S,
+        max_response_bytes=settings.MAX_BODY_BYTES,
+    )
+
+
+def note_answer(record: Replay, answer: OutboundResponse) -> None:
+    """Put the answer into the record, masked as logs are."""
+    headers: dict[str, str | list[str]] = {}
+    for name, value in answer.headers:
+        there = headers.get(name)
+        headers[name] = value if there is None else [*lines(there), value]
+    text = answer.body.decode(errors="replace")
+    body, was_cut = cut(masking.mask_body(text, content_type=content_type(headers), rules=RULES))
+    record.status = ReplayStatus.SUCCESS
+    record.status_code = answer.status_code
+    record.latency_ms = answer.latency_ms
+    record.response_headers = {
+        name: storable(value) if isinstance(value, str) else [storable(line) for line in value]
+        for name, value in masking.mask_headers(headers, rules=RULES).items()
+    }
+    record.response_body = storable(body)
+    record.response_truncated = answer.truncated or was_cut
+
+
+def masked_overrides(overrides: Overrides) -> dict[str, Any]:
+    """What was overridden, as it may be kept and shown."""
+    kept: dict[str, Any] = {}
+    if overrides.url is not None:
+        kept["override_url"] = masking.mask_url(storable(overrides.url), rules=RULES)
+    if overrides.headers:
+        texts = {name: "" if value is None else value for name, value in overrides.headers.items()}
+        masked = masking.mask_headers(texts, rules=RULES)
+        kept["override_headers"] = {
+            name: None if overrides.headers[name] is None else value for name, value in masked.items()
+        }
+    if overrides.body is not None:
+        given = {name: value for name, value in overrides.headers.items() if value is not None}
+        body = masking.mask_body(overrides.body, content_type=content_type(given), rules=RULES)
+        kept["override_body"] = storable(cut(body)[0])
+    return kept
+
+
+def storable(text: str) -> str:
+    """Text that PostgreSQL can hold."""
+    return text.replace("\x00", "\ufffd")

@@ -1,0 +1,10 @@
+"""Routes of replays."""
+
+from django.urls import path
+
+from monitor.replay import api
+
+api_routes = [
+    path("logs/<str:log_id>/replay", api.ReplayView.as_view()),
+    path("logs/<str:log_id>/replays", api.ReplayListView.as_view()),
+]
