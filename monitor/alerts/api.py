@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from monitor.alerts.conditions import BadCondition, compile_condition
 from monitor.api.authentication import actor_of
+from monitor.api.fields import StrictModelSerializer
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.api.permissions import check_service, reach_service, scope_for
@@ -24,7 +25,7 @@ from monitor.models import AlertEvent, AlertRule
 CONDITION = ("condition_field", "condition_operator", "condition_value")
 
 
-class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
+class AlertRuleSerializer(StrictModelSerializer):
     service_id = serializers.UUIDField()
     last_error = serializers.CharField(
         read_only=True, help_text="Why the rule could not be judged; empty when well."

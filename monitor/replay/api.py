@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from monitor.access.requests import client_address
 from monitor.api.authentication import actor_of
+from monitor.api.fields import TextField
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.lib.actors import Scope
@@ -38,13 +39,11 @@ class HeaderOverrideField(serializers.Field[Any, Any, Any, Any]):
 class OverridesSerializer(serializers.Serializer[Any]):
     """What to send in place of the original; all optional."""
 
-    override_url = serializers.CharField(max_length=8192, required=False, allow_null=True)
+    override_url = TextField(max_length=8192, required=False, allow_null=True)
     override_headers = serializers.DictField(
         child=HeaderOverrideField(allow_null=True), required=False, allow_null=True
     )
-    override_body = serializers.CharField(
-        required=False, allow_null=True, allow_blank=True, trim_whitespace=False
-    )
+    override_body = TextField(required=False, allow_null=True, allow_blank=True, trim_whitespace=False)
 
     def overrides(self) -> Overrides:
         sent = self.validated_data

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from django.conf import settings
 
@@ -85,10 +86,17 @@ def prepare(detail: LogDetail, overrides: Overrides, *, service: Service) -> Out
 
 def target_url(detail: LogDetail, overrides: Overrides, service: Service) -> str:
     """Where to: the override, else the original; one that was kept without its host hangs on the base URL."""
-    url = overrides.url or quote(detail.log.url, safe=URL_CHARACTERS)
+    url = overrides.url or with_query(quote(detail.log.url, safe=URL_CHARACTERS), detail.query_params)
     if "://" in url or not service.base_url:
         return url
     return urljoin(service.base_url, url)
+
+
+def with_query(url: str, params: Mapping[str, Any] | None) -> str:
+    """The URL with its query, which some senders report beside it only."""
+    if not params or "?" in url:
+        return url
+    return f"{url}?{urlencode(params, doseq=True, safe='*')}"
 
 
 def without_masked_params(url: str) -> tuple[str, list[str]]:
@@ -102,6 +110,8 @@ def without_masked_params(url: str) -> tuple[str, list[str]]:
             omitted.append(name)
         else:
             kept.append(pair)
+    if contains_mask(parts.path):
+        raise ReplayRefused("override_url", "The kept path has masked values: give the URL to send to.")
     host = parts.netloc
     if contains_mask(host):
         host = host.rpartition("@")[2]

@@ -51,7 +51,7 @@ def call(outgoing: Outgoing) -> OutboundResponse:
     return send(
         outgoing.method,
         outgoing.url,
-        headers=outgoing.headers,
+        headers=[*outgoing.headers, ("Accept-Encoding", "gzip, deflate")],
         body=(outgoing.body or "").encode(),
         policy=OutboundPolicy(allow=settings.OUTBOUND_ALLOW, allow_loopback=settings.QUICK_START),
         timeout_s=settings.REPLAY_TIMEOUT_S,

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from monitor.access import issue_key, revoke_key
 from monitor.api.authentication import actor_of
 from monitor.api.errors import Conflict
+from monitor.api.fields import StrictModelSerializer, TextField
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.api.permissions import reach_service, require, scope_for
@@ -34,17 +35,17 @@ def check_url(value: str) -> None:
         raise ValidationError(str(error)) from None
 
 
-class ServiceSerializer(serializers.ModelSerializer[Service]):
+class ServiceSerializer(StrictModelSerializer):
     organization = serializers.PrimaryKeyRelatedField(
         queryset=Organization.objects.all(),
         required=False,
         help_text="Left out: the key's organization, your only one, or Default.",
     )
-    base_url = serializers.CharField(
+    base_url = TextField(
         max_length=2048, required=False, allow_blank=True, validators=[check_url], help_text="http or https."
     )
     replay_origins = serializers.ListField(
-        child=serializers.CharField(max_length=300, validators=[check_url]),
+        child=TextField(max_length=300, validators=[check_url]),
         required=False,
         max_length=50,
         help_text="Origins that replays may go to, beside the base URL's own.",
@@ -135,7 +136,7 @@ def name_conflict() -> Conflict:
     return Conflict("name", "The organization has a service of this name already.")
 
 
-class KeySerializer(serializers.ModelSerializer[ApiKey]):
+class KeySerializer(StrictModelSerializer):
     service_id = serializers.UUIDField(read_only=True)
     key_prefix = serializers.CharField(source="prefix", read_only=True)
     is_active = serializers.SerializerMethodField()
