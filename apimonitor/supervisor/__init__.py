@@ -1,0 +1,4 @@
+"""Starts and watches the processes of one installation: PostgreSQL, web, worker and, on request, a demo.
+
+It stays small (the standard library, no Django set-up), because it lives as long as they do.
+"""
