@@ -1,0 +1,85 @@
+"""The shop introduces itself to API Monitor: a service, a key and two alert rules, through the API."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apimonitor.demo.client import Client
+
+NAME = "demo-shop"
+RULES = [
+    {
+        "name": "Payments fail",
+        "description": "The shop answered with a server error.",
+        "condition_field": "status_code",
+        "condition_operator": ">=",
+        "condition_value": "500",
+    },
+    {
+        "name": "Slow answers",
+        "description": "A customer waited longer than a second and a half.",
+        "condition_field": "latency_ms",
+        "condition_operator": ">",
+        "condition_value": "1500",
+    },
+]
+
+
+class RegistrationRefused(Exception):
+    """API Monitor did not take the demo's service; the message holds its answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What the demo remembers between its starts, in a file that its owner alone can read."""
+
+    service_id: str
+    raw_key: str
+    ports: dict[str, int]
+
+
+def recall(path: Path) -> Registration | None:
+    try:
+        return Registration(**json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def remember(path: Path, registration: Registration) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(vars(registration), file)
+
+
+def register(client: Client, *, known: Registration | None, ports: dict[str, int]) -> Registration:
+    """The shop's service with a key that works. Raises RegistrationRefused, and client.Unreachable."""
+    base_url = f"http://127.0.0.1:{ports['production']}"
+    origins = [f"http://127.0.0.1:{port}" for port in ports.values()]
+    address = {"base_url": base_url, "replay_origins": origins}
+    path = f"/v1/services/{known.service_id}" if known else ""
+    if known and client.call("GET", path, headers={"Authorization": f"Bearer {known.raw_key}"})[0] == 200:
+        _expect(client.call("PATCH", path, address))
+        return Registration(service_id=known.service_id, raw_key=known.raw_key, ports=ports)
+    service_id = _find_or_make_service(client, address)
+    key = _expect(client.call("POST", f"/v1/services/{service_id}/keys", {"name": "The shop itself"}))
+    return Registration(service_id=service_id, raw_key=key["raw_key"], ports=ports)
+
+
+def _find_or_make_service(client: Client, address: dict[str, Any]) -> str:
+    wanted = {"name": NAME, "description": "A small shop that shows what API Monitor sees.", **address}
+    status, service = client.call("POST", "/v1/services", wanted)
+    if status != 409:
+        service = _expect((status, service))
+        for rule in RULES:
+            _expect(client.call("POST", "/v1/alerts", {"service_id": service["id"], **rule}))
+        return str(service["id"])
+    services = _expect(client.call("GET", "/v1/services?limit=500"))
+    return next(str(service["id"]) for service in services if service["name"] == NAME)
+
+
+def _expect(answered: tuple[int, Any]) -> Any:
+    status, answer = answered
+    if status >= 400:
+        raise RegistrationRefused(f"{status}: {answer}")
+    return answer
