@@ -1,0 +1,80 @@
+"""What every test stands on: a closed network, empty caches, and no silent skips in CI."""
+
+import ipaddress
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.cache import cache
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+class NetworkIsClosed(Exception):
+    """A test tried to leave this machine."""
+
+
+def is_loopback(host: str | bytes | None) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host or "localhost"
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _closed_network() -> Iterator[None]:
+    """Let sockets reach this machine only. libpq opens its own, to the run's own server."""
+    patch = pytest.MonkeyPatch()
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(address[0]):
+            raise NetworkIsClosed(f"connect to {address[0]}")
+        connect(self, address)
+
+    def guarded_look_up(host: str | bytes | None, *arguments: Any, **options: Any) -> Any:
+        # Literal addresses ask no name server; whether they may be dialled is decided above.
+        literal = (isinstance(host, str) and host.replace(".", "").isdigit()) or ":" in str(host)
+        if not literal and not is_loopback(host):
+            raise NetworkIsClosed(f"look up {host!r}")
+        return look_up(host, *arguments, **options)
+
+    patch.setattr(socket.socket, "connect", guarded_connect)
+    patch.setattr(socket, "getaddrinfo", guarded_look_up)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _empty_caches() -> None:
+    """What one test's rolled-back database put into memory must not reach the next test."""
+    cache.clear()
+    ContentType.objects.clear_cache()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Left out rather than skipped: on this server they have nothing to say, in CI either.
+    if "TEST_POSTGRES" not in os.environ:
+        without = [item for item in items if item.get_closest_marker("trgm")]
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
+    if shutil.which("chromium") is None:
+        reason = "there is no Chromium here (Debian: apt install chromium)"
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """In CI a test that does not run is a failure: a green run promises that everything was tried."""
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+    return report
