@@ -1,7 +1,9 @@
 """The one error of this room: it carries the sentence a person reads on the screen."""
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 
 class CannotStart(Exception):
@@ -9,8 +11,14 @@ class CannotStart(Exception):
 
 
 def say(line: str) -> None:
-    """A progress line. Flushed at once, because a pipe to `tee` or a log would hold it back."""
-    print(line, flush=True)
+    """A progress line. Flushed at once, because a pipe to `tee` or a log would hold it back.
+
+    When nobody listens any more (a closed terminal, `scripts/up | head`) the work goes on silently.
+    """
+    try:
+        print(line, flush=True)
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 def run_main(main: Callable[[list[str]], int]) -> None:

@@ -81,6 +81,7 @@ class Cluster:
 
         Raises CannotStart with the server's own last words when it ends instead.
         """
+        self.poll()  # An earlier process of ours that ended stays a zombie until it is asked.
         if not self.data.exists():
             say(f"Creating the database (PostgreSQL {self.binaries.version}) ...")
             self._create()
@@ -228,9 +229,9 @@ class Cluster:
     def _stop_leftover(self) -> None:
         """End a server that outlived its supervisor, so that ours is again its parent and sees it end.
 
-        The pid file is removed only once no process of the old server is left: it is what keeps PostgreSQL
-        from starting beside an orphan that still writes. Left in place it could stop us for nothing, for
-        after a restart of the machine its number may be another program's.
+        Its pid and lock files are removed only once none of its processes is left: they are what keeps
+        PostgreSQL from starting beside an orphan that still writes. Left in place they could stop us for
+        nothing: the number in them may be another program's by now, or a zombie's.
         """
         if not Path("/proc/self/cwd").exists():
             return  # macOS: PostgreSQL's own check of the pid file decides.
@@ -247,6 +248,7 @@ class Cluster:
         if left:
             raise CannotStart(f"Processes of an earlier run still use {self.data}: {left}. End them first.")
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+        shutil.rmtree(self._socket_folder, ignore_errors=True)
 
     def _processes_in_data(self) -> list[int]:
         """PostgreSQL's processes all work in their data folder; nobody else has a reason to."""
