@@ -18,6 +18,15 @@ class NetworkIsClosed(Exception):
     """A test tried to leave this machine."""
 
 
+def is_literal(host: str | bytes | None) -> bool:
+    """An address in any spelling the system's resolver reads without asking a name server: 0x7f.1, say."""
+    try:
+        socket.inet_aton(str(host))
+    except OSError:
+        return ":" in str(host)
+    return True
+
+
 def is_loopback(host: str | bytes | None) -> bool:
     name = host.decode() if isinstance(host, bytes) else host or "localhost"
     try:
@@ -38,10 +47,9 @@ def _closed_network() -> Iterator[None]:
         connect(self, address)
 
     def guarded_look_up(host: str | bytes | None, *arguments: Any, **options: Any) -> Any:
-        # Literal addresses ask no name server; whether they may be dialled is decided above.
-        literal = (isinstance(host, str) and host.replace(".", "").isdigit()) or ":" in str(host)
-        if not literal and not is_loopback(host):
-            raise NetworkIsClosed(f"look up {host!r}")
+        # Whether a literal address may be dialled is decided above. A name is as good as unknown.
+        if not is_literal(host) and not is_loopback(host):
+            raise socket.gaierror(socket.EAI_NONAME, f"The network is closed in tests: {host!r}")
         return look_up(host, *arguments, **options)
 
     patch.setattr(socket.socket, "connect", guarded_connect)

@@ -45,8 +45,9 @@ class ShopHandler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query))
         request_body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.server.shop.answer(
-            self.command, parts.path, query=query, headers=self.headers, body=decode(request_body)
+            self.command, parts.path, query=query, headers=headers, body=decode(request_body)
         )
         time.sleep(answer.work_ms / 1000)
         response_body = json.dumps(answer.body).encode()

@@ -26,6 +26,7 @@ class Call:
 
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    """By their names in lower case."""
     body: Any
     """The decoded JSON, None when there was none."""
     parts: Mapping[str, str]
@@ -103,7 +104,7 @@ class Shop:
             return Answer(status=422, body={"title": "Invalid order", "errors": errors}, tags=("checkout",))
         order = {
             "id": str(uuid.UUID(int=self._chance.getrandbits(128), version=4)),
-            "customer": call.headers.get("X-Customer", "guest"),
+            "customer": call.headers.get("x-customer", "guest"),
             "product": wanted["product"],
             "quantity": quantity,
             "total": round(PRODUCTS[wanted["product"]] * quantity, 2),
@@ -159,7 +160,7 @@ class Shop:
             return self._orders.get(call.parts["order_id"])
 
     def _token_is_missing(self, call: Call) -> bool:
-        return not call.headers.get("Authorization", "").startswith("Bearer ")
+        return not call.headers.get("authorization", "").startswith("Bearer ")
 
     def _around(self, typical_ms: float) -> float:
         """A duration as services have them: mostly near the typical one, now and then several times it."""

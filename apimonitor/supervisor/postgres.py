@@ -166,7 +166,7 @@ class Cluster:
             words = [line for line in done.stdout.splitlines() if "rror:" in line or "FATAL" in line]
             last = (words or done.stdout.splitlines() or ["no reason given"])[-1]
             raise CannotStart(f"PostgreSQL's {program} failed: {last.strip()}")
-        return done.stdout
+        return str(done.stdout)
 
     def _environment(self) -> dict[str, str]:
         """No PG* variable of the person's, which could lead the programs elsewhere; messages in English."""

@@ -75,6 +75,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = self._start_again_at = 0.0
         self._wait_s = FIRST_WAIT_S
+        self._ended = False
 
     @property
     def pid(self) -> int | None:
@@ -85,6 +86,7 @@ class Child:
 
     def start(self) -> None:
         self._started_at = time.monotonic()
+        self._ended = False
         with self.program.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.program.command,
@@ -101,7 +103,7 @@ class Child:
         """Start the program again when it has ended, later each time it ends soon after its start."""
         trim_log(self.program.log)
         now = time.monotonic()
-        if self._process is not None:
+        if self._process is not None and not self._ended:
             code = self._process.poll()
             if code is None:
                 return
@@ -111,10 +113,13 @@ class Child:
                 f"{self.program.name} ended ({describe_exit(code)}); starting it again in "
                 f"{self._wait_s:.0f} s. Its log: {self.program.log}"
             )
-            self._process = None
+            # Its own children (gunicorn's workers outlive a killed master) would keep the port.
+            self._signal_group(signal.SIGTERM)
             self._start_again_at = now + self._wait_s
+            self._ended = True
             self._wait_s = min(self._wait_s * 2, LONGEST_WAIT_S)
         elif now >= self._start_again_at:
+            self._signal_group(signal.SIGKILL)
             self.start()
 
     def ask_to_stop(self) -> None:
@@ -128,8 +133,15 @@ class Child:
         try:
             self._process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
             self._process.wait()
+        self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        """Signal the program and all that it started and left: they share a session of their own."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
 
 def stop_all(children: Sequence[Child]) -> None:

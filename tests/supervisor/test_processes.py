@@ -1,3 +1,5 @@
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -6,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from apimonitor.supervisor import processes
-from apimonitor.supervisor.processes import Child, Program, stop_all, trim_log
+from apimonitor.supervisor.processes import Child, Program, is_alive, stop_all, trim_log
 
 
 def program(tmp_path: Path, source: str) -> Program:
@@ -50,6 +52,31 @@ def test_a_program_that_does_not_listen_is_killed_after_its_time(
     stop_all([child])
 
     assert child.poll() == -9
+
+
+def test_what_a_killed_program_left_behind_ends_before_the_program_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(processes, "FIRST_WAIT_S", 0.05)
+    grandchild = (
+        "import signal, time; signal.signal(15, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
+    )
+    source = (
+        "import subprocess, sys, time\n"
+        f"p = subprocess.Popen([sys.executable, '-c', {grandchild!r}]); print('pid', p.pid, flush=True)\n"
+        "time.sleep(60)"
+    )
+    child = Child(program(tmp_path, source), say=lambda line: None)
+    child.start()
+    tick_until(child, lambda: "on" in child.program.log.read_text())
+    [left] = [int(line.split()[1]) for line in child.program.log.read_text().splitlines() if "pid" in line]
+
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    tick_until(child, lambda: child.program.log.read_text().count("pid") == 2)
+
+    assert not is_alive(left)
+    stop_all([child])
 
 
 def test_a_log_is_moved_aside_when_it_has_grown_and_goes_on_at_its_beginning(
