@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     ours = {name for file in FILES for name in required_names((ROOT / file).read_text())}
     with tempfile.TemporaryDirectory() as folder:
         installed = resolve(Path(folder))
-    lines = sorted((line for line in installed if canonical(line) not in ours), key=str.lower)
+    lines = sorted((line for line in installed if canonical(line) not in ours), key=canonical)
     (ROOT / "constraints.txt").write_text(HEADER + "".join(f"{line}\n" for line in lines))
     say(f"constraints.txt holds {len(lines)} versions.")
     return 0
