@@ -11,6 +11,10 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 
+from tests.installation import data_dir, free_port
+
+__all__ = ["data_dir", "free_port"]
+
 IN_CI = os.environ.get("CI") == "true"
 
 

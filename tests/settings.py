@@ -1,6 +1,6 @@
 """The settings under test: the product's own, on a database of this run, without what only costs time."""
 
-from tests.server import provide_environment
+from tests.database import provide_environment
 
 provide_environment()
 

@@ -1,25 +1,20 @@
 """`scripts/up` as a person runs it: a real start, a kill -9, and each thing that can be in the way."""
 
 import json
-import os
 import re
 import shlex
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.installation import Started, environment
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def environment(data_dir: Path, **more: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, "DATA_DIR": str(data_dir), "PORT": "1", **more}
 
 
 def refused(data_dir: Path, **more: str) -> str:
@@ -34,42 +29,6 @@ def refused(data_dir: Path, **more: str) -> str:
     assert done.returncode == 1
     [sentence] = done.stderr.splitlines()
     return sentence
-
-
-class Started:
-    """A running `scripts/up`, with what it wrote until it was ready."""
-
-    def __init__(self, data_dir: Path, port: int) -> None:
-        began = time.monotonic()
-        self.process = subprocess.Popen(
-            [ROOT / "scripts" / "up"],
-            env=environment(data_dir, PORT=str(port)),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.output = ""
-        for line in self.process.stdout:
-            self.output += line
-            if "Ctrl-C stops it" in line:
-                break
-        else:
-            pytest.fail(self.output)
-        self.seconds = time.monotonic() - began
-
-    def stop(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return self.process.wait(30)
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
