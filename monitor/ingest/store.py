@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -74,7 +75,7 @@ def store_batch(entries: Sequence[Entry], sender: Sender, *, now: datetime) -> s
             entry.latency_ms,
             entry.error,
             entry.tags,
-            entry.source_ip,
+            ip_address(entry.source_ip) if entry.source_ip else None,
             entry.trace_id,
             entry.request_bytes,
             entry.response_bytes,
@@ -85,11 +86,12 @@ def store_batch(entries: Sequence[Entry], sender: Sender, *, now: datetime) -> s
     with transaction.atomic():
         kept = copy_new(batch, log_row)
         with_payload = [entry for entry in kept if entry.payload]
-        copy(
-            "log_payload",
-            PAYLOAD_COLUMNS,
-            ((entry.id, payload.pack(entry.payload)) for entry in with_payload),
-        )
+        if with_payload:
+            copy(
+                "log_payload",
+                PAYLOAD_COLUMNS,
+                ((entry.id, payload.pack(entry.payload)) for entry in with_payload),
+            )
         alerts.judge(kept, service_id=sender.service_id, now=now)
     return {entry.id for entry in kept}
 
