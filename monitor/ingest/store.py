@@ -123,7 +123,8 @@ def copy_new(entries: list[Entry], log_row: Callable[[Entry], tuple[Any, ...]]) 
 def copy(table: str, columns: dict[str, str], rows: Iterable[tuple[Any, ...]]) -> None:
     """Write rows by binary COPY; the columns' types must be named, as nothing is cast on the way."""
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
-    with connection.cursor() as cursor, cursor.copy(statement) as writer:
+    # Django translates psycopg's errors for execute(), not for COPY.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as writer:
         writer.set_types(list(columns.values()))
         for row in rows:
             writer.write_row(row)
