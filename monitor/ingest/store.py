@@ -55,7 +55,8 @@ def store_batch(entries: Sequence[Entry], sender: Sender, *, now: datetime) -> s
     Returns after the commit. Entries of one id are the same event; the first one is kept.
     """
     unique = {entry.id: entry for entry in reversed(entries)}
-    batch = list(reversed(unique.values()))
+    # In the order of ids: two batches that share events in another order would wait for each other forever.
+    batch = sorted(unique.values(), key=lambda entry: entry.id)
     make_missing_days(entry.captured_at.date() for entry in batch)
     endpoints = naming.endpoints_for(batch, service_id=sender.service_id, now=now)
     consumers = naming.consumers_for(batch, organization_id=sender.organization_id, now=now)
