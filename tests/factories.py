@@ -18,7 +18,8 @@ from monitor.lib.actors import Role
 from monitor.models import AlertRule, ApiKey, Membership, Organization, Service
 
 _numbers = itertools.count(1)
-EVERY_SCOPE = ("ingest", "read", "replay", "manage")
+# A well-formed id that nothing has.
+UNKNOWN_ID = "018f1e2d-3c4b-7a59-8877-665544332211"
 
 
 def an_organization(name: str | None = None) -> Organization:

@@ -10,6 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from monitor.models import AlertEvent, AlertRule, ApiKey, Consumer, Endpoint, LogPayload, RequestLog, Service
 from monitor.services.purge import purge
 from tests.factories import (
+    UNKNOWN_ID,
     a_client,
     a_key,
     a_log,
@@ -113,7 +114,7 @@ def test_origins_are_kept_as_scheme_host_and_port(manager):
         ("replay_origins", [None]),
         ("organization", "Default"),
         ("organization", 7),
-        ("organization", str(uuid.uuid4())),
+        ("organization", UNKNOWN_ID),
     ],
 )
 def test_a_bad_value_is_refused_by_name(manager, field, value):
