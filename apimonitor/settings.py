@@ -210,6 +210,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["monitor.api.permissions.ActorMayPass"],
     "DEFAULT_PARSER_CLASSES": ["monitor.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "monitor.api.negotiation.JsonAnyway",
+    "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "monitor.api.schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "monitor.api.errors.problem_handler",

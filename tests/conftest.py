@@ -11,9 +11,12 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 
+from monitor.ingest.naming import forget_names
+from monitor.ingest.store import forget_days
 from tests.installation import data_dir, free_port
+from tests.web import web_server
 
-__all__ = ["data_dir", "free_port"]
+__all__ = ["data_dir", "free_port", "web_server"]
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -67,6 +70,14 @@ def _empty_caches() -> None:
     """What one test's rolled-back database put into memory must not reach the next test."""
     cache.clear()
     ContentType.objects.clear_cache()
+    forget_names()
+    forget_days()
+
+
+@pytest.fixture(autouse=True)
+def _strangers_see_nothing(settings: Any) -> None:
+    """The default of an installation, whatever the environment of the run says."""
+    settings.ANONYMOUS_ACCESS = "none"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import django_filters
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -111,6 +112,16 @@ class AlertRuleViewSet(IdsInPath, viewsets.ModelViewSet[AlertRule]):
     def perform_create(self, serializer: Any) -> None:
         service_id = serializer.validated_data["service_id"]
         serializer.save(service=reach_service(actor_of(self.request), service_id, Scope.MANAGE))
+
+    def perform_update(self, serializer: Any) -> None:
+        # Checked just now, so it can be judged again.
+        serializer.save(last_error="", last_error_at=None)
+
+    @transaction.atomic
+    def perform_destroy(self, instance: AlertRule) -> None:
+        # First the row: logs that fire the rule hold it until their events can be seen, and removed.
+        AlertRule.objects.select_for_update().filter(id=instance.id).first()
+        instance.delete()
 
 
 class AlertEventsView(IdsInPath, GenericAPIView[AlertEvent]):

@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
+
+from django.db import connection
 
 from monitor.alerts.conditions import Observed, compile_condition
 from monitor.models import AlertEvent, AlertRule
 
 logger = logging.getLogger(__name__)
 MAX_MESSAGE_CHARS = 1024
+MARK_RESOLUTION = timedelta(minutes=1)
 
 
 class Judged(Observed, Protocol):
@@ -40,7 +43,23 @@ def judge(logs: Sequence[Judged], *, service_id: UUID, now: datetime) -> list[Al
             mark_broken(rule, error, now=now)
         else:
             mark_mended(rule)
-    return AlertEvent.objects.bulk_create(events)
+    there = lock_rules({event.rule_id for event in events})
+    return AlertEvent.objects.bulk_create([event for event in events if event.rule_id in there])
+
+
+def lock_rules(rule_ids: set[UUID]) -> set[UUID]:
+    """Those of the rules that are still there, and stay until the caller's transaction ends.
+
+    An event of a rule that is removed meanwhile would fail the commit, and the log with it. KEY SHARE is what
+    the foreign key takes anyway: it keeps out who removes the rule, and not who changes it.
+    """
+    if not rule_ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM alert_rule WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [list(rule_ids)]
+        )
+        return {id_ for (id_,) in cursor}
 
 
 def event_for(rule: AlertRule, log: Judged, *, now: datetime) -> AlertEvent:
@@ -57,6 +76,9 @@ def what_was_seen(rule: AlertRule, log: Judged) -> str:
 
 
 def mark_broken(rule: AlertRule, error: Exception, *, now: datetime) -> None:
+    """At most once a minute: a row written with every log would make all senders of a service queue."""
+    if rule.last_error_at is not None and now - rule.last_error_at < MARK_RESOLUTION:
+        return
     logger.warning("Alert rule %s could not be judged: %s", rule.id, error)
     AlertRule.objects.filter(id=rule.id).update(last_error=str(error)[:512], last_error_at=now)
 

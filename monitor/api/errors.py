@@ -63,7 +63,6 @@ STATUS_CODES: Mapping[int, str] = {
     403: "permission_denied",
     404: "not_found",
     405: "method_not_allowed",
-    406: "not_found",
     409: "conflict",
     413: "body_too_large",
     415: "unsupported_media_type",

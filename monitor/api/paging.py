@@ -28,6 +28,14 @@ def whole_number(params: QueryDict, name: str, default: int, *, least: int, most
     return int(raw)
 
 
+def wants_count(params: QueryDict) -> bool:
+    """Whether X-Total-Count is asked for; it costs a look at every row that the filters leave."""
+    asked = params.get("count")
+    if asked not in (None, "", "exact"):
+        raise ValidationError({"count": "Must be 'exact', or left out."})
+    return asked == "exact"
+
+
 def cursor_from(params: QueryDict) -> UUID | None:
     """The id after which the page begins."""
     raw = params.get("cursor")
@@ -49,7 +57,7 @@ class KeysetPagination(BasePagination):
         self.request = request
         self.limit = whole_number(params, "limit", DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
         offset = whole_number(params, "offset", 0, least=0, most=MAX_OFFSET)
-        self.total = queryset.count() if params.get("count") == "exact" else None
+        self.total = queryset.count() if wants_count(params) else None
         cursor = cursor_from(params)
         if cursor is not None:
             queryset = queryset.filter(id__lt=cursor)

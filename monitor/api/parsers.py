@@ -29,11 +29,12 @@ class StrictJSONParser(BaseParser):
         body = read_stream(stream, settings.MAX_LOG_BYTES)
         try:
             data = msgspec.json.decode(body)
+            nul = has_nul(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ParseError(f"The body is not JSON: {error}", code="malformed_json") from None
         except RecursionError:
             raise ParseError("The body's JSON is nested too deeply.", code="malformed_json") from None
-        if has_nul(data):
+        if nul:
             raise ParseError("The body holds a NUL character, which cannot be kept.", code="malformed_json")
         if not isinstance(data, dict):
             raise ParseError("The body must be a JSON object.", code="malformed_json")

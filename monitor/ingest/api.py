@@ -1,5 +1,6 @@
 """The doors of the API: POST /v1/logs and POST /v1/logs/batch."""
 
+from itertools import islice
 from typing import Any, Literal
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from rest_framework.views import APIView
 from monitor.api.body import BodyTooLarge, read_body
 from monitor.api.errors import PROBLEM_JSON, field_error, problem
 from monitor.api.rows import LogRowSerializer
-from monitor.ingest.accept import Outcome, accept
+from monitor.ingest.accept import Outcome, Rejection, accept
 from monitor.ingest.decode import LogItem, Undecodable, decode_batch, decode_one
 from monitor.ingest.documentation import LogItemSerializer
 from monitor.ingest.entry import Sender
@@ -97,11 +98,12 @@ class IngestBatch(IngestDoor):
         kind = batch_kind(request)
         body = read_body(request._request, limit_bytes=settings.MAX_BATCH_BYTES)
         try:
-            items = list(decode_batch(body, kind))
+            # One more than allowed tells; the rest of a bad batch is not worth decoding.
+            items = list(islice(decode_batch(body, kind), settings.MAX_BATCH_LOGS + 1))
         except Undecodable as error:
             raise ParseError(str(error), code=error.code) from None
         if len(items) > settings.MAX_BATCH_LOGS:
-            raise BodyTooLarge(f"A batch holds at most {settings.MAX_BATCH_LOGS:,} logs, not {len(items):,}.")
+            raise BodyTooLarge(f"A batch holds at most {settings.MAX_BATCH_LOGS:,} logs.")
         outcome = accept(items, sender, now=timezone.now())
         return batch_response(outcome)
 
@@ -126,14 +128,19 @@ def rejection_response(outcome: Outcome) -> Response:
     return Response(body, status=400, content_type=PROBLEM_JSON)
 
 
+def item_error(rejection: Rejection) -> dict[str, Any]:
+    """A field error, as everywhere, and the item it is about."""
+    place = f"{rejection.index}.{rejection.field}".rstrip(".")
+    error = field_error(place, rejection.message, rejection.code)
+    return {**error, "index": rejection.index, "field": rejection.field}
+
+
 def batch_response(outcome: Outcome) -> Response:
     result: dict[str, Any] = {
         "accepted": len(outcome.entries),
         "rejected": len(outcome.rejections),
         "ids": [str(entry.id) for entry in outcome.entries],
-        "errors": [
-            {"index": each.index, "field": each.field, "message": each.message} for each in outcome.rejections
-        ],
+        "errors": [item_error(each) for each in outcome.rejections],
     }
     if outcome.entries:
         return Response(result, status=207 if outcome.rejections else 201)

@@ -1,13 +1,16 @@
 """From bytes to typed log items. The Struct below alone decides what is valid; serializers document it."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from io import BytesIO
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
 import msgspec
+from django.conf import settings
 from msgspec import Meta
 
 MAX_SAFE_NUMBER = 1e15
@@ -79,7 +82,7 @@ def decode_one(data: bytes) -> LogItem:
 def decode_batch(data: bytes, kind: Literal["array", "ndjson"]) -> Iterator[LogItem | Undecodable]:
     """Each item of a batch, or what is wrong with it. Raises Undecodable when the whole cannot be split."""
     if kind == "ndjson":
-        return (_decode_or_explain(line) for line in data.splitlines() if line.strip())
+        return (_decode_or_explain(line) for line in BytesIO(data) if line.strip())
     try:
         raws: Sequence[bytes | msgspec.Raw] = _array_decoder.decode(data)
     except msgspec.ValidationError:
@@ -91,8 +94,15 @@ def decode_batch(data: bytes, kind: Literal["array", "ndjson"]) -> Iterator[LogI
     return (_decode_or_explain(raw) for raw in raws)
 
 
+def check_size(size_bytes: int) -> None:
+    """Raises Undecodable for an item that a single log's door would not take either."""
+    if size_bytes > settings.MAX_LOG_BYTES:
+        raise Undecodable(f"The log is larger than {settings.MAX_LOG_BYTES:,} bytes.", code="body_too_large")
+
+
 def _decode_or_explain(data: bytes | msgspec.Raw) -> LogItem | Undecodable:
     try:
+        check_size(len(data))
         return decode_one(data)
     except Undecodable as error:
         return error
@@ -107,6 +117,7 @@ def _split_leniently(data: bytes) -> Iterator[LogItem | Undecodable]:
 
 def _convert_or_explain(item: object) -> LogItem | Undecodable:
     try:
+        check_size(len(msgspec.json.encode(item)))
         return _convert(item)
     except Undecodable as error:
         return error
@@ -125,7 +136,10 @@ def _load_leniently(data: bytes) -> object:
     They become U+FFFD, so the log is kept. Everything else that is wrong stays an error.
     """
     try:
-        return _without_surrogates(json.loads(bytes(data).decode(), parse_constant=_no_constant))
+        text = bytes(data).decode()
+        return _without_surrogates(
+            json.loads(text, parse_constant=_no_constant, parse_float=_finite_number)
+        )
     except (ValueError, RecursionError) as error:
         # UnicodeDecodeError and JSONDecodeError are both ValueErrors; neither quotes the data at length.
         reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
@@ -134,6 +148,13 @@ def _load_leniently(data: bytes) -> object:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite_number(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is out of range")
+    return number
 
 
 def _without_surrogates(value: object) -> object:

@@ -119,7 +119,8 @@ def captured_moment(item: LogItem, *, now: datetime) -> datetime:
             raise Undecodable(
                 "Unix time is expected in seconds, this looks like milliseconds.", field="timestamp"
             )
-        sent = datetime.fromtimestamp(sent, tz=UTC)
+        # Nothing before 1970 is kept, and before the year 1 Python would raise.
+        sent = datetime.fromtimestamp(max(sent, 0.0), tz=UTC)
     if sent > now + MAX_CLOCK_LEAD:
         raise Undecodable("The timestamp is more than 5 minutes in the future.", field="timestamp")
     if sent < oldest_kept(now):

@@ -11,7 +11,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
 
 from monitor.ingest.entry import Entry
 from monitor.lib.ids import new_uuid7
@@ -39,11 +38,10 @@ def endpoints_for(
     names = {(entry.method, entry.route) for entry in entries}
 
     def find(wanted: set[EndpointName]) -> dict[EndpointName, UUID]:
-        some = Q(pk__in=[])
-        for method, route in wanted:
-            some |= Q(method=method, route=route)
-        rows = Endpoint.objects.filter(some, service_id=service_id).values_list("method", "route", "id")
-        return {(method, route): id_ for method, route, id_ in rows}
+        # By route alone: one OR for each pair took seconds to build for a large batch of new names.
+        rows = Endpoint.objects.filter(service_id=service_id, route__in={route for _, route in wanted})
+        found = rows.values_list("method", "route", "id")
+        return {(method, route): id_ for method, route, id_ in found if (method, route) in wanted}
 
     def make(wanted: list[EndpointName]) -> None:
         Endpoint.objects.bulk_create(

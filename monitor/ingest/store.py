@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +55,8 @@ def store_batch(entries: Sequence[Entry], sender: Sender, *, now: datetime) -> s
     Returns after the commit. Entries of one id are the same event; the first one is kept.
     """
     unique = {entry.id: entry for entry in reversed(entries)}
-    batch = list(reversed(unique.values()))
+    # In the order of ids: two batches that share events in another order would wait for each other forever.
+    batch = sorted(unique.values(), key=lambda entry: entry.id)
     make_missing_days(entry.captured_at.date() for entry in batch)
     endpoints = naming.endpoints_for(batch, service_id=sender.service_id, now=now)
     consumers = naming.consumers_for(batch, organization_id=sender.organization_id, now=now)
@@ -74,7 +76,7 @@ def store_batch(entries: Sequence[Entry], sender: Sender, *, now: datetime) -> s
             entry.latency_ms,
             entry.error,
             entry.tags,
-            entry.source_ip,
+            ip_address(entry.source_ip) if entry.source_ip else None,
             entry.trace_id,
             entry.request_bytes,
             entry.response_bytes,
@@ -85,11 +87,12 @@ def store_batch(entries: Sequence[Entry], sender: Sender, *, now: datetime) -> s
     with transaction.atomic():
         kept = copy_new(batch, log_row)
         with_payload = [entry for entry in kept if entry.payload]
-        copy(
-            "log_payload",
-            PAYLOAD_COLUMNS,
-            ((entry.id, payload.pack(entry.payload)) for entry in with_payload),
-        )
+        if with_payload:
+            copy(
+                "log_payload",
+                PAYLOAD_COLUMNS,
+                ((entry.id, payload.pack(entry.payload)) for entry in with_payload),
+            )
         alerts.judge(kept, service_id=sender.service_id, now=now)
     return {entry.id for entry in kept}
 
@@ -121,7 +124,8 @@ def copy_new(entries: list[Entry], log_row: Callable[[Entry], tuple[Any, ...]]) 
 def copy(table: str, columns: dict[str, str], rows: Iterable[tuple[Any, ...]]) -> None:
     """Write rows by binary COPY; the columns' types must be named, as nothing is cast on the way."""
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
-    with connection.cursor() as cursor, cursor.copy(statement) as writer:
+    # Django translates psycopg's errors for execute(), not for COPY.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as writer:
         writer.set_types(list(columns.values()))
         for row in rows:
             writer.write_row(row)

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from django.db.models import Avg, Count, F, FloatField, Func, QuerySet
+from django.db.models import Aggregate, Avg, Count, F, FloatField, QuerySet
 
 from monitor.models import RequestLog
 from monitor.models.logs import FAILED
@@ -11,13 +11,12 @@ from monitor.models.logs import FAILED
 NO_STATUS = "none"
 
 
-class Percentile(Func):
+class Percentile(Aggregate):
     """PostgreSQL's percentile_cont: interpolates between neighbours, null over nothing."""
 
     function = "percentile_cont"
     template = "%(function)s(%(rank)s) WITHIN GROUP (ORDER BY %(expressions)s)"
     output_field = FloatField()
-    contains_aggregate = True
 
     def __init__(self, expression: str, rank: float) -> None:
         super().__init__(F(expression), rank=rank)

@@ -53,6 +53,17 @@ class MomentFilter(django_filters.Filter):
     field_class = MomentField
 
 
+class FlagField(django_filters.fields.ChoiceField):
+    """`true` or `false` in any case: Python's clients write True."""
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).lower()
+
+
+class FlagFilter(django_filters.ChoiceFilter):
+    field_class = FlagField
+
+
 class WholeNumberFilter(django_filters.Filter):
     field_class = forms.IntegerField
 
@@ -78,7 +89,7 @@ class LogFilter(django_filters.FilterSet):
     max_latency_ms = DecimalFilter(
         field_name="latency_ms", lookup_expr="lte", label="Latency to (ms)", min_value=0
     )
-    has_error = django_filters.ChoiceFilter(method="by_error", label="Has error text", choices=BOOLEANS)
+    has_error = FlagFilter(method="by_error", label="Has error text", choices=BOOLEANS)
     tag = django_filters.CharFilter(method="by_tag", label="Tag", max_length=128)
     environment = django_filters.CharFilter(label="Environment", max_length=64)
     consumer = django_filters.CharFilter(method="by_consumer", label="Consumer", max_length=128)

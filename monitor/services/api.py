@@ -1,5 +1,6 @@
 """/v1/services and the keys of each."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,10 +36,15 @@ def check_url(value: str) -> None:
         raise ValidationError(str(error)) from None
 
 
+# Said alike of what is not there and of what is not the caller's, so that nobody can ask which ones there are.
+NO_SUCH_ORGANIZATION = "No such organization."
+
+
 class ServiceSerializer(StrictModelSerializer):
     organization = serializers.PrimaryKeyRelatedField(
         queryset=Organization.objects.all(),
         required=False,
+        error_messages={"does_not_exist": NO_SUCH_ORGANIZATION},
         help_text="Left out: the key's organization, your only one, or Default.",
     )
     base_url = TextField(
@@ -83,7 +89,7 @@ def organization_for(actor: Actor, asked: Organization | None) -> Organization:
     mine = actor.organizations(Scope.MANAGE)
     if asked is not None:
         if asked.id not in actor.grants:
-            raise ValidationError({"organization": "No such organization."})
+            raise ValidationError({"organization": NO_SUCH_ORGANIZATION}, code="does_not_exist")
         require(actor, Scope.MANAGE, asked.id)
         return asked
     if len(mine) == 1:
@@ -167,6 +173,11 @@ class KeySerializer(StrictModelSerializer):
 
     def get_is_active(self, key: ApiKey) -> bool:
         return key.is_active(timezone.now())
+
+    def validate_expires_at(self, moment: datetime | None) -> datetime | None:
+        if moment is not None and moment <= timezone.now():
+            raise ValidationError("Must lie in the future.")
+        return moment
 
     def validate_scopes(self, scopes: list[str]) -> list[str]:
         return sorted(set(scopes))

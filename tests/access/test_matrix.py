@@ -1,0 +1,333 @@
+"""Who may do what: every route of the URL configuration, with every kind of caller.
+
+A route that is missing from the tables below fails the first tests here, so that none can be forgotten.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from monitor.access import revoke_key
+from monitor.models import ApiKey, Organization, Service
+from tests.access.routes import all_routes, api_routes
+from tests.factories import (
+    a_client,
+    a_key,
+    a_log,
+    a_rule,
+    a_service,
+    a_user,
+    an_organization,
+    keep_logs,
+    the_default_organization,
+)
+
+EVERY_SCOPE = ("ingest", "read", "replay", "manage")
+
+# Strangers by ANONYMOUS_ACCESS; people by role; keys of the service by their one scope; keys with all scopes of
+# the organization, of another service in it, and of a service elsewhere; keys that open nothing any more.
+CALLERS = (
+    "none read full | viewer member admin owner outsider"
+    " | key:ingest key:read key:replay key:manage | key:organization key:sibling key:foreign"
+    " | key:revoked key:expired key:unknown"
+).replace(" |", "").split()
+
+# What each caller is answered, in that order. 400 on a replay: the caller was let through, and then told that the
+# kept body is masked.
+TABLE = {
+    ("GET", "v1/services"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    ("POST", "v1/services"): "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
+    ("GET", "v1/services/<str:service_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("PATCH", "v1/services/<str:service_id>"): (
+        "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
+    ),
+    ("DELETE", "v1/services/<str:service_id>"): (
+        "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
+    ),
+    ("GET", "v1/services/<str:service_id>/keys"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("POST", "v1/services/<str:service_id>/keys"): (
+        "401 401 201 | 403 403 201 201 404 | 403 403 403 201 | 201 403 404 | 401 401 401"
+    ),
+    ("DELETE", "v1/services/<str:service_id>/keys/<str:key_id>"): (
+        "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
+    ),
+    ("GET", "v1/logs"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    ("POST", "v1/logs"): "401 401 401 | 403 403 403 403 403 | 201 403 403 403 | 403 201 201 | 401 401 401",
+    ("POST", "v1/logs/batch"): "401 401 401 | 403 403 403 403 403 | 201 403 403 403 | 403 201 201 | 401 401 401",
+    ("GET", "v1/logs/<str:log_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("POST", "v1/logs/<str:log_id>/replay"): (
+        "401 401 400 | 403 400 400 400 404 | 403 403 400 403 | 400 403 404 | 401 401 401"
+    ),
+    ("GET", "v1/logs/<str:log_id>/replays"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("GET", "v1/metrics"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    ("GET", "v1/alerts"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    ("POST", "v1/alerts"): "401 401 201 | 403 403 201 201 404 | 403 403 403 201 | 201 403 404 | 401 401 401",
+    ("GET", "v1/alerts/<str:alert_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("PATCH", "v1/alerts/<str:alert_id>"): (
+        "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
+    ),
+    ("DELETE", "v1/alerts/<str:alert_id>"): (
+        "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
+    ),
+    ("GET", "v1/alerts/<str:alert_id>/events"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+}
+
+# What anybody may see: it holds nothing of anybody's.
+PUBLIC = {
+    "health",
+    "health/live",
+    "login",
+    "logout",
+    "admin",
+    "openapi.json",
+    "docs",
+    "docs/errors",
+    "redoc",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A service with one of everything, in the organization that strangers act in."""
+
+    organization: Organization
+    service: Service
+    key: ApiKey
+    ids: dict[str, str]
+
+    @property
+    def bodies(self) -> dict[tuple[str, str], Any]:
+        rule = {"condition_field": "status_code", "condition_operator": ">", "condition_value": "1"}
+        return {
+            ("POST", "v1/services"): {"name": "another"},
+            ("PATCH", "v1/services/<str:service_id>"): {"description": "changed"},
+            ("POST", "v1/services/<str:service_id>/keys"): {"name": "another", "scopes": ["ingest"]},
+            ("POST", "v1/logs"): a_log(),
+            ("POST", "v1/logs/batch"): [a_log()],
+            ("POST", "v1/logs/<str:log_id>/replay"): {},
+            ("POST", "v1/alerts"): {"service_id": str(self.service.id), "name": "another", **rule},
+            ("PATCH", "v1/alerts/<str:alert_id>"): {"name": "changed"},
+        }
+
+
+@pytest.fixture
+def world(db):
+    organization = the_default_organization()
+    service = a_service(organization, name="the service", base_url="https://shop.example")
+    rule = a_rule(service, "status_code >= 500", name="the rule")
+    key, _ = a_key(service, name="the key")
+    (log_id,) = keep_logs(service, a_log(status_code=500, request_body='{"password": "x"}', path="/the-log"))
+    ids = {"service_id": service.id, "key_id": key.id, "log_id": log_id, "alert_id": rule.id}
+    return World(
+        organization=organization,
+        service=service,
+        key=key,
+        ids={name: str(id_) for name, id_ in ids.items()},
+    )
+
+
+def client_of(caller: str, world: World, settings: Any) -> Client:
+    if caller in ("none", "read", "full"):
+        settings.ANONYMOUS_ACCESS = caller
+        return a_client()
+    settings.ANONYMOUS_ACCESS = "none"
+    if not caller.startswith("key:"):
+        home = an_organization() if caller == "outsider" else world.organization
+        return a_client(user=a_user(home, "owner" if caller == "outsider" else caller))
+    return a_client(KEYS[caller.removeprefix("key:")](world))
+
+
+def dead(world: World, **fields: Any) -> ApiKey:
+    return a_key(world.service, scopes=EVERY_SCOPE, **fields)
+
+
+def revoked(world: World) -> str:
+    key, raw = dead(world)
+    revoke_key(key, now=timezone.now())
+    return raw
+
+
+def unknown(world: World) -> str:
+    key, raw = dead(world)
+    key.delete()
+    return raw
+
+
+KEYS: dict[str, Callable[[World], str]] = {
+    **{scope: lambda world, scope=scope: a_key(world.service, scopes=[scope])[1] for scope in EVERY_SCOPE},
+    "organization": lambda world: a_key(organization=world.organization, scopes=EVERY_SCOPE)[1],
+    "sibling": lambda world: a_key(a_service(world.organization), scopes=EVERY_SCOPE)[1],
+    "foreign": lambda world: a_key(a_service(an_organization()), scopes=EVERY_SCOPE)[1],
+    "revoked": revoked,
+    "expired": lambda world: dead(world, expires_at=timezone.now() - timedelta(seconds=1))[1],
+    "unknown": unknown,
+}
+
+
+def expectations() -> dict[tuple[str, str], dict[str, int]]:
+    return {
+        entry: dict(zip(CALLERS, map(int, codes.replace("|", "").split()), strict=True))
+        for entry, codes in TABLE.items()
+    }
+
+
+def test_every_api_route_and_method_is_in_the_table():
+    routed = {(method, pattern) for pattern, route in api_routes().items() for method in route.methods}
+
+    assert routed == set(TABLE)
+
+
+def test_every_other_route_is_a_page_the_admins_or_known_to_be_public():
+    unknown_ones = [
+        route.pattern
+        for route in all_routes()
+        if not route.pattern.startswith("v1/")
+        and not {"pages", "admin"} & set(route.namespaces)
+        and route.pattern not in PUBLIC
+    ]
+
+    assert unknown_ones == []
+
+
+@pytest.mark.parametrize(("method", "pattern"), TABLE, ids=[" ".join(entry) for entry in TABLE])
+def test_each_caller_gets_what_the_table_says(world, settings, method, pattern):
+    address = api_routes()[pattern].address(**world.ids)
+    answers, leaks = {}, []
+
+    for caller in CALLERS:
+        with transaction.atomic():
+            client = client_of(caller, world, settings)
+            answer = client.generic(
+                method, address, encoded(world, method, pattern), content_type="application/json"
+            )
+            transaction.set_rollback(True)
+        answers[caller] = answer.status_code
+        if caller in ("outsider", "key:foreign") and names_anything_of(world, answer.content.decode()):
+            leaks.append(caller)
+
+    assert answers == expectations()[method, pattern]
+    assert leaks == []
+
+
+def encoded(world: World, method: str, pattern: str) -> bytes:
+    body = world.bodies.get((method, pattern))
+    return b"" if body is None else json.dumps(body).encode()
+
+
+def names_anything_of(world: World, text: str) -> bool:
+    return any(word in text for word in (*world.ids.values(), "the service", "the rule", "the key", "/the-log"))
+
+
+@pytest.mark.parametrize(("method", "pattern"), TABLE, ids=[" ".join(entry) for entry in TABLE])
+def test_a_refusal_is_a_problem_that_says_what_is_missing(world, settings, method, pattern):
+    address = api_routes()[pattern].address(**world.ids)
+
+    answer = client_of("none", world, settings).generic(method, address)
+
+    assert (answer.status_code, answer["Content-Type"]) == (401, "application/problem+json")
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+    assert answer.json()["code"] == "key_missing"
+    assert "API key" in answer.json()["detail"]
+
+
+def test_a_person_who_was_switched_off_is_a_stranger(world):
+    person = a_client(user=(user := a_user(world.organization, "owner")))
+    assert person.get("/v1/services").status_code == 200
+
+    user.is_active = False
+    user.save()
+
+    assert person.get("/v1/services").status_code == 401
+
+
+def test_a_superuser_reaches_every_organization(world):
+    person = a_client(user=a_user(is_superuser=True))
+    other = a_service()
+
+    assert person.get(f"/v1/services/{world.service.id}").status_code == 200
+    assert person.get(f"/v1/services/{other.id}").status_code == 200
+
+
+def test_strangers_reach_the_default_organization_alone(world, settings):
+    settings.ANONYMOUS_ACCESS = "full"
+    other = a_service()
+    (log_id,) = keep_logs(other, a_log())
+
+    stranger = a_client()
+
+    assert [row["id"] for row in stranger.get("/v1/services").json()] == [str(world.service.id)]
+    assert stranger.get(f"/v1/services/{other.id}").status_code == 404
+    assert stranger.get(f"/v1/logs/{log_id}").status_code == 404
+    assert stranger.delete(f"/v1/services/{other.id}").status_code == 404
+
+
+def test_a_role_holds_in_its_organization_alone(world):
+    """Owner here and viewer there: the scope of the one must not open the other."""
+    elsewhere = a_service()
+    user = a_user(world.organization, "owner")
+    user.memberships.create(organization=elsewhere.organization, role="viewer")
+    person = a_client(user=user)
+
+    assert person.get(f"/v1/services/{elsewhere.id}").status_code == 200
+    assert person.delete(f"/v1/services/{elsewhere.id}").status_code == 403
+    assert person.delete(f"/v1/services/{world.service.id}").status_code == 204
+
+
+@pytest.mark.django_db
+def test_every_page_sends_a_stranger_to_the_sign_in():
+    pages = [route for route in all_routes() if "pages" in route.namespaces]
+    answers = {route.pattern: Client().get(route.address()) for route in pages}
+
+    elsewhere = {
+        pattern: answer.status_code
+        for pattern, answer in answers.items()
+        if answer.status_code != 302 or not answer["Location"].startswith("/login?next=/")
+    }
+    assert elsewhere == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("anonymous_access", ["none", "read", "full"])
+def test_the_admin_always_asks_for_a_sign_in(settings, anonymous_access):
+    settings.ANONYMOUS_ACCESS = anonymous_access
+    # Signing in is what is asked for, and signing out shows nothing.
+    without = {"admin/login/", "admin/logout/"}
+    routes = [route for route in all_routes() if "admin" in route.namespaces and route.pattern not in without]
+    assert routes
+
+    answers = {route.pattern: Client().get(route.address()) for route in routes}
+
+    open_ones = {
+        pattern: answer.status_code
+        for pattern, answer in answers.items()
+        if answer.status_code not in (302, 405)
+        or (answer.status_code == 302 and "/login" not in answer["Location"])
+    }
+    assert open_ones == {}
+
+
+@pytest.mark.django_db
+def test_the_admin_is_for_staff():
+    answer = a_client(user=a_user(an_organization(), "owner")).get("/admin/")
+
+    assert answer.status_code == 302
+    assert "/login" in answer["Location"]

@@ -1,0 +1,81 @@
+"""The product as a real web server on loopback, for what Django's test client cannot say: chunked bodies,
+broken connections, many callers at once."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 30
+
+
+def database_url() -> str:
+    """The address of the database that this test process uses."""
+    known = connection.settings_dict
+    user, password = quote(known["USER"]), quote(known["PASSWORD"] or "", safe="")
+    host, port = quote(known["HOST"] or "", safe=""), known["PORT"]
+    login = f"{user}:{password}@" if password else f"{user}@" if user else ""
+    return f"postgresql://{login}{host}{f':{port}' if port else ''}/{quote(known['NAME'])}"
+
+
+@contextmanager
+def running_web_server(*, workers: int = 1, **environment: str) -> Iterator[str]:
+    """The address of a server on the test database. It is stopped on the way out."""
+    with socket.socket() as listener:
+        # The server inherits the open socket, so nobody can take the port in between.
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "apimonitor.asgi:application"),
+                *("--worker-class", "uvicorn_worker.UvicornWorker", "--workers", str(workers)),
+                *("--bind", f"fd://{listener.fileno()}", "--no-control-socket", "--log-level", "warning"),
+            ],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "apimonitor.settings",
+                "DATABASE_URL": database_url(),
+                "ANONYMOUS_ACCESS": "none",
+                "LOG_LEVEL": "warning",
+                **environment,
+            },
+            pass_fds=[listener.fileno()],
+        )
+        try:
+            wait_until_healthy(address, process)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=START_SECONDS)
+
+
+def wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"The web server ended with {process.returncode}.")
+        try:
+            if httpx.get(f"{address}/health", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise RuntimeError("The web server did not become healthy.")
+
+
+@pytest.fixture(scope="session")
+def web_server(django_db_setup: None) -> Iterator[str]:
+    """The address of one server for the whole run; use it in tests with `django_db(transaction=True)`."""
+    with running_web_server() as address:
+        yield address
