@@ -1,0 +1,104 @@
+"""Mergeable exponential histograms of latencies, as OpenTelemetry defines them.
+
+Bucket i holds values in (base**i, base**(i + 1)] with base = 2**(2**-scale). At scale 6 a bucket's
+middle is within 0.54 % of everything in it. Sparse, so merging is adding, and percentiles of any union
+are as good as those of each part; percentiles themselves are never averaged.
+Source: OpenTelemetry metrics data model, "ExponentialHistogram".
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+SCALE = 6
+_BUCKETS_PER_DOUBLING = 2**SCALE
+# Values at or below this, in milliseconds, count as zero: a nanosecond is nobody's latency.
+ZERO_THRESHOLD = 1e-6
+
+
+def bucket_of(value: float) -> int:
+    """The bucket of a value above the zero threshold."""
+    return math.ceil(math.log2(value) * _BUCKETS_PER_DOUBLING) - 1
+
+
+def middle_of(bucket: int) -> float:
+    """The value that stands for a bucket: the one whose relative error to both ends is the same."""
+    base = 2 ** (1 / _BUCKETS_PER_DOUBLING)
+    return 2 ** (bucket / _BUCKETS_PER_DOUBLING) * 2 * base / (1 + base)
+
+
+@dataclass(kw_only=True)
+class Histogram:
+    """Counts by bucket, the count of zeros, and the exact sum. Grows by `add` and `merge`."""
+
+    counts: Counter[int] = field(default_factory=Counter)
+    zeros: int = 0
+    total: float = 0.0
+
+    @property
+    def count(self) -> int:
+        return self.zeros + self.counts.total()
+
+    @property
+    def mean(self) -> float | None:
+        return self.total / self.count if self.count else None
+
+    def add(self, value: float) -> None:
+        """One more value, in the unit of the others; not negative."""
+        if value <= ZERO_THRESHOLD:
+            self.zeros += 1
+        else:
+            self.counts[bucket_of(value)] += 1
+        self.total += value
+
+    def merge(self, other: "Histogram") -> None:
+        self.counts.update(other.counts)
+        self.zeros += other.zeros
+        self.total += other.total
+
+    def percentiles(self, ranks: Sequence[float]) -> list[float | None]:
+        """The values below which these shares (0 to 1) of all lie, to 0.54 %; None of nothing.
+
+        Interpolates between ranks as percentile_cont does: definition 7 of Hyndman & Fan 1996.
+        """
+        if not self.count:
+            return [None for _ in ranks]
+        buckets = sorted(self.counts)
+        reached = list(accumulate((self.counts[bucket] for bucket in buckets), initial=self.zeros))
+        return [self._at(rank * (self.count - 1), buckets, reached) for rank in ranks]
+
+    def _at(self, position: float, buckets: list[int], reached: list[int]) -> float:
+        low, high = math.floor(position), math.ceil(position)
+        below = self._nth(low, buckets, reached)
+        above = below if high == low else self._nth(high, buckets, reached)
+        return below + (above - below) * (position - low)
+
+    def _nth(self, index: int, buckets: list[int], reached: list[int]) -> float:
+        """The value at this place, from 0, were all of them sorted."""
+        if index < self.zeros:
+            return 0.0
+        place = next(place for place, upto in enumerate(reached) if index < upto)
+        return middle_of(buckets[place - 1])
+
+
+def merged(histograms: Iterable[Histogram]) -> Histogram:
+    """All of them as one."""
+    whole = Histogram()
+    for histogram in histograms:
+        whole.merge(histogram)
+    return whole
+
+
+def of(values: Iterable[float]) -> Histogram:
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    return histogram
+
+
+def from_arrays(buckets: Sequence[int], counts: Sequence[int], *, zeros: int, total: float) -> Histogram:
+    return Histogram(counts=Counter(dict(zip(buckets, counts, strict=True))), zeros=zeros, total=total)
+
+
