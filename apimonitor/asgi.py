@@ -9,6 +9,7 @@ from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
 from apimonitor.wsgi import application as django_application
+from monitor.ingest.lane import Lane
 
 # The two packages spell the same WSGI type differently.
-application = WSGIMiddleware(cast(Any, django_application), workers=settings.WEB_THREADS)
+application = Lane(cast(Any, WSGIMiddleware(cast(Any, django_application), workers=settings.WEB_THREADS)))

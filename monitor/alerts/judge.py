@@ -1,6 +1,7 @@
 """Judge a batch of new logs against the active rules of their service."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -22,23 +23,26 @@ class Judged(Observed, Protocol):
     @property
     def id(self) -> UUID: ...
     @property
+    def service_id(self) -> UUID: ...
+    @property
     def method(self) -> str: ...
     @property
     def path(self) -> str: ...
 
 
-def judge(logs: Sequence[Judged], *, service_id: UUID, now: datetime) -> list[AlertEvent]:
+def judge(logs: Sequence[Judged], *, now: datetime) -> list[AlertEvent]:
     """Keep an event for each log and rule that match, in the caller's transaction.
 
     A rule that cannot be judged is marked with its own error and fires nothing: it never stops a log.
     """
-    if not logs:
-        return []
+    by_service: dict[UUID, list[Judged]] = defaultdict(list)
+    for log in logs:
+        by_service[log.service_id].append(log)
     events: list[AlertEvent] = []
-    for rule in AlertRule.objects.filter(service_id=service_id, is_active=True).order_by("id"):
+    for rule in AlertRule.objects.filter(service_id__in=by_service, is_active=True).order_by("id"):
         try:
             condition = compile_condition(rule.condition_field, rule.condition_operator, rule.condition_value)
-            events += [event_for(rule, log, now=now) for log in logs if condition(log)]
+            events += [event_for(rule, log, now=now) for log in by_service[rule.service_id] if condition(log)]
         except Exception as error:  # whatever it is, it is the rule's and not the log's
             mark_broken(rule, error, now=now)
         else:

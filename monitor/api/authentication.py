@@ -1,8 +1,8 @@
 """Turns a request into an Actor: by key, by session, or as an anonymous visitor."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
-from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
@@ -14,12 +14,15 @@ from monitor.lib.actors import Actor
 from monitor.models import ApiKey
 
 
-def key_from(request: HttpRequest | Request) -> str | None:
-    """The key's text out of `Authorization: Bearer` or `X-API-Key`; never out of the query string."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+def key_from(headers: Mapping[str, str]) -> str | None:
+    """The key's text out of `Authorization: Bearer` or `X-API-Key`; never out of the query string.
+
+    Takes headers by lower-case name, or any mapping that does not mind the case.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
-    return request.headers.get("X-API-Key") or None
+    return headers.get("x-api-key") or None
 
 
 class _Session(SessionAuthentication):
@@ -30,7 +33,7 @@ class ActorAuthentication(BaseAuthentication):
     """Gives `request.user` as an Actor and `request.auth` as the ApiKey, when there is one."""
 
     def authenticate(self, request: Request) -> tuple[Actor, ApiKey | None]:
-        raw = key_from(request)
+        raw = key_from(request.headers)
         if raw is not None:
             try:
                 key = authenticate_key(raw, now=timezone.now())

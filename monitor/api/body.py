@@ -42,7 +42,12 @@ def read_body(request: HttpRequest, *, limit_bytes: int) -> bytes:
     """
     chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
     body = read_stream(request.META["wsgi.input"] if chunked else request, limit_bytes)
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    return decompress(body, request.headers.get("Content-Encoding", ""), limit_bytes=limit_bytes)
+
+
+def decompress(body: bytes, content_encoding: str, *, limit_bytes: int) -> bytes:
+    """The body without its Content-Encoding. Raises BodyTooLarge, ParseError or UnsupportedMediaType."""
+    encoding = content_encoding.strip().lower()
     if encoding in {"", "identity"}:
         return body
     if encoding in {"gzip", "x-gzip"}:

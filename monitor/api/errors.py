@@ -51,6 +51,7 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     "body_too_large": ("Body too large", "Send less at once; the limits stand in the documentation."),
     "unsupported_media_type": ("Unsupported media type", "Send one of the content types named in `detail`."),
     "target_not_allowed": ("Target not allowed", "Add the origin to the service's replay origins."),
+    "server_busy": ("Server busy", "Nothing was kept. Try again after the seconds that `Retry-After` names."),
     "database_unavailable": ("Database unavailable", "Nothing was kept. Try again in a few seconds."),
     "internal_error": (
         "Internal error",
@@ -80,6 +81,15 @@ class Conflict(APIException):
     def __init__(self, field: str, message: str) -> None:
         super().__init__({field: [message]}, code="conflict")
         self.field = field
+
+
+class ServerBusy(APIException):
+    """More came in than can be kept soon; nothing of this request was."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_code = "server_busy"
+    default_detail = "More logs are waiting than can be kept soon."
+    wait = 1
 
 
 class DatabaseUnavailable(APIException):

@@ -35,6 +35,15 @@ def accept(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datet
 
     When this returns, the accepted entries are committed.
     """
+    entries, rejections = prepare_all(items, sender, now=now)
+    new_ids = store_batch(entries, now=now) if entries else set()
+    return Outcome(entries=entries, new_ids=new_ids, rejections=rejections)
+
+
+def prepare_all(
+    items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datetime
+) -> tuple[list[Entry], list[Rejection]]:
+    """The entries of the items that are fit to be kept, and why the others are not."""
     entries: list[Entry] = []
     rejections: list[Rejection] = []
     for index, item in enumerate(items):
@@ -44,5 +53,4 @@ def accept(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datet
             entries.append(prepare(item, sender, now=now))
         except Undecodable as error:
             rejections.append(Rejection(index=index, field=error.field, message=str(error), code=error.code))
-    new_ids = store_batch(entries, sender, now=now) if entries else set()
-    return Outcome(entries=entries, new_ids=new_ids, rejections=rejections)
+    return entries, rejections

@@ -137,9 +137,7 @@ def _load_leniently(data: bytes) -> object:
     """
     try:
         text = bytes(data).decode()
-        return _without_surrogates(
-            json.loads(text, parse_constant=_no_constant, parse_float=_finite_number)
-        )
+        return _without_surrogates(json.loads(text, parse_constant=_no_constant, parse_float=_finite_number))
     except (ValueError, RecursionError) as error:
         # UnicodeDecodeError and JSONDecodeError are both ValueErrors; neither quotes the data at length.
         reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)

@@ -48,6 +48,7 @@ class Entry:
     """A log that holds no secret any more. `payload` is what `monitor.lib.payload` packs."""
 
     id: UUID
+    organization_id: UUID
     service_id: UUID
     mode: str
     environment: str
@@ -86,6 +87,7 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
     )
     return Entry(
         id=_id_for(item, sender, captured_at, repeatable=repeatable),
+        organization_id=sender.organization_id,
         service_id=sender.service_id,
         mode=sender.mode,
         environment=_clean(item.environment or ""),

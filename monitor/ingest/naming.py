@@ -5,9 +5,11 @@ endpoint at once then wait for each other for a moment only, and the cache never
 rolled back.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -31,85 +33,122 @@ def forget_names() -> None:
     _consumers.clear()
 
 
-def endpoints_for(
-    entries: Iterable[Entry], *, service_id: UUID, now: datetime
-) -> Mapping[EndpointName, UUID]:
-    """The endpoint id of each method and route in the entries."""
-    names = {(entry.method, entry.route) for entry in entries}
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Endpoint and consumer ids of a batch, by owner and name."""
 
-    def find(wanted: set[EndpointName]) -> dict[EndpointName, UUID]:
+    endpoints: Mapping[tuple[UUID, EndpointName], UUID]
+    consumers: Mapping[tuple[UUID, str], UUID]
+
+    def endpoint_of(self, entry: Entry) -> UUID:
+        return self.endpoints[entry.service_id, (entry.method, entry.route)]
+
+    def consumer_of(self, entry: Entry) -> UUID | None:
+        return self.consumers.get((entry.organization_id, entry.consumer_identifier))
+
+
+def names_for(entries: Iterable[Entry], *, now: datetime) -> Names:
+    """The names of all entries, which may be of several services."""
+    routes: dict[UUID, set[EndpointName]] = defaultdict(set)
+    identifiers: dict[UUID, set[str]] = defaultdict(set)
+    for entry in entries:
+        routes[entry.service_id].add((entry.method, entry.route))
+        if entry.consumer_identifier:
+            identifiers[entry.organization_id].add(entry.consumer_identifier)
+    endpoints: dict[tuple[UUID, EndpointName], UUID] = {}
+    # Sorted, so that two batches that make the same names wait for each other in one order.
+    for service_id in sorted(routes):
+        endpoints |= resolve(routes[service_id], ServiceEndpoints(service_id, now), _endpoints)
+    consumers: dict[tuple[UUID, str], UUID] = {}
+    for organization_id in sorted(identifiers):
+        owner = OrganizationConsumers(organization_id, now)
+        consumers |= resolve(identifiers[organization_id], owner, _consumers)
+    return Names(endpoints=endpoints, consumers=consumers)
+
+
+class Owner(Protocol[Name]):
+    """Whose names these are: how they are found and made."""
+
+    id: UUID
+    other: Name
+
+    def find(self, wanted: set[Name]) -> dict[Name, UUID]: ...
+    def make(self, wanted: list[Name]) -> None: ...
+    def room(self) -> int: ...
+
+
+class ServiceEndpoints:
+    other: EndpointName = ("*", OTHER)
+
+    def __init__(self, service_id: UUID, now: datetime) -> None:
+        self.id = service_id
+        self.now = now
+
+    def find(self, wanted: set[EndpointName]) -> dict[EndpointName, UUID]:
         # By route alone: one OR for each pair took seconds to build for a large batch of new names.
-        rows = Endpoint.objects.filter(service_id=service_id, route__in={route for _, route in wanted})
+        rows = Endpoint.objects.filter(service_id=self.id, route__in={route for _, route in wanted})
         found = rows.values_list("method", "route", "id")
         return {(method, route): id_ for method, route, id_ in found if (method, route) in wanted}
 
-    def make(wanted: list[EndpointName]) -> None:
-        Endpoint.objects.bulk_create(
-            [
-                Endpoint(id=new_uuid7(), service_id=service_id, method=method, route=route, first_seen_at=now)
-                for method, route in wanted
-            ],
-            ignore_conflicts=True,
-        )
+    def make(self, wanted: list[EndpointName]) -> None:
+        rows = [
+            Endpoint(id=new_uuid7(), service_id=self.id, method=method, route=route, first_seen_at=self.now)
+            for method, route in wanted
+        ]
+        Endpoint.objects.bulk_create(rows, ignore_conflicts=True)
 
-    def room() -> int:
-        return settings.MAX_ENDPOINTS_PER_SERVICE - Endpoint.objects.filter(service_id=service_id).count()
-
-    return _resolve(names, ("*", OTHER), service_id, _endpoints, find=find, make=make, room=room)
+    def room(self) -> int:
+        return int(settings.MAX_ENDPOINTS_PER_SERVICE) - Endpoint.objects.filter(service_id=self.id).count()
 
 
-def consumers_for(entries: Iterable[Entry], *, organization_id: UUID, now: datetime) -> Mapping[str, UUID]:
-    """The consumer id of each identifier in the entries."""
-    names = {entry.consumer_identifier for entry in entries if entry.consumer_identifier}
+class OrganizationConsumers:
+    other: str = OTHER
 
-    def find(wanted: set[str]) -> dict[str, UUID]:
-        rows = Consumer.objects.filter(organization_id=organization_id, identifier__in=wanted)
+    def __init__(self, organization_id: UUID, now: datetime) -> None:
+        self.id = organization_id
+        self.now = now
+
+    def find(self, wanted: set[str]) -> dict[str, UUID]:
+        rows = Consumer.objects.filter(organization_id=self.id, identifier__in=wanted)
         return dict(rows.values_list("identifier", "id"))
 
-    def make(wanted: list[str]) -> None:
-        Consumer.objects.bulk_create(
-            [
-                Consumer(id=new_uuid7(), organization_id=organization_id, identifier=name, first_seen_at=now)
-                for name in wanted
-            ],
-            ignore_conflicts=True,
-        )
+    def make(self, wanted: list[str]) -> None:
+        rows = [
+            Consumer(id=new_uuid7(), organization_id=self.id, identifier=name, first_seen_at=self.now)
+            for name in wanted
+        ]
+        Consumer.objects.bulk_create(rows, ignore_conflicts=True)
 
-    def room() -> int:
-        taken = Consumer.objects.filter(organization_id=organization_id).count()
-        return settings.MAX_CONSUMERS_PER_ORGANIZATION - taken
-
-    return _resolve(names, OTHER, organization_id, _consumers, find=find, make=make, room=room)
+    def room(self) -> int:
+        taken = Consumer.objects.filter(organization_id=self.id).count()
+        return int(settings.MAX_CONSUMERS_PER_ORGANIZATION) - taken
 
 
-def _resolve(
-    names: set[Name],
-    other: Name,
-    owner_id: UUID,
-    cache: dict[tuple[UUID, Name], UUID],
-    *,
-    find: Callable[[set[Name]], dict[Name, UUID]],
-    make: Callable[[list[Name]], None],
-    room: Callable[[], int],
-) -> Mapping[Name, UUID]:
-    """Ids by name, from the cache, the table, or made now; names beyond the cap get the other's id.
+def resolve(
+    names: set[Name], owner: Owner[Name], cache: dict[tuple[UUID, Name], UUID]
+) -> dict[tuple[UUID, Name], UUID]:
+    """Ids by owner and name, from the cache, the table, or made now.
 
-    Two processes may together go over the cap by as many as one batch names: the cap bounds growth.
+    Names beyond the cap get the other's id. Two processes may together go over the cap by as many as one
+    batch names: the cap bounds growth.
     """
-    known = {name: cache[owner_id, name] for name in names if (owner_id, name) in cache}
-    if len(known) == len(names):
-        return known
-    known |= find(names - known.keys())
-    if new := sorted(names - known.keys()):  # type: ignore[type-var] # names are texts or pairs of texts
-        space = max(room(), 0)
-        made, over = new[:space], new[space:]
-        if made:
-            make(made)
-        if over:
-            make([other])
-        found = find({*made, other} if over else set(made))
-        known |= {name: found[name if name in found else other] for name in new if name in found or over}
-    if len(cache) + len(known) > MAX_CACHED_NAMES:
-        cache.clear()
-    cache.update({(owner_id, name): id_ for name, id_ in known.items()})
-    return known
+    known = {name: cache[owner.id, name] for name in names if (owner.id, name) in cache}
+    if len(known) < len(names):
+        known |= owner.find(names - known.keys())
+        known |= make_missing(sorted(names - known.keys()), owner)  # type: ignore[type-var] # texts, or pairs
+        if len(cache) + len(known) > MAX_CACHED_NAMES:
+            cache.clear()
+        cache.update({(owner.id, name): id_ for name, id_ in known.items()})
+    return {(owner.id, name): id_ for name, id_ in known.items()}
+
+
+def make_missing(names: list[Name], owner: Owner[Name]) -> dict[Name, UUID]:
+    """Ids of names that are in no table yet: new ones while there is room, the other's for the rest."""
+    if not names:
+        return {}
+    space = max(owner.room(), 0)
+    made, over = names[:space], names[space:]
+    rows = [*made, owner.other] if over else made
+    owner.make(rows)
+    found = owner.find(set(rows))
+    return {name: found[name if name in found else owner.other] for name in names}

@@ -1,6 +1,6 @@
 """Keep entries: rows and payloads by COPY, judged, in one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -11,7 +11,7 @@ from psycopg import errors
 
 from monitor import alerts
 from monitor.ingest import naming
-from monitor.ingest.entry import Entry, Sender
+from monitor.ingest.entry import Entry
 from monitor.lib import payload
 from monitor.models import RequestLog
 from monitor.models.partitions import existing_days, make_day
@@ -49,71 +49,69 @@ def forget_days() -> None:
     _known_days.clear()
 
 
-def store_batch(entries: Sequence[Entry], sender: Sender, *, now: datetime) -> set[UUID]:
+def store_batch(entries: Sequence[Entry], *, now: datetime, again: bool = False) -> set[UUID]:
     """Keep the entries once each and judge what is new. Gives the ids that were not kept before.
 
-    Returns after the commit. Entries of one id are the same event; the first one is kept.
+    Returns after the commit. The entries may be of several senders; those of one id are the same event,
+    and the first one is kept. `again` says that an earlier try may have been committed unheard.
     """
     unique = {entry.id: entry for entry in reversed(entries)}
     # In the order of ids: two batches that share events in another order would wait for each other forever.
     batch = sorted(unique.values(), key=lambda entry: entry.id)
-    make_missing_days(entry.captured_at.date() for entry in batch)
-    endpoints = naming.endpoints_for(batch, service_id=sender.service_id, now=now)
-    consumers = naming.consumers_for(batch, organization_id=sender.organization_id, now=now)
-
-    def log_row(entry: Entry) -> tuple[Any, ...]:
-        return (
-            entry.id,
-            entry.service_id,
-            endpoints[entry.method, entry.route],
-            consumers.get(entry.consumer_identifier),
-            entry.mode,
-            entry.environment,
-            entry.method,
-            entry.url,
-            entry.path,
-            entry.status_code,
-            entry.latency_ms,
-            entry.error,
-            entry.tags,
-            ip_address(entry.source_ip) if entry.source_ip else None,
-            entry.trace_id,
-            entry.request_bytes,
-            entry.response_bytes,
-            entry.captured_at,
-            entry.received_at,
-        )
-
+    make_missing_days({entry.captured_at.date() for entry in batch})
+    names = naming.names_for(batch, now=now)
     with transaction.atomic():
-        kept = copy_new(batch, log_row)
+        kept = copy_new(batch, names, careful=again)
         with_payload = [entry for entry in kept if entry.payload]
         if with_payload:
-            copy(
-                "log_payload",
-                PAYLOAD_COLUMNS,
-                ((entry.id, payload.pack(entry.payload)) for entry in with_payload),
-            )
-        alerts.judge(kept, service_id=sender.service_id, now=now)
+            packed = ((entry.id, payload.pack(entry.payload)) for entry in with_payload)
+            copy("log_payload", PAYLOAD_COLUMNS, packed)
+        alerts.judge(kept, now=now)
     return {entry.id for entry in kept}
 
 
-def copy_new(entries: list[Entry], log_row: Callable[[Entry], tuple[Any, ...]]) -> list[Entry]:
+def log_row(entry: Entry, names: naming.Names) -> tuple[Any, ...]:
+    """The entry as a row of LOG_COLUMNS."""
+    return (
+        entry.id,
+        entry.service_id,
+        names.endpoint_of(entry),
+        names.consumer_of(entry),
+        entry.mode,
+        entry.environment,
+        entry.method,
+        entry.url,
+        entry.path,
+        entry.status_code,
+        entry.latency_ms,
+        entry.error,
+        entry.tags,
+        ip_address(entry.source_ip) if entry.source_ip else None,
+        entry.trace_id,
+        entry.request_bytes,
+        entry.response_bytes,
+        entry.captured_at,
+        entry.received_at,
+    )
+
+
+def copy_new(entries: list[Entry], names: naming.Names, *, careful: bool) -> list[Entry]:
     """COPY the rows that are not there yet, and give those.
 
     COPY knows no ON CONFLICT, and repeats are rare: so it goes ahead inside a savepoint and looks for
     the repeats only when the primary key objects. Random ids cannot meet, so most batches need neither.
     """
-    if not any(entry.repeatable for entry in entries):
-        copy("request_log", LOG_COLUMNS, map(log_row, entries))
+    if not careful and not any(entry.repeatable for entry in entries):
+        copy("request_log", LOG_COLUMNS, (log_row(entry, names) for entry in entries))
         return entries
     for _ in range(MAX_ROUNDS):
         try:
             with transaction.atomic():
-                copy("request_log", LOG_COLUMNS, map(log_row, entries))
+                copy("request_log", LOG_COLUMNS, (log_row(entry, names) for entry in entries))
         except IntegrityError as error:
             if not isinstance(error.__cause__, errors.UniqueViolation):
                 raise
-            ids = [entry.id for entry in entries if entry.repeatable]
+            ids = [entry.id for entry in entries if careful or entry.repeatable]
             there = set(RequestLog.objects.filter(id__in=ids).values_list("id", flat=True))
             entries = [entry for entry in entries if entry.id not in there]
         else:

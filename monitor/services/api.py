@@ -36,7 +36,7 @@ def check_url(value: str) -> None:
         raise ValidationError(str(error)) from None
 
 
-# Said alike of what is not there and of what is not the caller's, so that nobody can ask which ones there are.
+# Said alike of what is not there and of what is not the caller's: nobody can ask which ones there are.
 NO_SUCH_ORGANIZATION = "No such organization."
 
 

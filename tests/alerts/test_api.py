@@ -52,7 +52,13 @@ def test_a_rule_comes_back_as_it_was_made(manager, rule):
 
     assert made.status_code == 201
     assert set(made.json()) == FIELDS
-    expected = {**rule, "description": "Tell the team", "is_active": True, "last_error": "", "last_error_at": None}
+    expected = {
+        **rule,
+        "description": "Tell the team",
+        "is_active": True,
+        "last_error": "",
+        "last_error_at": None,
+    }
     assert {name: made.json()[name] for name in expected} == expected
     assert manager.get(f"/v1/alerts/{made.json()['id']}").json() == made.json()
     assert manager.get("/v1/alerts").json() == [made.json()]
@@ -113,7 +119,9 @@ def test_a_missing_field_is_named(manager, rule, field):
         ("status_code", "==", "true", "condition_value"),
     ],
 )
-def test_a_condition_that_means_nothing_is_refused_when_it_is_made(manager, rule, field, operator, value, at_fault):
+def test_a_condition_that_means_nothing_is_refused_when_it_is_made(
+    manager, rule, field, operator, value, at_fault
+):
     condition = {"condition_field": field, "condition_operator": operator, "condition_value": value}
 
     answer = post_json(manager, "/v1/alerts", {**rule, **condition})

@@ -23,6 +23,7 @@ def service(db):
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     id: UUID
+    service_id: UUID
     method: str = "GET"
     path: str = "/"
     status_code: int | None = 500
@@ -103,12 +104,12 @@ def test_a_broken_rule_is_marked_once_a_minute_not_with_every_log(service, djang
     now = timezone.now()
     rule = a_rule(service, "status_code >= 500")
     AlertRule.objects.filter(id=rule.id).update(condition_value="many")
-    logs = [Seen(id=uuid4())]
+    logs = [Seen(id=uuid4(), service_id=service.id)]
 
-    alerts.judge(logs, service_id=service.id, now=now)
+    alerts.judge(logs, now=now)
     with django_assert_num_queries(1):
-        alerts.judge(logs, service_id=service.id, now=now + timedelta(seconds=59))
-    alerts.judge(logs, service_id=service.id, now=now + timedelta(seconds=61))
+        alerts.judge(logs, now=now + timedelta(seconds=59))
+    alerts.judge(logs, now=now + timedelta(seconds=61))
 
     rule.refresh_from_db()
     assert rule.last_error_at == now + timedelta(seconds=61)
@@ -159,14 +160,14 @@ def test_events_outlive_their_log(service):
 def test_query_budget_of_judging(service, django_assert_num_queries):
     for _ in range(5):
         a_rule(service, "status_code >= 500")
-    logs = [Seen(id=uuid4()) for _ in range(20)]
+    logs = [Seen(id=uuid4(), service_id=service.id) for _ in range(20)]
 
     # the rules; the lock on those that fired; their events.
     with django_assert_num_queries(3):
-        assert len(alerts.judge(logs, service_id=service.id, now=timezone.now())) == 100
+        assert len(alerts.judge(logs, now=timezone.now())) == 100
     # nothing fired: the rules.
     with django_assert_num_queries(1):
-        alerts.judge([Seen(id=uuid4(), status_code=200)], service_id=service.id, now=timezone.now())
+        alerts.judge([Seen(id=uuid4(), service_id=service.id, status_code=200)], now=timezone.now())
 
 
 @pytest.mark.django_db(transaction=True)
@@ -183,7 +184,7 @@ def test_a_rule_that_is_removed_while_it_fires_costs_no_log(web_server):
 
     remover = threading.Thread(target=remove)
     with transaction.atomic():
-        events = alerts.judge([Seen(id=uuid4())], service_id=service.id, now=timezone.now())
+        events = alerts.judge([Seen(id=uuid4(), service_id=service.id)], now=timezone.now())
         remover.start()
         remover.join(timeout=1)
         assert remover.is_alive()  # it waits for us
@@ -199,11 +200,11 @@ def test_a_rule_that_is_removed_while_it_fires_costs_no_log(web_server):
 def test_a_rule_that_was_removed_after_it_was_read_fires_nothing():
     service = a_service()
     gone, there = a_rule(service, "status_code >= 500"), a_rule(service, "status_code >= 500")
-    logs = [Seen(id=uuid4())]
+    logs = [Seen(id=uuid4(), service_id=service.id)]
 
     def remove_behind_our_back(execute, sql, params, many, context):
         result = execute(sql, params, many, context)
-        if "FROM \"alert_rule\"" in sql and not removed:
+        if 'FROM "alert_rule"' in sql and not removed:
             removed.append(gone)
 
             def remove():
@@ -217,7 +218,7 @@ def test_a_rule_that_was_removed_after_it_was_read_fires_nothing():
 
     removed = []
     with connection.execute_wrapper(remove_behind_our_back), transaction.atomic():
-        events = alerts.judge(logs, service_id=service.id, now=timezone.now())
+        events = alerts.judge(logs, now=timezone.now())
 
     assert [event.rule_id for event in events] == [there.id]
     assert AlertEvent.objects.get().rule == there

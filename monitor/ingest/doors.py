@@ -1,0 +1,178 @@
+"""What each ingestion address takes and answers, whatever serves it.
+
+A face reads the request, lets the door make items of its body, has the pipeline keep them, and sends the
+door's answer. So the DRF views and the ASGI lane cannot differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework.exceptions import NotAuthenticated, ParseError, PermissionDenied, UnsupportedMediaType
+
+from monitor.api.body import BodyTooLarge
+from monitor.api.errors import PROBLEM_JSON, field_error, problem
+from monitor.ingest.accept import Outcome, Rejection
+from monitor.ingest.decode import LogItem, Undecodable, decode_batch, decode_one
+from monitor.ingest.entry import Entry, Sender
+from monitor.models import ApiKey
+
+JSON = "application/json"
+JSON_TYPES = frozenset({"", JSON, "text/json"})
+NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    status: int
+    body: Mapping[str, Any]
+    content_type: str = JSON
+
+
+class Door(Protocol):
+    """One ingestion address."""
+
+    # A body that is decoded in the time of a context switch, or one worth a thread of its own.
+    is_small: bool
+
+    def limit_bytes(self) -> int:
+        """The largest body, after decompression."""
+
+    def check(self, media_type: str) -> None:
+        """Raises UnsupportedMediaType before the body is read."""
+
+    def items(self, body: bytes, media_type: str) -> Sequence[LogItem | Undecodable]:
+        """The log items in a body. Raises APIException for a body that is no body of this door."""
+
+    def answer(self, outcome: Outcome) -> Answer: ...
+
+
+class OneLog:
+    """POST /v1/logs: one JSON object."""
+
+    is_small = True
+
+    def limit_bytes(self) -> int:
+        return int(settings.MAX_LOG_BYTES)
+
+    def check(self, media_type: str) -> None:
+        if media_type not in JSON_TYPES:
+            raise UnsupportedMediaType(media_type, "Send a log as application/json.")
+
+    def items(self, body: bytes, media_type: str) -> Sequence[LogItem | Undecodable]:
+        try:
+            return [decode_one(body)]
+        except Undecodable as error:
+            return [error]
+
+    def answer(self, outcome: Outcome) -> Answer:
+        if outcome.rejections:
+            return rejection_answer(outcome.rejections[0])
+        return Answer(status=201, body=light_row(outcome.entries[0]))
+
+
+class ManyLogs:
+    """POST /v1/logs/batch: a JSON array, or NDJSON."""
+
+    is_small = False
+
+    def limit_bytes(self) -> int:
+        return int(settings.MAX_BATCH_BYTES)
+
+    def check(self, media_type: str) -> None:
+        batch_kind(media_type)
+
+    def items(self, body: bytes, media_type: str) -> Sequence[LogItem | Undecodable]:
+        try:
+            # One more than allowed tells; the rest of a bad batch is not worth decoding.
+            items = list(islice(decode_batch(body, batch_kind(media_type)), settings.MAX_BATCH_LOGS + 1))
+        except Undecodable as error:
+            raise ParseError(str(error), code=error.code) from None
+        if len(items) > settings.MAX_BATCH_LOGS:
+            raise BodyTooLarge(f"A batch holds at most {settings.MAX_BATCH_LOGS:,} logs.")
+        return items
+
+    def answer(self, outcome: Outcome) -> Answer:
+        result: dict[str, Any] = {
+            "accepted": len(outcome.entries),
+            "rejected": len(outcome.rejections),
+            "ids": [entry.id for entry in outcome.entries],
+            "errors": [item_error(each) for each in outcome.rejections],
+        }
+        if outcome.entries:
+            return Answer(status=207 if outcome.rejections else 201, body=result)
+        detail = "No log in the batch could be kept." if outcome.rejections else "The batch holds no logs."
+        body = problem(400, "validation_error", detail, **result)
+        return Answer(status=400, body=body, content_type=PROBLEM_JSON)
+
+
+DOORS: Mapping[str, Door] = {"/v1/logs": OneLog(), "/v1/logs/batch": ManyLogs()}
+
+
+def sender_of(key: ApiKey) -> Sender:
+    """Whose logs the key brings. Raises PermissionDenied for a key of no service."""
+    if key.service is None:
+        raise PermissionDenied("This key belongs to no service; logs are sent with a key of their service.")
+    return Sender.of(key)
+
+
+def key_needed() -> NotAuthenticated:
+    return NotAuthenticated("Logs are sent with the key of a service: 'Authorization: Bearer mkey_…'.")
+
+
+def media_type_of(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def batch_kind(media_type: str) -> Literal["array", "ndjson"]:
+    if media_type in JSON_TYPES:
+        return "array"
+    if media_type in NDJSON_TYPES:
+        return "ndjson"
+    raise UnsupportedMediaType(
+        media_type, "Send a batch as application/json (an array) or application/x-ndjson."
+    )
+
+
+def rejection_answer(rejection: Rejection) -> Answer:
+    """The problem of a single log."""
+    if not rejection.field:
+        return Answer(
+            status=400, body=problem(400, rejection.code, rejection.message), content_type=PROBLEM_JSON
+        )
+    errors = [field_error(rejection.field, rejection.message, rejection.code)]
+    detail = f"{rejection.field}: {rejection.message}"
+    return Answer(
+        status=400, body=problem(400, "validation_error", detail, errors), content_type=PROBLEM_JSON
+    )
+
+
+def item_error(rejection: Rejection) -> dict[str, Any]:
+    """A field error, as everywhere, and the item it is about."""
+    place = f"{rejection.index}.{rejection.field}".rstrip(".")
+    error = field_error(place, rejection.message, rejection.code)
+    return {**error, "index": rejection.index, "field": rejection.field}
+
+
+def light_row(entry: Entry) -> dict[str, UUID | Any]:
+    """The log as lists show it: LogRowSerializer's fields without its cost; a test holds the two together."""
+    return {
+        "id": entry.id,
+        "service_id": entry.service_id,
+        "method": entry.method,
+        "url": entry.url,
+        "path": entry.path,
+        "route": entry.route,
+        "status_code": entry.status_code,
+        "latency_ms": entry.latency_ms,
+        "error": entry.error,
+        "tags": entry.tags,
+        "consumer": entry.consumer_identifier,
+        "environment": entry.environment,
+        "mode": entry.mode,
+        "trace_id": entry.trace_id,
+        "captured_at": entry.captured_at,
+    }
