@@ -4,7 +4,6 @@
 """
 
 from typing import Any
-from uuid import UUID
 
 from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
@@ -13,6 +12,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from monitor.api.keyset import Cursor, cut_page
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
@@ -36,13 +37,13 @@ def wants_count(params: QueryDict) -> bool:
     return asked == "exact"
 
 
-def cursor_from(params: QueryDict) -> UUID | None:
-    """The id after which the page begins."""
+def cursor_from(params: QueryDict) -> Cursor | None:
+    """Where the page begins, or None for the newest."""
     raw = params.get("cursor")
     if not raw:
         return None
     try:
-        return UUID(raw)
+        return Cursor.read(raw)
     except ValueError:
         raise ValidationError({"cursor": "Must be a cursor from a Link header."}) from None
 
@@ -58,22 +59,17 @@ class KeysetPagination(BasePagination):
         self.limit = whole_number(params, "limit", DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
         offset = whole_number(params, "offset", 0, least=0, most=MAX_OFFSET)
         self.total = queryset.count() if wants_count(params) else None
-        cursor = cursor_from(params)
-        if cursor is not None:
-            queryset = queryset.filter(id__lt=cursor)
-        # One row more than asked tells whether there is a next page.
-        rows = list(queryset[offset : offset + self.limit + 1])
-        self.next_cursor = rows[self.limit - 1].id if len(rows) > self.limit else None
-        return rows[: self.limit]
+        self.page = cut_page(queryset, limit=self.limit, cursor=cursor_from(params), offset=offset)
+        return self.page.rows
 
     def get_paginated_response(self, data: Any) -> Response:
         response = Response(data)
         if self.total is not None:
             response["X-Total-Count"] = str(self.total)
-        if self.next_cursor is not None:
+        if self.page.older is not None:
             params = self.request.query_params.copy()
             params.pop("offset", None)
-            params["cursor"] = str(self.next_cursor)
+            params["cursor"] = str(self.page.older)
             address = self.request.build_absolute_uri(f"{self.request.path}?{params.urlencode()}")
             response["Link"] = f'<{address}>; rel="next"'
         return response
