@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from monitor.charts.scales import Unit, moment_iso, value_text
 from monitor.charts.svg import percent, tag, together
+from monitor.lib.addresses import address_with
 from monitor.lib.json_text import Token, tokens_of
 from monitor.lib.masking import MASK
 
@@ -198,12 +199,4 @@ def with_query(context: Context, **changes: object) -> str:
 
     A new filter begins at the newest log again, so `cursor` and `offset` go too unless they are given.
     """
-    query = context["request"].GET.copy()
-    for name in ("cursor", "offset"):
-        query.pop(name, None)
-    for name, value in changes.items():
-        if value is None or value == "":
-            query.pop(name, None)
-        else:
-            query[name] = str(value)
-    return f"?{query.urlencode()}"
+    return address_with(context["request"].GET, changes)
