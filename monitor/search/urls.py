@@ -2,6 +2,11 @@
 
 from django.urls import path
 
-from monitor.search import api
+from monitor.search import api, pages
 
 api_routes = [path("logs/<str:log_id>", api.LogView.as_view())]
+
+page_routes = [
+    path("dashboard", pages.logs, name="logs"),
+    path("log/<uuid:log_id>", pages.log, name="log"),
+]

@@ -1,0 +1,121 @@
+"""The log table and the page of one log."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from monitor.access.gate import page_actor
+from monitor.api.keyset import Cursor, Page, cut_page
+from monitor.lib.addresses import address_with
+from monitor.lib.time_limit import TookTooLong, time_limit
+from monitor.models import RequestLog
+from monitor.search.asked import Asked, read_address
+from monitor.search.curl import as_curl, notes_on
+from monitor.search.detail import read_detail
+from monitor.search.filtering import filter_context, redirect_to_tidy, respond
+from monitor.search.sides import query_rows, sides_of
+from monitor.search.story import tell_story
+from monitor.search.traffic import draw_traffic
+
+ROWS = 50
+# Long enough for a rare word in a day, short enough to wait for.
+ROWS_LIMIT = timedelta(seconds=4)
+CHART_LIMIT = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A page of rows. `full_ms` is the duration at which a row's latency bar is full."""
+
+    page: Page[RequestLog]
+    full_ms: float | None
+    is_first: bool
+
+    @property
+    def is_all(self) -> bool:
+        """Whether these rows are all there are."""
+        return self.is_first and self.page.older is None
+
+
+@require_safe
+def logs(request: HttpRequest) -> HttpResponse:
+    tidy = redirect_to_tidy(request)
+    if tidy is not None:
+        return tidy
+    asked = read_address(request.GET, page_actor(request), now=timezone.now())
+    context = filter_context(request, asked) | {"section": "logs", "is_live": bool(request.GET.get("live"))}
+    if asked.is_valid:
+        context |= results(asked, request.GET, path=request.path)
+    return respond(request, context, whole="search/list.html", part="search/_results.html")
+
+
+def results(asked: Asked, query: QueryDict, *, path: str) -> dict[str, Any]:
+    """The rows and the chart, each as far as its time allows. Without rows there is no wait for a chart."""
+    try:
+        with time_limit(ROWS_LIMIT):
+            found = find(asked, query)
+    except TookTooLong:
+        return {"stopped_after": ROWS_LIMIT.seconds}
+    try:
+        with time_limit(CHART_LIMIT):
+            jump = path + address_with(query, {"live": None})
+            return {
+                "found": found,
+                "traffic": draw_traffic(asked.logs, asked.window, now=asked.now, jump=jump),
+            }
+    except TookTooLong:
+        return {"found": found, "chart_stopped_after": CHART_LIMIT.seconds}
+
+
+def find(asked: Asked, query: QueryDict) -> Found:
+    cursor = read_cursor(query)
+    rows = asked.logs.with_names()
+    page = cut_page(rows, limit=ROWS, cursor=cursor)
+    if cursor is not None and page.newer is None:
+        # Up here the list begins, and a whole page reads better than the few rows above the last one.
+        cursor = None
+        page = cut_page(rows, limit=ROWS)
+    return Found(page=page, full_ms=full_latency(page.rows), is_first=cursor is None)
+
+
+def read_cursor(query: QueryDict) -> Cursor | None:
+    """The place in the list. Links are made by us, so a damaged one means the newest page."""
+    try:
+        return Cursor.read(str(query["cursor"])) if query.get("cursor") else None
+    except ValueError:
+        return None
+
+
+def full_latency(rows: Sequence[RequestLog]) -> float | None:
+    """The duration that nineteen of twenty rows stay within: the slowest stand out on any page."""
+    latencies = sorted(row.latency_ms for row in rows if row.latency_ms is not None)
+    return latencies[math.ceil(len(latencies) * 0.95) - 1] if latencies else None
+
+
+@require_safe
+def log(request: HttpRequest, log_id: UUID) -> HttpResponse:
+    visible = RequestLog.objects.visible_to(page_actor(request))
+    found = visible.with_names().filter(id=log_id).first()
+    if found is None:
+        raise Http404("There is no such log. It may have aged out, or belong to another organization.")
+    detail = read_detail(found)
+    curl = as_curl(detail)
+    context = {
+        "section": "logs",
+        "log": found,
+        "detail": detail,
+        "sides": sides_of(detail),
+        "query": query_rows(detail),
+        "curl": curl,
+        "curl_notes": notes_on(detail, curl),
+        "story": tell_story(found, visible, now=timezone.now()),
+    }
+    return render(request, "search/detail.html", context)

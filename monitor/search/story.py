@@ -1,0 +1,66 @@
+"""What is known around one log: its alerts, its replays, its neighbours, and how its latency compares."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.models import AlertEvent, Replay, RequestLog
+from monitor.models.logs import RequestLogQuerySet
+from monitor.search.window import Window
+
+MOST_SHOWN = 20
+# Calls of the same endpoint that a latency is held against, and how many make a comparison worth telling.
+COMPARED = 500
+LEAST_COMPARED = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a latency compares with `others` calls of its endpoint before it; `faster` of them took less."""
+
+    faster: int
+    others: int
+
+    @property
+    def words(self) -> str:
+        percent = self.faster * 100 // self.others
+        if percent >= 50:
+            return f"slower than {percent}% of its endpoint"
+        return f"faster than {100 - percent}% of its endpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """`newer` and `older` are the calls of the same service right after and right before."""
+
+    events: list[AlertEvent]
+    replays: list[Replay]
+    newer: RequestLog | None
+    older: RequestLog | None
+    standing: Standing | None
+
+
+def tell_story(log: RequestLog, visible: RequestLogQuerySet, *, now: datetime) -> Story:
+    """Everything comes from logs that the reader can see: `visible`."""
+    kept = Window.of(None, None, now=now)
+    neighbours = visible.filter(service_id=log.service_id).within(kept.since, kept.until)
+    events = AlertEvent.objects.filter(log_id=log.id, rule__service_id=log.service_id)
+    replays = Replay.objects.filter(original_log_id=log.id, service_id=log.service_id)
+    return Story(
+        events=list(events.select_related("rule").order_by("-id")[:MOST_SHOWN]),
+        replays=list(replays.order_by("-id")[:MOST_SHOWN]),
+        newer=neighbours.filter(id__gt=log.id).order_by("id").first(),
+        older=neighbours.filter(id__lt=log.id).order_by("-id").first(),
+        standing=standing_of(log, neighbours),
+    )
+
+
+def standing_of(log: RequestLog, neighbours: RequestLogQuerySet) -> Standing | None:
+    """Held against the calls right before it: one walk of COMPARED entries along the endpoint's index."""
+    if log.latency_ms is None or log.endpoint_id is None:
+        return None
+    before = neighbours.filter(endpoint_id=log.endpoint_id, id__lt=log.id, latency_ms__isnull=False)
+    others = list(before.newest_first().values_list("latency_ms", flat=True)[:COMPARED])
+    if len(others) < LEAST_COMPARED:
+        return None
+    faster = sum(other is not None and other < log.latency_ms for other in others)
+    return Standing(faster=faster, others=len(others))
