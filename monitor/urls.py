@@ -5,9 +5,11 @@ from django.urls import include, path
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.ingest.api import IngestBatch, IngestLog
 from monitor.metrics.urls import api_routes as metric_routes
+from monitor.metrics.urls import page_routes as metric_page_routes
 from monitor.replay.urls import api_routes as replay_routes
 from monitor.search.api import SearchLogs
 from monitor.search.urls import api_routes as search_routes
+from monitor.search.urls import page_routes as search_page_routes
 from monitor.services.urls import api_routes as service_routes
 
 
@@ -25,4 +27,9 @@ api_patterns = [
     *replay_routes,
 ]
 
-urlpatterns = [path("v1/", include(api_patterns))]
+page_patterns = [
+    *search_page_routes,
+    *metric_page_routes,
+]
+
+urlpatterns = [path("v1/", include(api_patterns)), path("", include((page_patterns, "pages")))]

@@ -2,6 +2,8 @@
 
 from django.urls import path
 
-from monitor.metrics import api
+from monitor.metrics import api, pages
 
 api_routes = [path("metrics", api.MetricsView.as_view())]
+
+page_routes = [path("metrics-ui", pages.metrics, name="metrics")]
