@@ -3,7 +3,8 @@
 const isTyping = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
 const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")].filter((row) => row.offsetParent !== null);
 const chosen = () => document.querySelector("[data-row].is-chosen");
-const linkOf = (row) => row?.querySelector(".row-link[href], a[href]");
+// One selector with a comma would give whichever stands first, and filters stand before the row's own link.
+const linkOf = (row) => row?.querySelector(".row-link[href]") ?? row?.querySelector("a[href]");
 
 const move = (by) => {
   const all = rows();
