@@ -27,6 +27,11 @@ class Side:
         return self.name.lower()
 
     @property
+    def has_body(self) -> bool:
+        """Whether there is a body to read, or a word on why there is none."""
+        return self.body is not None or bool(self.note)
+
+    @property
     def is_json(self) -> bool:
         """Whether the body has a layout beside its raw text."""
         if not self.body or len(self.body) > MAX_LAID_OUT_CHARS:

@@ -592,6 +592,21 @@ def test_a_body_that_was_not_kept_says_why(reader, organization, keep_bodies, re
     assert reason in text_of(reader.get(f"/log/{log_id}"))
 
 
+def test_what_there_is_to_read_is_the_first_tab(reader, service):
+    (log_id,) = keep_logs(service, a_log(request_headers={"Accept": "*/*"}, response_body="{}"))
+
+    page = reader.get(f"/log/{log_id}").content.decode()
+
+    tabs = re.findall(r'id="(request|response)-\w+" data-tab="(\w+)"', page)
+    assert tabs == [
+        ("request", "Headers"),
+        ("request", "Body"),
+        ("response", "Body"),
+        ("response", "Raw"),
+        ("response", "Headers"),
+    ]
+
+
 def test_the_alerts_and_replays_of_a_log_are_told(reader, service):
     rule = a_rule(service, "status_code >= 500", name="Server errors")
     (log_id,) = keep_logs(service, a_log(status_code=503))
