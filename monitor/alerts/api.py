@@ -100,6 +100,7 @@ class AlertRuleViewSet(IdsInPath, viewsets.ModelViewSet[AlertRule]):
     serializer_class = AlertRuleSerializer
     pagination_class = KeysetPagination
     filterset_class = AlertFilter
+    problems = {"POST": ["404"]}
     queryset = AlertRule.objects.none()
 
     def get_queryset(self) -> QuerySet[AlertRule]:
@@ -130,7 +131,7 @@ class AlertEventsView(IdsInPath, GenericAPIView[AlertEvent]):
     filter_backends = ()
     queryset = AlertEvent.objects.none()
 
-    @extend_schema(summary="List what a rule found, newest first")
+    @extend_schema(summary="List what a rule found, newest first", responses=AlertEventSerializer(many=True))
     def get(self, request: Request, alert_id: UUID) -> Response:
         rule = reach_rule(actor_of(request), alert_id, Scope.READ)
         page = self.paginate_queryset(AlertEvent.objects.filter(rule=rule).order_by("-id"))

@@ -132,7 +132,9 @@ class ProblemFormatter(ExceptionFormatter):
         first = error_response.errors[0]
         status = self.exc.status_code
         errors = [
-            field_error(error.attr, error.detail, error.code) for error in error_response.errors if error.attr
+            field_error(error.attr, error.detail, error.code or "invalid")
+            for error in error_response.errors
+            if error.attr
         ]
         code = first.code if first.code in PROBLEMS else STATUS_CODES.get(status, "validation_error")
         detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else first.detail

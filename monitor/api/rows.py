@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from monitor.models.keys import Mode
+
 
 class LogRowSerializer(serializers.Serializer[Any]):
     """A log without its headers and bodies. `captured_at` is when the request happened."""
@@ -20,6 +22,6 @@ class LogRowSerializer(serializers.Serializer[Any]):
     tags = serializers.ListField(child=serializers.CharField())
     consumer = serializers.CharField(source="consumer_identifier", help_text="Empty when none was sent.")
     environment = serializers.CharField()
-    mode = serializers.ChoiceField(choices=["live", "test"])
+    mode = serializers.ChoiceField(choices=Mode.choices)
     trace_id = serializers.CharField()
     captured_at = serializers.DateTimeField()

@@ -7,7 +7,6 @@ from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
 from monitor.api.errors import PROBLEM_JSON
-from monitor.api.permissions import SAFE_METHODS
 
 
 class FieldErrorSerializer(serializers.Serializer[dict[str, str]]):
@@ -27,33 +26,60 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
     errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment] # the member's name
 
 
+REQUEST_ID_HEADER = {
+    "X-Request-Id": {"schema": {"type": "string"}, "description": "Names this request in our log."}
+}
+LIST_HEADERS = {
+    "Link": {
+        "schema": {"type": "string"},
+        "description": "The next page as rel=next, RFC 8288; none on the last.",
+    },
+    "X-Total-Count": {
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        "description": "Rows on all pages; with count=exact.",
+    },
+}
+
+
 class ProblemAutoSchema(AutoSchema):
-    """Adds the problems that every route may answer with, as application/problem+json."""
+    """Adds what every route has in common: the problems it may answer with, the ids in its path, headers."""
 
-    def get_response_serializers(self) -> Any:
-        described = super().get_response_serializers()
-        by_status = described if isinstance(described, dict) else {self._success_status(): described}
-        return {**{status: self._problem(status) for status in self._problem_statuses()}, **by_status}
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in self._problem_statuses():
+            bodies[status] = self._problem(status, direction)
+        for status, body in bodies.items():
+            paged = status == "200" and self._is_list_view()
+            body["headers"] = {
+                **body.get("headers", {}),
+                **REQUEST_ID_HEADER,
+                **(LIST_HEADERS if paged else {}),
+            }
+        return dict(sorted(bodies.items()))
 
-    def _success_status(self) -> str:
-        if self.method == "DELETE":
-            return "204"
-        return "201" if self.method == "POST" else "200"
+    def get_filter_backends(self) -> list[Any]:
+        """Of lists, and of views that measure what a list would show."""
+        if self.method != "GET" or getattr(self.view, "filterset_class", None) is None:
+            return []
+        return list(getattr(self.view, "filter_backends", ()))
+
+    def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
+        return [
+            {"in": "path", "name": name, "required": True, "schema": {"type": "string", "format": "uuid"}}
+            for name in variables
+        ]
 
     def _problem_statuses(self) -> list[str]:
-        statuses = ["400", "401", "403"]
+        statuses = ["400", "401", "403", *getattr(self.view, "problems", {}).get(self.method, ())]
         if "{" in self.path:
             statuses.append("404")
-        if self.method not in SAFE_METHODS:
+        if self.method in ("POST", "PATCH"):
             statuses += ["413", "415"]
         return [*statuses, "503"]
 
-    def _problem(self, status: str) -> OpenApiResponse:
-        return OpenApiResponse(ProblemSerializer, description="A problem, RFC 9457.")
-
-    def _get_response_for_code(self, serializer: Any, status_code: str, *args: Any, **kwargs: Any) -> Any:
-        if int(status_code) >= 400:
-            kwargs["media_types"] = [PROBLEM_JSON]
-            args = ()
-        described = super()._get_response_for_code(serializer, status_code, *args, **kwargs)  # type: ignore[no-untyped-call] # the library's
+    def _problem(self, status: str, direction: Any) -> dict[str, Any]:
+        response = OpenApiResponse(ProblemSerializer, description="A problem, RFC 9457.")
+        described: dict[str, Any] = self._get_response_for_code(  # type: ignore[no-untyped-call] # the library's
+            response, status, [PROBLEM_JSON], direction
+        )
         return described

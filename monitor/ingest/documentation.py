@@ -18,6 +18,16 @@ class MomentField(serializers.Field[Any, Any, Any, Any]):
     """RFC 3339 with a zone, or Unix seconds."""
 
 
+@extend_schema_field(
+    {
+        "oneOf": [{"type": "string", "format": form} for form in ("ipv4", "ipv6")]
+        + [{"type": "string", "maxLength": 0}]
+    }
+)
+class AddressField(serializers.Field[Any, Any, Any, Any]):
+    """An IPv4 or IPv6 address; empty when unknown."""
+
+
 class LogItemSerializer(serializers.Serializer[Any]):
     """One request and its response. Long bodies are cut and marked, secrets are masked."""
 
@@ -32,7 +42,7 @@ class LogItemSerializer(serializers.Serializer[Any]):
     response_headers = HeadersField(required=False, allow_null=True)
     response_body = serializers.CharField(required=False, allow_null=True, allow_blank=True)
     error = serializers.CharField(required=False, allow_null=True, allow_blank=True)
-    source_ip = serializers.IPAddressField(required=False, allow_null=True)
+    source_ip = AddressField(required=False, allow_null=True)
     tags = serializers.ListField(
         child=serializers.CharField(max_length=128), max_length=32, required=False, allow_null=True
     )
@@ -44,3 +54,22 @@ class LogItemSerializer(serializers.Serializer[Any]):
     environment = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
     trace_id = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
     event_id = serializers.CharField(max_length=128, required=False, allow_null=True)
+
+
+class ItemErrorSerializer(serializers.Serializer[Any]):
+    """What is wrong with one item of a batch. `field` is empty when the item as a whole is at fault."""
+
+    index = serializers.IntegerField(min_value=0, help_text="Its place in the batch, from 0.")
+    field = serializers.CharField(allow_blank=True)
+    pointer = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class BatchResultSerializer(serializers.Serializer[Any]):
+    """`ids` are those of the accepted items, in order; repeats answer with the id they have."""
+
+    accepted = serializers.IntegerField(min_value=0)
+    rejected = serializers.IntegerField(min_value=0)
+    ids = serializers.ListField(child=serializers.UUIDField())
+    errors = ItemErrorSerializer(many=True)  # type: ignore[assignment] # the member's name

@@ -24,7 +24,7 @@ from monitor.replay.send import replay
 from monitor.search import reach_log, read_detail
 
 
-@extend_schema_field({"type": ["string", "null"]})
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 class HeaderOverrideField(serializers.Field[Any, Any, Any, Any]):
     """A text, several texts, or null to leave the header out."""
 
@@ -54,8 +54,28 @@ class OverridesSerializer(serializers.Serializer[Any]):
         )
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {
+            "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+        },
+    }
+)
+class AnswerHeadersField(serializers.JSONField):
+    """Names to values; several values of one name as an array."""
+
+
+@extend_schema_field({"type": "object"})
+class UsedOverridesField(serializers.JSONField):
+    """What was overridden, masked as logs are."""
+
+
 class ReplaySerializer(serializers.ModelSerializer[Replay]):
     """`success` means that an answer came, whatever its code."""
+
+    overrides = UsedOverridesField()
+    response_headers = AnswerHeadersField(allow_null=True)
 
     class Meta:
         model = Replay
@@ -116,7 +136,10 @@ class ReplayListView(IdsInPath, GenericAPIView[Replay]):
     filter_backends = ()
     queryset = Replay.objects.none()
 
-    @extend_schema(summary="List the replays of a log, newest first; they outlive the log")
+    @extend_schema(
+        summary="List the replays of a log, newest first; they outlive the log",
+        responses=ReplaySerializer(many=True),
+    )
     def get(self, request: Request, log_id: UUID) -> Response:
         replays = Replay.objects.visible_to(actor_of(request)).filter(original_log_id=log_id)
         if not replays.exists():

@@ -50,7 +50,7 @@ class SearchLogs(GenericAPIView[RequestLog]):
     def get_queryset(self) -> QuerySet[RequestLog]:
         return RequestLog.objects.visible_to(actor_of(self.request)).with_names().newest_first()
 
-    @extend_schema(summary="Search logs, newest first")
+    @extend_schema(summary="Search logs, newest first", responses=FoundLogSerializer(many=True))
     def get(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -8,6 +8,7 @@ from django import forms
 from django.db.models import QuerySet, TextField
 from django.db.models.lookups import PatternLookup
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 
 from monitor.lib.moments import parse_moment
 from monitor.models import Consumer, RequestLog
@@ -49,6 +50,7 @@ class MomentField(forms.CharField):
             raise forms.ValidationError(str(error)) from None
 
 
+@extend_schema_field({"oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]})
 class MomentFilter(django_filters.Filter):
     field_class = MomentField
 
@@ -64,11 +66,13 @@ class FlagFilter(django_filters.ChoiceFilter):
     field_class = FlagField
 
 
-class WholeNumberFilter(django_filters.Filter):
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": 999})
+class StatusCodeFilter(django_filters.Filter):
     field_class = forms.IntegerField
 
 
-class DecimalFilter(django_filters.Filter):
+@extend_schema_field({"type": "number", "minimum": 0})
+class LatencyFilter(django_filters.Filter):
     field_class = forms.FloatField
 
 
@@ -79,14 +83,14 @@ class LogFilter(django_filters.FilterSet):
     endpoint_id = django_filters.UUIDFilter(label="Endpoint")
     method = django_filters.CharFilter(method="by_method", label="Method", max_length=16)
     path = django_filters.CharFilter(lookup_expr="holds", label="Path contains", max_length=2048)
-    status_code = WholeNumberFilter(label="Status code", min_value=0, max_value=999)
+    status_code = StatusCodeFilter(label="Status code", min_value=0, max_value=999)
     status_class = django_filters.ChoiceFilter(
         method="by_status_class", label="Status class", choices=STATUS_CLASSES
     )
-    min_latency_ms = DecimalFilter(
+    min_latency_ms = LatencyFilter(
         field_name="latency_ms", lookup_expr="gte", label="Latency from (ms)", min_value=0
     )
-    max_latency_ms = DecimalFilter(
+    max_latency_ms = LatencyFilter(
         field_name="latency_ms", lookup_expr="lte", label="Latency to (ms)", min_value=0
     )
     has_error = FlagFilter(method="by_error", label="Has error text", choices=BOOLEANS)

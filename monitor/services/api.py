@@ -108,6 +108,7 @@ def organization_for(actor: Actor, asked: Organization | None) -> Organization:
     destroy=extend_schema(summary="Remove a service with its keys, logs, alerts and replays"),
 )
 class ServiceViewSet(IdsInPath, viewsets.ModelViewSet[Service]):
+    problems = {"POST": ["409"], "PATCH": ["409"]}
     serializer_class = ServiceSerializer
     pagination_class = KeysetPagination
     queryset = Service.objects.none()
