@@ -69,7 +69,9 @@ def a_log(**fields: Any) -> dict[str, Any]:
     }
 
 
-def keep_logs(service: Service, *logs: dict[str, Any], mode: str = "live", now: datetime | None = None) -> list[UUID]:
+def keep_logs(
+    service: Service, *logs: dict[str, Any], mode: str = "live", now: datetime | None = None
+) -> list[UUID]:
     """The ids of these logs, kept by the pipeline."""
     sender = Sender(
         organization_id=service.organization_id,

@@ -79,7 +79,7 @@ def test_an_expired_key_says_so():
 
 
 def test_an_expired_key_is_401_on_the_api():
-    key, raw = a_key(expires_at=timezone.now() - timedelta(seconds=1))
+    _, raw = a_key(expires_at=timezone.now() - timedelta(seconds=1))
 
     answer = a_client(raw).get("/v1/logs")
 

@@ -31,19 +31,26 @@ from tests.factories import (
 
 EVERY_SCOPE = ("ingest", "read", "replay", "manage")
 
-# Strangers by ANONYMOUS_ACCESS; people by role; keys of the service by their one scope; keys with all scopes of
-# the organization, of another service in it, and of a service elsewhere; keys that open nothing any more.
+# Strangers by ANONYMOUS_ACCESS; people by role; keys of the service by their one scope; keys with all scopes
+# of the organization, of another service in it, and of a service elsewhere; keys that open nothing any more.
 CALLERS = (
-    "none read full | viewer member admin owner outsider"
-    " | key:ingest key:read key:replay key:manage | key:organization key:sibling key:foreign"
-    " | key:revoked key:expired key:unknown"
-).replace(" |", "").split()
+    (
+        "none read full | viewer member admin owner outsider"
+        " | key:ingest key:read key:replay key:manage | key:organization key:sibling key:foreign"
+        " | key:revoked key:expired key:unknown"
+    )
+    .replace(" |", "")
+    .split()
+)
 
-# What each caller is answered, in that order. 400 on a replay: the caller was let through, and then told that the
-# kept body is masked.
+# What each caller is answered, in that order. 400 on a replay: the caller was let through, and then told that
+# the kept body is masked.
 TABLE = {
     ("GET", "v1/services"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
-    ("POST", "v1/services"): "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
+    (
+        "POST",
+        "v1/services",
+    ): "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
     ("GET", "v1/services/<str:service_id>"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -64,7 +71,10 @@ TABLE = {
     ),
     ("GET", "v1/logs"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
     ("POST", "v1/logs"): "401 401 401 | 403 403 403 403 403 | 201 403 403 403 | 403 201 201 | 401 401 401",
-    ("POST", "v1/logs/batch"): "401 401 401 | 403 403 403 403 403 | 201 403 403 403 | 403 201 201 | 401 401 401",
+    (
+        "POST",
+        "v1/logs/batch",
+    ): "401 401 401 | 403 403 403 403 403 | 201 403 403 403 | 403 201 201 | 401 401 401",
     ("GET", "v1/logs/<str:log_id>"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -234,7 +244,9 @@ def encoded(world: World, method: str, pattern: str) -> bytes:
 
 
 def names_anything_of(world: World, text: str) -> bool:
-    return any(word in text for word in (*world.ids.values(), "the service", "the rule", "the key", "/the-log"))
+    return any(
+        word in text for word in (*world.ids.values(), "the service", "the rule", "the key", "/the-log")
+    )
 
 
 @pytest.mark.parametrize(("method", "pattern"), TABLE, ids=[" ".join(entry) for entry in TABLE])

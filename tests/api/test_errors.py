@@ -37,7 +37,8 @@ def assert_problem(answer, status, code):
 
 
 @pytest.mark.parametrize(
-    "address", ["/v1", "/v1/", "/v1/nothing", "/v1/logs/", "/v1/services/1/2/3", "/v1/%00", "/v1/\u00fc", "/v2/logs"]
+    "address",
+    ["/v1", "/v1/", "/v1/nothing", "/v1/logs/", "/v1/services/1/2/3", "/v1/%00", "/v1/\u00fc", "/v2/logs"],
 )
 def test_an_unknown_route_is_a_problem(caller, address):
     assert_problem(caller.get(address), 404, "not_found")
@@ -54,9 +55,7 @@ def test_a_browser_that_is_lost_gets_a_page():
 @pytest.mark.parametrize("pattern", sorted(api_routes()))
 def test_a_method_that_a_route_does_not_know_is_405(caller, pattern):
     route = api_routes()[pattern]
-    address = route.address(
-        service_id=UNKNOWN_ID, key_id=UNKNOWN_ID, log_id=UNKNOWN_ID, alert_id=UNKNOWN_ID
-    )
+    address = route.address(service_id=UNKNOWN_ID, key_id=UNKNOWN_ID, log_id=UNKNOWN_ID, alert_id=UNKNOWN_ID)
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - set(route.methods):
         answer = caller.generic(method, address)
 
@@ -67,9 +66,7 @@ def test_a_method_that_a_route_does_not_know_is_405(caller, pattern):
 @pytest.mark.parametrize("pattern", sorted(api_routes()))
 def test_options_answers_what_a_route_takes(caller, pattern):
     route = api_routes()[pattern]
-    address = route.address(
-        service_id=UNKNOWN_ID, key_id=UNKNOWN_ID, log_id=UNKNOWN_ID, alert_id=UNKNOWN_ID
-    )
+    address = route.address(service_id=UNKNOWN_ID, key_id=UNKNOWN_ID, log_id=UNKNOWN_ID, alert_id=UNKNOWN_ID)
 
     answer = caller.options(address)
 
@@ -77,7 +74,9 @@ def test_options_answers_what_a_route_takes(caller, pattern):
     assert set(route.methods) <= set(answer["Allow"].split(", "))
 
 
-@pytest.mark.parametrize("address", ["/v1/services", "/v1/logs", "/v1/metrics", "/v1/alerts", "/health", "/openapi.json"])
+@pytest.mark.parametrize(
+    "address", ["/v1/services", "/v1/logs", "/v1/metrics", "/v1/alerts", "/health", "/openapi.json"]
+)
 def test_head_is_get_without_the_body(caller, address):
     answer = caller.head(address)
 
@@ -85,7 +84,10 @@ def test_head_is_get_without_the_body(caller, address):
     assert answer["X-Request-Id"]
 
 
-@pytest.mark.parametrize("address", ["/v1/services", "/v1/logs", "/health", "/health/live", "/openapi.json", "/v1/nothing", "/docs"])
+@pytest.mark.parametrize(
+    "address",
+    ["/v1/services", "/v1/logs", "/health", "/health/live", "/openapi.json", "/v1/nothing", "/docs"],
+)
 def test_every_answer_has_a_request_id_of_ours(caller, address):
     first, second = (caller.get(address, headers={"X-Request-Id": "mine"}) for _ in range(2))
 
@@ -94,7 +96,8 @@ def test_every_answer_has_a_request_id_of_ours(caller, address):
 
 
 @pytest.mark.parametrize(
-    "address", ["/v1/services", f"/v1/services/{UNKNOWN_ID}/keys", "/v1/alerts", f"/v1/logs/{UNKNOWN_ID}/replay"]
+    "address",
+    ["/v1/services", f"/v1/services/{UNKNOWN_ID}/keys", "/v1/alerts", f"/v1/logs/{UNKNOWN_ID}/replay"],
 )
 class TestBodies:
     """What every route that reads JSON makes of bodies that are none."""
@@ -132,7 +135,9 @@ class TestBodies:
         assert answer.status_code in (400, 404)
         assert_problem(answer, answer.status_code, answer.json()["code"])
 
-    @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "multipart/form-data", "", "nonsense"])
+    @pytest.mark.parametrize(
+        "content_type", ["text/plain", "application/xml", "multipart/form-data", "", "nonsense"]
+    )
     def test_another_media_type_is_415(self, manager, address, content_type):
         answer = manager.post(address, b'{"name": "shop"}', content_type=content_type)
 
@@ -170,7 +175,9 @@ def test_the_rest_of_a_refusal_of_services_is_exact():
 
 
 @pytest.mark.parametrize("size", [10, 3 * 1024 * 1024])
-@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
 def test_a_form_from_a_signed_in_browser_is_refused_whatever_its_size(size, content_type):
     person = Client(enforce_csrf_checks=True)
     person.force_login(a_user(an_organization(), "owner"))
@@ -182,7 +189,8 @@ def test_a_form_from_a_signed_in_browser_is_refused_whatever_its_size(size, cont
 
 
 @pytest.mark.parametrize(
-    "accept", ["application/json", "*/*", "text/html,application/xml;q=0.9,*/*;q=0.8", "", "application/xml", "a/b/c"]
+    "accept",
+    ["application/json", "*/*", "text/html,application/xml;q=0.9,*/*;q=0.8", "", "application/xml", "a/b/c"],
 )
 def test_the_answer_is_json_whatever_a_client_would_rather_have(caller, accept):
     answer = caller.get("/v1/services", headers={"Accept": accept})
@@ -224,9 +232,7 @@ def test_a_database_that_is_away_is_503(caller, monkeypatch):
 
 
 def test_a_problem_points_into_the_body(caller):
-    answer = post_json(
-        caller, "/v1/logs", {"method": "GET", "url": "/", "path": "/", "tags": ["a", "b", 7]}
-    )
+    answer = post_json(caller, "/v1/logs", {"method": "GET", "url": "/", "path": "/", "tags": ["a", "b", 7]})
 
     (error,) = assert_problem(answer, 400, "validation_error")["errors"]
     assert (error["field"], error["pointer"]) == ("tags.2", "#/tags/2")

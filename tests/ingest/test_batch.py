@@ -59,9 +59,7 @@ def test_compressed_batches_are_kept(sender, content_type):
 def test_gzip_in_several_members_is_one_body(sender):
     body = gzip.compress(lines(a_log()).encode() + b"\n") + gzip.compress(lines(a_log()).encode())
 
-    answer = sender.post(
-        "/v1/logs/batch", body, content_type=NDJSON, headers={"Content-Encoding": "gzip"}
-    )
+    answer = sender.post("/v1/logs/batch", body, content_type=NDJSON, headers={"Content-Encoding": "gzip"})
 
     assert answer.json()["accepted"] == 2
 
@@ -111,7 +109,10 @@ def test_a_batch_without_a_good_item_is_a_problem_that_names_each(sender):
     assert answer["Content-Type"] == "application/problem+json"
     result = answer.json()
     assert (result["accepted"], result["rejected"], result["ids"]) == (0, 2, [])
-    assert [(error["index"], error["field"]) for error in result["errors"]] == [(0, "status_code"), (1, "url")]
+    assert [(error["index"], error["field"]) for error in result["errors"]] == [
+        (0, "status_code"),
+        (1, "url"),
+    ]
     assert result["errors"][0]["pointer"] == "#/0/status_code"
 
 
@@ -142,7 +143,9 @@ def test_what_is_no_batch_keeps_nothing(sender, content_type, body):
     assert not RequestLog.objects.exists()
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml"])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml"]
+)
 def test_other_media_types_are_415(sender, content_type):
     assert sender.post("/v1/logs/batch", "[]", content_type=content_type).status_code == 415
 
@@ -179,7 +182,9 @@ def test_a_full_batch_of_distinct_routes_is_kept(sender, settings):
     def word(number):
         return "".join(chr(ord("a") + int(digit)) for digit in str(number))
 
-    logs = [a_log(path=f"/{word(number)}", consumer=word(number)) for number in range(settings.MAX_BATCH_LOGS)]
+    logs = [
+        a_log(path=f"/{word(number)}", consumer=word(number)) for number in range(settings.MAX_BATCH_LOGS)
+    ]
 
     answer = post_json(sender, "/v1/logs/batch", logs)
 

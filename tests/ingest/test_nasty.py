@@ -37,7 +37,9 @@ BROKEN = {
     "infinity": with_raw("latency_ms", "Infinity"),
     "a number beyond a float": with_raw("latency_ms", "1e999"),
     "a number beyond a float, somewhere else": with_raw("query_params", '{"n": 1e999}'),
-    "a number beyond a float, beside a lone surrogate": with_raw("query_params", '{"n": 1e999, "s": "\\ud83d"}'),
+    "a number beyond a float, beside a lone surrogate": with_raw(
+        "query_params", '{"n": 1e999, "s": "\\ud83d"}'
+    ),
     "an integer beyond 64 bits": with_raw("status_code", "9" * 40),
     "an integer of 100,000 digits": with_raw("query_params", '{"n": ' + "9" * 100_000 + "}"),
     "deep arrays": b"[" * DEEP + b"]" * DEEP,
@@ -175,7 +177,9 @@ def gzipped(sender, address, body, **headers):
         pytest.param(gzip.compress(json.dumps(a_log()).encode())[:5], id="cut in the header"),
         pytest.param(gzip.compress(json.dumps(a_log()).encode()) + b"more", id="with more behind"),
         pytest.param(zlib.compress(json.dumps(a_log()).encode()), id="zlib"),
-        pytest.param(gzip.compress(json.dumps(a_log()).encode()).replace(b"\x1f\x8b\x08", b"\x1f\x8b\x07"), id="method"),
+        pytest.param(
+            gzip.compress(json.dumps(a_log()).encode()).replace(b"\x1f\x8b\x08", b"\x1f\x8b\x07"), id="method"
+        ),
         pytest.param(bytearray(gzip.compress(json.dumps(a_log()).encode()))[:-8] + b"\0" * 8, id="checksum"),
         pytest.param(gzip.compress(b"") * 5000, id="thousands of empty members"),
     ],

@@ -11,7 +11,9 @@ from tests.factories import a_client, a_key, a_log, a_rule, a_service, post_json
 
 @pytest.fixture
 def event():
-    return a_log(event_id="order-17", timestamp=rfc3339(timezone.now() - timedelta(minutes=1)), status_code=500)
+    return a_log(
+        event_id="order-17", timestamp=rfc3339(timezone.now() - timedelta(minutes=1)), status_code=500
+    )
 
 
 def test_a_repeat_answers_with_the_same_id_and_changes_nothing(sender, event):

@@ -121,7 +121,9 @@ def test_a_missing_day_is_made_once_by_senders_that_meet_there(reporter):
     drop_day(moment.date())
 
     answers = at_once(
-        lambda number: reporter.post("/v1/logs", json=a_log(timestamp=rfc3339(moment), request_body=str(number))),
+        lambda number: reporter.post(
+            "/v1/logs", json=a_log(timestamp=rfc3339(moment), request_body=str(number))
+        ),
         range(SENDERS),
     )
 

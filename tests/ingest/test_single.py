@@ -173,7 +173,11 @@ def test_the_largest_and_the_smallest_values_are_kept(sender, field, value):
 
     assert made.status_code == 201
     kept = sender.get(f"/v1/logs/{made.json()['id']}").json()
-    assert kept[field] == ({"error": None, "query_params": None}[field] if value in ("", {}) and field in ("error", "query_params") else value)
+    assert kept[field] == (
+        {"error": None, "query_params": None}[field]
+        if value in ("", {}) and field in ("error", "query_params")
+        else value
+    )
 
 
 @pytest.mark.parametrize("field", sorted(set(LogItem.__struct_fields__) - {"method", "url", "path"}))
@@ -185,7 +189,9 @@ def test_unknown_fields_are_ignored(sender):
     assert post_json(sender, "/v1/logs", a_log(colour="red", id=7, service_id="x")).status_code == 201
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "text/json", ""])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/json; charset=utf-8", "text/json", ""]
+)
 def test_json_is_read_under_its_usual_names(sender, content_type):
     assert sender.post("/v1/logs", json.dumps(a_log()), content_type=content_type).status_code == 201
 
@@ -204,7 +210,9 @@ def test_other_media_types_are_415(sender, content_type):
 def test_a_compressed_log_is_kept(sender):
     body = gzip.compress(json.dumps(a_log(path="/zipped")).encode())
 
-    answer = sender.post("/v1/logs", body, content_type="application/json", headers={"Content-Encoding": "gzip"})
+    answer = sender.post(
+        "/v1/logs", body, content_type="application/json", headers={"Content-Encoding": "gzip"}
+    )
 
     assert answer.status_code == 201
     assert answer.json()["path"] == "/zipped"

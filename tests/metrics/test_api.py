@@ -53,7 +53,9 @@ def by_hand(logs):
         "avg_latency_ms": statistics.fmean(latencies),
         **{f"p{rank}_latency_ms": percentile(latencies, rank) for rank in (50, 95, 99)},
         "by_method": Counter(log["method"] for log in logs),
-        "by_status": Counter("none" if log["status_code"] is None else str(log["status_code"]) for log in logs),
+        "by_status": Counter(
+            "none" if log["status_code"] is None else str(log["status_code"]) for log in logs
+        ),
     }
 
 
@@ -112,13 +114,25 @@ def test_logs_without_latency_count_and_measure_nothing(service, reader):
 
     measured = reader.get("/v1/metrics").json()
 
-    assert (measured["total_requests"], measured["avg_latency_ms"], measured["p95_latency_ms"]) == (2, None, None)
+    assert (measured["total_requests"], measured["avg_latency_ms"], measured["p95_latency_ms"]) == (
+        2,
+        None,
+        None,
+    )
     assert measured["by_status"] == {"200": 1, "none": 1}
 
 
 @pytest.mark.parametrize(
     ("status_code", "error", "counts"),
-    [(499, None, 0), (500, None, 1), (200, "broke", 1), (200, "", 0), (None, "lost", 1), (None, None, 0), (999, None, 1)],
+    [
+        (499, None, 0),
+        (500, None, 1),
+        (200, "broke", 1),
+        (200, "", 0),
+        (None, "lost", 1),
+        (None, None, 0),
+        (999, None, 1),
+    ],
 )
 def test_an_error_is_error_text_or_a_status_of_500_and_above(service, reader, status_code, error, counts):
     keep_logs(service, a_log(status_code=status_code, error=error))

@@ -1,6 +1,7 @@
 """A window step by step: steps that tile, empty ones included, and sums that equal the whole."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
@@ -51,7 +52,7 @@ def test_steps_tile_the_window_and_add_up_to_it():
     buckets = measure_over_time(RequestLog.objects.all(), since=since, until=until, step=step)
 
     starts = [bucket.start for bucket in buckets]
-    assert all(later - earlier == step for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier == step for earlier, later in pairwise(starts))
     assert starts[0] <= since < starts[0] + step
     assert starts[-1] < until
     assert len(buckets) <= MAX_STEPS

@@ -67,7 +67,9 @@ def test_a_log_without_headers_and_bodies_is_whole_too(service, reader):
 
     detail = reader.get(f"/v1/logs/{log_id}").json()
 
-    assert [detail[name] for name in ("query_params", "request_headers", "request_body", "response_body")] == [None] * 4
+    assert [
+        detail[name] for name in ("query_params", "request_headers", "request_body", "response_body")
+    ] == [None] * 4
     assert detail["request_truncated"] is detail["response_truncated"] is False
 
 
@@ -85,7 +87,9 @@ def test_an_unknown_id_is_404(reader, log_id):
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("log_id", ["7", "new", "%00", "a" * 36, "01a1fd76-6e96-76cc-a1fd-eac54dadaa7", "%F0%9F%98%80"])
+@pytest.mark.parametrize(
+    "log_id", ["7", "new", "%00", "a" * 36, "01a1fd76-6e96-76cc-a1fd-eac54dadaa7", "%F0%9F%98%80"]
+)
 def test_a_malformed_id_is_400_and_named(reader, log_id):
     answer = reader.get(f"/v1/logs/{log_id}")
 

@@ -18,12 +18,56 @@ def at(minutes_ago):
 
 # Distinct in every respect, so that each filter below picks a known few.
 LOGS = {
-    "list": a_log(path="/orders", method="GET", status_code=200, latency_ms=10, timestamp=at(50), tags=["eu", "web"], environment="prod", consumer="acme", trace_id="t1"),
-    "make": a_log(path="/orders", method="POST", status_code=201, latency_ms=20.5, timestamp=at(40), tags=["eu"], environment="prod", consumer="globex"),
-    "wrong": a_log(path="/Orders/17_a", method="post", status_code=404, latency_ms=30, timestamp=at(30), tags=["us"], environment="dev", consumer="acme"),
-    "failed": a_log(path="/pay%20now", method="PUT", status_code=500, latency_ms=40, timestamp=at(20), error="boom", environment="prod"),
+    "list": a_log(
+        path="/orders",
+        method="GET",
+        status_code=200,
+        latency_ms=10,
+        timestamp=at(50),
+        tags=["eu", "web"],
+        environment="prod",
+        consumer="acme",
+        trace_id="t1",
+    ),
+    "make": a_log(
+        path="/orders",
+        method="POST",
+        status_code=201,
+        latency_ms=20.5,
+        timestamp=at(40),
+        tags=["eu"],
+        environment="prod",
+        consumer="globex",
+    ),
+    "wrong": a_log(
+        path="/Orders/17_a",
+        method="post",
+        status_code=404,
+        latency_ms=30,
+        timestamp=at(30),
+        tags=["us"],
+        environment="dev",
+        consumer="acme",
+    ),
+    "failed": a_log(
+        path="/pay%20now",
+        method="PUT",
+        status_code=500,
+        latency_ms=40,
+        timestamp=at(20),
+        error="boom",
+        environment="prod",
+    ),
     "refused": a_log(path="/100%", method="DELETE", status_code=503, latency_ms=None, timestamp=at(10)),
-    "lost": a_log(path="/back\\slash", method="GET", status_code=None, latency_ms=50, timestamp=at(5), error="timed out", environment="dev"),
+    "lost": a_log(
+        path="/back\\slash",
+        method="GET",
+        status_code=None,
+        latency_ms=50,
+        timestamp=at(5),
+        error="timed out",
+        environment="dev",
+    ),
 }
 FILTERS = {
     ("method", "GET"): {"list", "lost"},
@@ -101,7 +145,7 @@ def test_each_filter_finds_its_logs(found):
 
 
 def test_two_filters_find_what_both_find(found):
-    for (first, second) in itertools.combinations(FILTERS, 2):
+    for first, second in itertools.combinations(FILTERS, 2):
         if first[0] != second[0]:
             expected = FILTERS[first] & FILTERS[second]
             assert set(found(**dict([first, second]))) == expected, (first, second)

@@ -1,6 +1,7 @@
 """How lists are cut: limit, offset, cursor, the Link to the next page, the exact count on request."""
 
 import re
+from itertools import chain
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -46,7 +47,7 @@ def test_links_lead_through_all_rows_once(service, reader):
     pages = list(walk(reader, "/v1/logs?limit=5"))
 
     assert [len(page) for page in pages] == [5, 5, 5, 5, 3]
-    assert sum(pages, []) == sorted(ids, reverse=True)
+    assert list(chain(*pages)) == sorted(ids, reverse=True)
 
 
 def test_a_link_keeps_the_filters(service, reader):
@@ -117,7 +118,7 @@ def test_every_list_is_cut_in_the_same_way(service, noun):
     assert len(ids) >= 3
     assert ids == sorted(ids, reverse=True)
     assert everything["X-Total-Count"] == str(len(ids))
-    assert sum(walk(reader, f"{address}?limit=1"), []) == ids
+    assert list(chain(*walk(reader, f"{address}?limit=1"))) == ids
     assert [row["id"] for row in reader.get(f"{address}?offset=1&limit=1").json()] == ids[1:2]
     assert reader.get(f"{address}?limit=0").status_code == 400
 

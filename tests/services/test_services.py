@@ -53,7 +53,9 @@ def test_a_service_needs_a_name_alone(manager, organization):
     service = answer.json()
     assert set(service) == FIELDS
     assert service["organization"] == str(organization.id)
-    assert {name: service[name] for name in ("name", "description", "base_url", "keep_bodies", "replay_origins")} == {
+    assert {
+        name: service[name] for name in ("name", "description", "base_url", "keep_bodies", "replay_origins")
+    } == {
         "name": "shop",
         "description": "",
         "base_url": "",
@@ -137,7 +139,9 @@ def test_a_missing_name_is_named(manager):
 def test_the_id_and_the_moment_are_ours(manager):
     mine = str(uuid.uuid4())
 
-    made = post_json(manager, "/v1/services", {"name": "shop", "id": mine, "created_at": "2001-01-01T00:00:00Z"})
+    made = post_json(
+        manager, "/v1/services", {"name": "shop", "id": mine, "created_at": "2001-01-01T00:00:00Z"}
+    )
 
     assert made.json()["id"] != mine
     assert not made.json()["created_at"].startswith("2001")
@@ -257,7 +261,9 @@ def test_a_stranger_registers_in_default_where_that_was_asked_for(db, settings):
     assert made.json()["organization"] == str(the_default_organization().id)
 
 
-@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"])
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"]
+)
 def test_a_stranger_cannot_be_made_to_write_by_a_foreign_page(db, settings, content_type):
     """What a form can send across origins without asking is refused."""
     settings.ANONYMOUS_ACCESS = "full"
@@ -284,8 +290,12 @@ def test_a_signed_in_person_writes_with_the_csrf_token_alone(organization):
 def test_ids_that_are_unknown_or_malformed(manager, method):
     ask = getattr(manager, method)
 
-    unknown = ask(f"/v1/services/{uuid.uuid4()}", **({"content_type": "application/json"} if method == "patch" else {}))
-    malformed = ask("/v1/services/shop", **({"content_type": "application/json"} if method == "patch" else {}))
+    unknown = ask(
+        f"/v1/services/{uuid.uuid4()}", **({"content_type": "application/json"} if method == "patch" else {})
+    )
+    malformed = ask(
+        "/v1/services/shop", **({"content_type": "application/json"} if method == "patch" else {})
+    )
 
     assert unknown.status_code == 404
     assert malformed.status_code == 400
@@ -294,7 +304,7 @@ def test_ids_that_are_unknown_or_malformed(manager, method):
 
 def test_a_removed_service_is_gone_everywhere_at_once(manager, organization):
     service = a_service(organization)
-    key, raw = a_key(service)
+    _, raw = a_key(service)
     rule = a_rule(service, "status_code >= 500")
     (log_id,) = keep_logs(service, a_log(status_code=500, request_body="x", consumer="acme"))
 
@@ -368,7 +378,9 @@ def test_one_name_asked_for_by_many_at_once_is_given_once(web_server):
     headers = {"Authorization": f"Bearer {raw}"}
 
     with httpx.Client(base_url=web_server, headers=headers) as client, ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: client.post("/v1/services", json={"name": "shop"}).status_code, range(6)))
+        answers = list(
+            pool.map(lambda _: client.post("/v1/services", json={"name": "shop"}).status_code, range(6))
+        )
 
     assert sorted(answers) == [201, 409, 409, 409, 409, 409]
 
