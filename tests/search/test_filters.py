@@ -145,10 +145,12 @@ def test_each_filter_finds_its_logs(found):
 
 
 def test_two_filters_find_what_both_find(found):
-    for first, second in itertools.combinations(FILTERS, 2):
-        if first[0] != second[0]:
-            expected = FILTERS[first] & FILTERS[second]
-            assert set(found(**dict([first, second]))) == expected, (first, second)
+    one_of_each = {name: (name, value) for name, value in reversed(FILTERS) if FILTERS[name, value]}
+    assert len(one_of_each) == len({name for name, _ in FILTERS})
+
+    for first, second in itertools.combinations(one_of_each.values(), 2):
+        expected = FILTERS[first] & FILTERS[second]
+        assert set(found(**dict([first, second]))) == expected, (first, second)
 
 
 def test_the_window_includes_its_start_and_leaves_its_end(found):
