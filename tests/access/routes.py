@@ -7,6 +7,9 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from tests.factories import UNKNOWN_ID
+
+WELL_FORMED = {"uuid": UNKNOWN_ID, "int": "1"}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -26,12 +29,12 @@ class Route:
         return [name.upper() for name in METHODS if name in known]
 
     def address(self, **values: object) -> str:
-        """The pattern as an address, with these values for its arguments and `x` for others."""
+        """The pattern as an address, with these values for its arguments and well-formed ones for others."""
 
         def fill(match: re.Match[str]) -> str:
-            return str(values.get(match["name"], "x"))
+            return str(values.get(match["name"], WELL_FORMED.get(match["converter"], "x")))
 
-        filled = re.sub(r"<(?:\w+:)?(?P<name>\w+)>", fill, self.pattern)
+        filled = re.sub(r"<(?:(?P<converter>\w+):)?(?P<name>\w+)>", fill, self.pattern)
         # What is left are the regular expressions of the admin.
         filled = re.sub(r"\(\?P<\w+>([^()|]*)[^()]*\)", r"\1", filled)
         return "/" + filled.replace("^", "").replace("$", "").replace("\\Z", "").replace(".*", "x")
