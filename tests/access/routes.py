@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+# Well-formed, and nobody's.
+NO_ID = UUID(int=0)
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -26,12 +29,12 @@ class Route:
         return [name.upper() for name in METHODS if name in known]
 
     def address(self, **values: object) -> str:
-        """The pattern as an address, with these values for its arguments and `x` for others."""
+        """The pattern as an address, with these values for its arguments and made-up ones for others."""
 
         def fill(match: re.Match[str]) -> str:
-            return str(values.get(match["name"], "x"))
+            return str(values.get(match["name"], NO_ID if match["kind"] == "uuid" else "x"))
 
-        filled = re.sub(r"<(?:\w+:)?(?P<name>\w+)>", fill, self.pattern)
+        filled = re.sub(r"<(?:(?P<kind>\w+):)?(?P<name>\w+)>", fill, self.pattern)
         # What is left are the regular expressions of the admin.
         filled = re.sub(r"\(\?P<\w+>([^()|]*)[^()]*\)", r"\1", filled)
         return "/" + filled.replace("^", "").replace("$", "").replace("\\Z", "").replace(".*", "x")
