@@ -65,8 +65,8 @@ class SettingsForm(AboutService):
     replay_origins = forms.CharField(
         label="Further replay targets",
         required=False,
-        help_text="One origin a line, such as http://127.0.0.1:8000. Replays go to these and to the base URL, "
-        "nowhere else.",
+        help_text="One origin a line, such as http://127.0.0.1:8000. "
+        "Replays go to these and to the base URL, nowhere else.",
         widget=forms.Textarea(attrs={"class": "code-input", "rows": 3, "spellcheck": "false"}),
     )
 
