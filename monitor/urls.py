@@ -3,14 +3,17 @@
 from django.urls import include, path
 
 from monitor.alerts.urls import api_routes as alert_routes
+from monitor.alerts.urls import page_routes as alert_page_routes
 from monitor.ingest.api import IngestBatch, IngestLog
 from monitor.metrics.urls import api_routes as metric_routes
 from monitor.metrics.urls import page_routes as metric_page_routes
 from monitor.replay.urls import api_routes as replay_routes
+from monitor.replay.urls import page_routes as replay_page_routes
 from monitor.search.api import SearchLogs
 from monitor.search.urls import api_routes as search_routes
 from monitor.search.urls import page_routes as search_page_routes
 from monitor.services.urls import api_routes as service_routes
+from monitor.services.urls import page_routes as service_page_routes
 
 
 class LogsView(SearchLogs, IngestLog):
@@ -28,8 +31,15 @@ api_patterns = [
 ]
 
 page_patterns = [
+    *service_page_routes,
     *search_page_routes,
     *metric_page_routes,
+    *alert_page_routes,
+    *replay_page_routes,
 ]
 
-urlpatterns = [path("v1/", include(api_patterns)), path("", include((page_patterns, "pages")))]
+urlpatterns = [
+    path("v1/", include(api_patterns)),
+    # Routed here, a page is closed to strangers: see monitor.access.gate.
+    path("", include((page_patterns, "pages"))),
+]

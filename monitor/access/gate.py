@@ -6,8 +6,10 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
+from rest_framework.exceptions import APIException
 
 from monitor.access.actors import actor_of_user
+from monitor.access.pages import is_page, refuse
 from monitor.lib.actors import Actor, Scope
 
 
@@ -33,7 +35,12 @@ class PageGateMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        match = request.resolver_match
-        if match is None or "pages" not in match.namespaces or page_actor(request).may(Scope.READ):
+        if not is_page(request) or page_actor(request).may(Scope.READ):
             return None
         return redirect_to_login(request.get_full_path())
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """What `monitor.api.permissions` raises in a page becomes a page; the API sees to its own."""
+        if isinstance(exception, APIException) and is_page(request):
+            return refuse(request, exception)
+        return None

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitor.alerts import api
+from monitor.alerts import api, pages
 
 api_routes = [
     path("alerts", api.AlertRuleViewSet.as_view({"get": "list", "post": "create"})),
@@ -11,4 +11,11 @@ api_routes = [
         api.AlertRuleViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
     ),
     path("alerts/<str:alert_id>/events", api.AlertEventsView.as_view()),
+]
+
+page_routes = [
+    path("alerts-ui", pages.alerts, name="alerts"),
+    path("alerts-ui/<uuid:alert_id>", pages.alert, name="alert"),
+    path("alerts-ui/<uuid:alert_id>/pause", pages.pause, name="alert-pause"),
+    path("alerts-ui/<uuid:alert_id>/delete", pages.delete, name="alert-delete"),
 ]

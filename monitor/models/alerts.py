@@ -1,12 +1,16 @@
 """Rules that are judged on every log, and what they found."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 from monitor.lib.actors import Actor
-from monitor.lib.ids import new_uuid7
+from monitor.lib.ids import new_uuid7, uuid7_floor
 from monitor.models.services import Service
+
+MOST_COUNTED = 1000
 
 
 class ConditionField(models.TextChoices):
@@ -27,6 +31,22 @@ class ConditionOperator(models.TextChoices):
 class AlertRuleQuerySet(models.QuerySet["AlertRule"]):
     def visible_to(self, actor: Actor) -> Self:
         return self.filter(service__in=Service.objects.visible_to(actor))
+
+    def with_activity(self, since: datetime) -> Self:
+        """Adds `last_fired_at`, and `recent_events`: how many since then, counted up to MOST_COUNTED.
+
+        A rule that every request matches has millions; its page should not wait for the exact number.
+        """
+        newest = AlertEvent.objects.filter(rule=models.OuterRef("pk")).order_by("-id")
+        recent = RawSQL(
+            "(SELECT count(*) FROM (SELECT 1 FROM alert_event"
+            " WHERE rule_id = alert_rule.id AND id >= %s LIMIT %s) recent)",
+            [uuid7_floor(since), MOST_COUNTED],
+            output_field=models.IntegerField(),
+        )
+        return self.annotate(
+            last_fired_at=models.Subquery(newest.values("triggered_at")[:1]), recent_events=recent
+        )
 
 
 class AlertRule(models.Model):

@@ -89,7 +89,11 @@ def target_url(detail: LogDetail, overrides: Overrides, service: Service) -> str
     url = overrides.url or with_query(quote(detail.log.url, safe=URL_CHARACTERS), detail.query_params)
     if "://" in url or not service.base_url:
         return url
-    return urljoin(service.base_url, url)
+    try:
+        return urljoin(service.base_url, url)
+    except ValueError:
+        # Kept as a sender wrote it, and no URL: the strict parser says why.
+        return url
 
 
 def with_query(url: str, params: Mapping[str, Any] | None) -> str:
@@ -100,8 +104,14 @@ def with_query(url: str, params: Mapping[str, Any] | None) -> str:
 
 
 def without_masked_params(url: str) -> tuple[str, list[str]]:
-    """The URL without user info and query values that were masked, and the names of what was left out."""
-    parts = urlsplit(url)
+    """The URL without user info and query values that were masked, and the names of what was left out.
+
+    What is no URL at all is given back as it is, for the strict parser to refuse.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url, []
     kept: list[str] = []
     omitted: list[str] = []
     for pair in parts.query.split("&") if parts.query else []:

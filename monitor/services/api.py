@@ -1,5 +1,6 @@
 """/v1/services and the keys of each."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -125,22 +126,18 @@ class ServiceViewSet(IdsInPath, viewsets.ModelViewSet[Service]):
         fields["organization"] = organization_for(actor_of(self.request), fields.pop("organization", None))
         try:
             serializer.instance = register_service(**fields)
-        except NameTaken:
-            raise name_conflict() from None
+        except NameTaken as taken:
+            raise Conflict("name", str(taken)) from None
 
     def perform_update(self, serializer: Any) -> None:
         fields = {name: value for name, value in serializer.validated_data.items() if name != "organization"}
         try:
             change_service(serializer.instance, **fields)
-        except NameTaken:
-            raise name_conflict() from None
+        except NameTaken as taken:
+            raise Conflict("name", str(taken)) from None
 
     def perform_destroy(self, instance: Service) -> None:
         remove_service(instance, now=timezone.now())
-
-
-def name_conflict() -> Conflict:
-    return Conflict("name", "The organization has a service of this name already.")
 
 
 class KeySerializer(StrictModelSerializer):
@@ -193,6 +190,13 @@ class NewKeySerializer(KeySerializer):
         fields = (*KeySerializer.Meta.fields, "raw_key")  # type: ignore[assignment] # one field more
 
 
+def check_scopes_given(actor: Actor, scopes: Sequence[str], service: Service) -> None:
+    """Raises PermissionDenied when a key would be allowed more than who makes it."""
+    for scope in scopes:
+        if scope != Scope.INGEST:
+            require(actor, Scope(scope), service.organization_id)
+
+
 class KeyListView(IdsInPath, mixins.ListModelMixin, viewsets.GenericViewSet[ApiKey]):
     serializer_class = KeySerializer
     pagination_class = KeysetPagination
@@ -218,9 +222,7 @@ class KeyListView(IdsInPath, mixins.ListModelMixin, viewsets.GenericViewSet[ApiK
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
         actor = actor_of(request)
-        for scope in form.validated_data["scopes"]:
-            if scope != Scope.INGEST:
-                require(actor, Scope(scope), service.organization_id)
+        check_scopes_given(actor, form.validated_data["scopes"], service)
         key, raw = issue_key(
             organization=service.organization,
             service=service,

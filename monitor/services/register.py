@@ -16,6 +16,9 @@ NAME_PROMISE = "service_name_once_per_organization"
 class NameTaken(Exception):
     """The organization has a service of this name."""
 
+    def __init__(self) -> None:
+        super().__init__("The organization has a service of this name already.")
+
 
 def register_service(*, organization: Organization, **fields: Any) -> Service:
     """A new service. Raises NameTaken."""
@@ -47,5 +50,5 @@ def _unique_name() -> Iterator[None]:
             yield
     except IntegrityError as error:
         if NAME_PROMISE in str(error):
-            raise NameTaken from error
+            raise NameTaken() from error
         raise

@@ -1,0 +1,125 @@
+"""The pages of alerts: the rules, and each one's events."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from monitor.access.gate import page_actor
+from monitor.alerts.api import reach_rule
+from monitor.alerts.forms import NewRuleForm, RuleForm
+from monitor.alerts.judge import mark_mended
+from monitor.api.permissions import reach_service, require
+from monitor.api.turning import edge, turn
+from monitor.lib.actors import Actor, Scope
+from monitor.models import AlertEvent, AlertRule, RequestLog, Service
+
+RECENT = timedelta(hours=24)
+# More do not fit a choice; the others' rules are made from their own pages, which name them.
+MAX_CHOICES = 500
+
+reading_or_posting = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@reading_or_posting
+def alerts(request: HttpRequest) -> HttpResponse:
+    """Every rule with what it did lately, and the form that makes one."""
+    actor = page_actor(request)
+    if request.method != "POST":
+        return rule_list(request, actor, blank_form(request, actor))
+    require(actor, Scope.MANAGE)
+    form = NewRuleForm(request.POST, services=manageable(actor), auto_id="rule_%s")
+    if not form.is_valid():
+        return rule_list(request, actor, form, status=400)
+    service = reach_service(actor, form.judge.validated_data["service_id"], Scope.MANAGE)
+    rule = form.judge.save(service=service)
+    messages.success(request, f"{rule.name} watches {service.name} from now on.")
+    return redirect("pages:alert", rule.id)
+
+
+def manageable(actor: Actor) -> list[Service]:
+    return list(Service.objects.within_reach_of(actor, Scope.MANAGE).order_by("name", "id")[:MAX_CHOICES])
+
+
+def blank_form(request: HttpRequest, actor: Actor) -> NewRuleForm:
+    """The form as it opens: server errors of the service that the page is about."""
+    initial = {
+        "service_id": request.GET.get("service_id", ""),
+        "condition_operator": ">=",
+        "condition_value": "500",
+    }
+    services = manageable(actor) if actor.may(Scope.MANAGE) else []
+    return NewRuleForm(services=services, initial=initial, auto_id="rule_%s")
+
+
+def rule_list(request: HttpRequest, actor: Actor, form: NewRuleForm, *, status: int = 200) -> HttpResponse:
+    rules = AlertRule.objects.visible_to(actor).select_related("service")
+    of_service = edge(request.GET, "service_id")
+    if of_service is not None:
+        rules = rules.filter(service_id=of_service)
+    page = turn(rules.with_activity(timezone.now() - RECENT), request.GET)
+    context = {
+        "page": page,
+        "form": form,
+        "has_services": bool(form.fields["service_id"].choices),  # type: ignore[attr-defined] # a ChoiceField
+        "shows_one_service": of_service is not None,
+    }
+    return render(request, "alerts/list.html", context, status=status)
+
+
+@reading_or_posting
+def alert(request: HttpRequest, alert_id: UUID) -> HttpResponse:
+    """One rule with its events. A POST changes it."""
+    actor = page_actor(request)
+    if request.method != "POST":
+        rule = reach_rule(actor, alert_id, Scope.READ)
+        return rule_page(request, rule, RuleForm.of(rule))
+    rule = reach_rule(actor, alert_id, Scope.MANAGE)
+    form = RuleForm.of(rule, request.POST)
+    if not form.is_valid():
+        return rule_page(request, rule, form, status=400)
+    mark_mended(form.judge.save())
+    messages.success(request, "The rule is saved. It holds for requests from now on.")
+    return redirect("pages:alert", alert_id)
+
+
+def rule_page(request: HttpRequest, rule: AlertRule, form: RuleForm, *, status: int = 200) -> HttpResponse:
+    page = turn(AlertEvent.objects.filter(rule=rule), request.GET)
+    # By their ids, which carry their day: only those days are looked into.
+    logs = RequestLog.objects.in_bulk([event.log_id for event in page.rows])
+    activity = AlertRule.objects.filter(id=rule.id).with_activity(timezone.now() - RECENT).get()
+    context = {
+        "section": "alerts",
+        "rule": activity,
+        "service": rule.service,
+        "may_manage": page_actor(request).may(Scope.MANAGE, rule.service.organization_id),
+        "page": page,
+        "events": [(event, logs.get(event.log_id)) for event in page.rows],
+        "form": form,
+    }
+    return render(request, "alerts/detail.html", context, status=status)
+
+
+@reading_or_posting
+def pause(request: HttpRequest, alert_id: UUID) -> HttpResponse:
+    """Pauses the rule, or lets a paused one go on: as `is_active` in the form says."""
+    if request.method == "POST":
+        rule = reach_rule(page_actor(request), alert_id, Scope.MANAGE)
+        rule.is_active = request.POST.get("is_active") == "true"
+        rule.save(update_fields=["is_active"])
+        messages.success(request, f"{rule.name} {'watches again' if rule.is_active else 'is paused'}.")
+    return redirect("pages:alert", alert_id)
+
+
+@reading_or_posting
+def delete(request: HttpRequest, alert_id: UUID) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("pages:alert", alert_id)
+    rule = reach_rule(page_actor(request), alert_id, Scope.MANAGE)
+    rule.delete()
+    messages.success(request, f"{rule.name} and its events are gone.")
+    return redirect("pages:alerts")

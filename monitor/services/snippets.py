@@ -1,0 +1,66 @@
+"""Lines to paste that report a first request. Pure."""
+
+import json
+import shlex
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+NO_KEY = "YOUR_KEY"
+EXAMPLE_URL = "https://shop.example"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snippets:
+    """The same first steps in three ways."""
+
+    one: str
+    batch: str
+    python: str
+
+
+def snippets_for(*, public_url: str, base_url: str = "", raw_key: str = NO_KEY) -> Snippets:
+    """Ready to be pasted into a POSIX shell or a Python file, once the key stands in them."""
+    example = example_log(base_url)
+    failed = {
+        **example,
+        "method": "POST",
+        "status_code": 503,
+        "latency_ms": 1204.2,
+        "error": "upstream timed out",
+    }
+    return Snippets(
+        one=curl(f"{public_url}/v1/logs", raw_key, json.dumps(example)),
+        batch=curl(f"{public_url}/v1/logs/batch", raw_key, json.dumps([example, failed])),
+        python=python(f"{public_url}/v1/logs", raw_key, example),
+    )
+
+
+def example_log(base_url: str) -> dict[str, object]:
+    """A request to the service's own address, so that the first log can be replayed too."""
+    base = (base_url or EXAMPLE_URL).partition("?")[0].rstrip("/")
+    url = f"{base}/orders/1017"
+    return {"method": "GET", "url": url, "path": urlsplit(url).path, "status_code": 200, "latency_ms": 41.7}
+
+
+def curl(address: str, raw_key: str, body: str) -> str:
+    return (
+        f"curl -X POST {shlex.quote(address)} \\\n"
+        f"  -H 'Authorization: Bearer {raw_key}' \\\n"
+        f"  -H 'Content-Type: application/json' \\\n"
+        f"  -d {shlex.quote(body)}"
+    )
+
+
+def python(address: str, raw_key: str, example: dict[str, object]) -> str:
+    # JSON's texts and numbers are Python's too; a quote inside a URL stays where it is.
+    fields = "".join(f"        {json.dumps(name)}: {json.dumps(value)},\n" for name, value in example.items())
+    return (
+        "import httpx\n\n"
+        "answer = httpx.post(\n"
+        f'    "{address}",\n'
+        f'    headers={{"Authorization": "Bearer {raw_key}"}},\n'
+        f"    json={{\n{fields}    }},\n"
+        ")\n"
+        "answer.raise_for_status()\n"
+        'print(answer.json()["id"])'
+    )
