@@ -375,6 +375,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "API key",
                 "db_table": "api_key",
             },
         ),

@@ -62,6 +62,7 @@ class ApiKey(models.Model):
 
     class Meta:
         db_table = "api_key"
+        verbose_name = "API key"
         constraints = [
             models.CheckConstraint(condition=models.Q(mode__in=Mode.values), name="api_key_mode_known")
         ]

@@ -1,0 +1,80 @@
+"""An operator at the admin, and one row of every noun to look at."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from monitor.access import issue_key
+from monitor.models import AlertEvent, AlertRule, ApiKey, Membership, Organization, Replay, Service
+from tests.factories import a_log, keep_logs
+
+SECRET = "hunter2-is-no-password"
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    return User.objects.create_superuser("ada", "ada@example.com", "correct-horse-battery")
+
+
+@pytest.fixture
+def admin(client: Client, ada: User) -> Client:
+    """A browser in which the operator has signed in."""
+    client.force_login(ada)
+    return client
+
+
+@pytest.fixture
+def organization(db: None) -> Organization:
+    return Organization.objects.create(name="Acme")
+
+
+@pytest.fixture
+def service(organization: Organization) -> Service:
+    return Service.objects.create(organization=organization, name="orders", base_url="https://orders.example")
+
+
+@pytest.fixture
+def key(service: Service) -> ApiKey:
+    return issue_key(organization=service.organization, service=service, name="production")[0]
+
+
+@pytest.fixture
+def everything(ada: User, service: Service, key: ApiKey) -> None:
+    """A row of every noun, so that no list is empty and every change page exists."""
+    AlertRule.objects.create(
+        service=service,
+        name="errors",
+        condition_field="status_code",
+        condition_operator=">=",
+        condition_value="500",
+    )
+    (log_id,) = keep(service, {"status_code": 503, "error": "no answer", "consumer": "mobile", "tags": ["a"]})
+    assert AlertEvent.objects.filter(log_id=log_id).exists()
+    Membership.objects.create(organization=service.organization, user=ada, role="owner")
+    Replay.objects.create(
+        service=service,
+        original_log_id=log_id,
+        method="GET",
+        url="https://orders.example/orders",
+        overrides={"override_body": "{}"},
+        omitted_headers=["authorization"],
+        status="success",
+        status_code=200,
+        response_headers={"content-type": "application/json"},
+        response_body="{}",
+        latency_ms=3.5,
+        replayed_at=timezone.now(),
+        replayed_by="user:ada",
+    )
+
+
+def keep(service: Service, *logs: dict[str, Any], ago: timedelta = timedelta(0)) -> list[UUID]:
+    """The ids of these logs, kept by the pipeline; `ago` is how long ago each happened."""
+    now = timezone.now()
+    plain = {"latency_ms": None, "status_code": None, "timestamp": (now - ago).timestamp()}
+    return keep_logs(service, *(a_log(**{**plain, **log}) for log in logs), now=now)

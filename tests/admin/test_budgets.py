@@ -1,0 +1,94 @@
+"""What a list costs does not grow with its rows."""
+
+import pytest
+from django.contrib import admin as django_admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from monitor.access import issue_key
+from monitor.models import AlertRule, Membership, Organization, Replay, Service
+from monitor.services.tasks import purge_service
+from tests.admin.conftest import keep
+
+pytestmark = pytest.mark.django_db
+
+MODELS = sorted(django_admin.site._registry, key=lambda model: model._meta.label)
+
+
+def grow(number):
+    """One more row of every noun, each with neighbours of its own."""
+    organization = Organization.objects.create(name=f"organization {number}")
+    service = Service.objects.create(organization=organization, name=f"service {number}")
+    issue_key(organization=organization, service=service, name="key")
+    AlertRule.objects.create(
+        service=service, name="rule", condition_field="error", condition_operator="==", condition_value="true"
+    )
+    (log_id,) = keep(
+        service, {"error": "no", "path": f"/a{number}b", "route": f"/r{number}", "consumer": "app"}
+    )
+    person = User.objects.create_user(f"person {number}")
+    Membership.objects.create(organization=organization, user=person)
+    Replay.objects.create(
+        service=service,
+        original_log_id=log_id,
+        method="GET",
+        url="/",
+        status="failed",
+        replayed_at=timezone.now(),
+    )
+    LogEntry.objects.create(
+        user=person,
+        content_type=ContentType.objects.get_for_model(Service),
+        object_id=str(service.pk),
+        object_repr="x",
+        action_flag=1,
+        change_message="[]",
+    )
+    purge_service.defer(service_id=str(service.pk))
+
+
+def cost(client, address):
+    """The statements of one look at the page. The first look fills caches, so the second counts."""
+    client.get(address)
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(address)
+    assert answer.status_code == 200
+    return len(queries), answer
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_list_costs_the_same_with_one_row_and_with_nine(admin, model):
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    grow(0)
+    few, before = cost(admin, address)
+
+    for number in range(1, 9):
+        grow(number)
+    many, after = cost(admin, address)
+
+    assert after.context["cl"].result_count >= before.context["cl"].result_count + 8
+    assert many == few
+
+
+def test_the_log_list_costs_its_stated_budget(admin):
+    grow(0)
+
+    # session, user; services that are leaving, services to filter by; savepoint, time limit, rows, release;
+    # the organizations of the one who looks, for every page's context.
+    assert cost(admin, reverse("admin:monitor_requestlog_changelist"))[0] == 9
+
+
+def test_the_front_page_costs_its_stated_budget(admin):
+    grow(0)
+    few, _ = cost(admin, "/admin/")
+    for number in range(1, 9):
+        grow(number)
+
+    # session, user; services; savepoint, time limit, two for the totals, two for the minutes, one for the
+    # table of services, newest errors, release; organizations as above; recent changes.
+    assert few == cost(admin, "/admin/")[0] == 14
