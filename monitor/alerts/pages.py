@@ -13,12 +13,14 @@ from monitor.access.gate import page_actor
 from monitor.alerts.api import reach_rule
 from monitor.alerts.forms import NewRuleForm, RuleForm
 from monitor.alerts.judge import mark_mended
+from monitor.api.keyset import cut_page, read_cursor
+from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import reach_service, require
-from monitor.api.turning import edge, turn
 from monitor.lib.actors import Actor, Scope
 from monitor.models import AlertEvent, AlertRule, RequestLog, Service
 
 RECENT = timedelta(hours=24)
+ROWS_A_PAGE = 50
 # More do not fit a choice; the others' rules are made from their own pages, which name them.
 MAX_CHOICES = 500
 
@@ -58,10 +60,12 @@ def blank_form(request: HttpRequest, actor: Actor) -> NewRuleForm:
 
 def rule_list(request: HttpRequest, actor: Actor, form: NewRuleForm, *, status: int = 200) -> HttpResponse:
     rules = AlertRule.objects.visible_to(actor).select_related("service")
-    of_service = edge(request.GET, "service_id")
+    of_service = uuid_or_none(request.GET.get("service_id"))
     if of_service is not None:
         rules = rules.filter(service_id=of_service)
-    page = turn(rules.with_activity(timezone.now() - RECENT), request.GET)
+    page = cut_page(
+        rules.with_activity(timezone.now() - RECENT), limit=ROWS_A_PAGE, cursor=read_cursor(request.GET)
+    )
     context = {
         "page": page,
         "form": form,
@@ -88,7 +92,7 @@ def alert(request: HttpRequest, alert_id: UUID) -> HttpResponse:
 
 
 def rule_page(request: HttpRequest, rule: AlertRule, form: RuleForm, *, status: int = 200) -> HttpResponse:
-    page = turn(AlertEvent.objects.filter(rule=rule), request.GET)
+    page = cut_page(AlertEvent.objects.filter(rule=rule), limit=ROWS_A_PAGE, cursor=read_cursor(request.GET))
     # By their ids, which carry their day: only those days are looked into.
     logs = RequestLog.objects.in_bulk([event.log_id for event in page.rows])
     activity = AlertRule.objects.filter(id=rule.id).with_activity(timezone.now() - RECENT).get()

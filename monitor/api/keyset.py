@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
+from django.http import QueryDict
 
 NEWER = "newer."
 Row = TypeVar("Row", bound=Model)
@@ -38,6 +39,14 @@ class Page(Generic[Row]):
     rows: list[Row]
     newer: Cursor | None = None
     older: Cursor | None = None
+
+
+def read_cursor(query: QueryDict) -> Cursor | None:
+    """The place in the list. Links are made by us, so a damaged one means the newest page."""
+    try:
+        return Cursor.read(str(query["cursor"])) if query.get("cursor") else None
+    except ValueError:
+        return None
 
 
 def cut_page(

@@ -16,6 +16,14 @@ def uuid_from(value: str, field: str) -> UUID:
         raise ValidationError({field: "Must be a UUID."}, code="invalid") from None
 
 
+def uuid_or_none(text: str | None) -> UUID | None:
+    """For what is asked for in passing, where a damaged id may mean nothing was asked."""
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
 class IdsInPath(APIView):
     """Turns each `…_id` of the path into a UUID. A malformed one is 400 and named, an unknown one 404:
     a `<uuid:…>` route would make both a 404."""

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_http_methods
 
 from monitor.access.gate import page_actor
 from monitor.access.requests import client_address
+from monitor.api.keyset import cut_page, read_cursor
+from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import SAFE_METHODS, check_service
-from monitor.api.turning import edge, turn
 from monitor.lib.actors import Scope
 from monitor.models import Replay
 from monitor.replay.diff import Diff, diff_bodies, diff_headers
@@ -95,7 +96,7 @@ def replay(request: HttpRequest, log_id: UUID) -> HttpResponse:
 
 def chosen_replay(request: HttpRequest, log_id: UUID) -> Replay | None:
     """The earlier replay that the address names."""
-    replay_id = edge(request.GET, "replay")
+    replay_id = uuid_or_none(request.GET.get("replay"))
     if replay_id is None:
         return None
     found = Replay.objects.visible_to(page_actor(request)).filter(id=replay_id, original_log_id=log_id)
@@ -138,8 +139,10 @@ def editor_page(
         "target": target_of(url, service, loopback_allowed=settings.QUICK_START),
         "targets": [(origin, moved_to(start.url, origin)) for origin in targets_of(service)],
         "shown": Comparison.of(shown, detail) if shown else None,
-        "history": turn(
-            Replay.objects.filter(service=service, original_log_id=log.id), request.GET, size=HISTORY_ROWS
+        "history": cut_page(
+            Replay.objects.filter(service=service, original_log_id=log.id),
+            limit=HISTORY_ROWS,
+            cursor=read_cursor(request.GET),
         ),
         "timeout_s": settings.REPLAY_TIMEOUT_S,
     }
@@ -149,7 +152,7 @@ def editor_page(
 def history_alone(request: HttpRequest, log_id: UUID) -> HttpResponse:
     """The replays of a log that is no longer kept: they outlive it. Raises Http404 when there are none."""
     replays = Replay.objects.visible_to(page_actor(request)).filter(original_log_id=log_id)
-    history = turn(replays.select_related("service"), request.GET, size=HISTORY_ROWS)
+    history = cut_page(replays.select_related("service"), limit=HISTORY_ROWS, cursor=read_cursor(request.GET))
     if not history.rows:
         raise Http404("No such log.")
     service = history.rows[0].service

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from monitor.access.gate import page_actor
-from monitor.api.keyset import Cursor, Page, cut_page
+from monitor.api.keyset import Page, cut_page, read_cursor
 from monitor.lib.addresses import address_with
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.models import RequestLog
@@ -84,14 +84,6 @@ def find(asked: Asked, query: QueryDict) -> Found:
         cursor = None
         page = cut_page(rows, limit=ROWS)
     return Found(page=page, full_ms=full_latency(page.rows), is_first=cursor is None)
-
-
-def read_cursor(query: QueryDict) -> Cursor | None:
-    """The place in the list. Links are made by us, so a damaged one means the newest page."""
-    try:
-        return Cursor.read(str(query["cursor"])) if query.get("cursor") else None
-    except ValueError:
-        return None
 
 
 def full_latency(rows: Sequence[RequestLog]) -> float | None:
