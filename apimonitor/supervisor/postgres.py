@@ -238,9 +238,11 @@ class Cluster:
         left = self._processes_in_data()
         if left:
             say("Stopping the PostgreSQL that an earlier run left behind ...")
+        # The postmaster ends its own children in order; only orphans must be told one by one.
+        postmaster = [pid for pid in left if [str(pid)] == self._pid_file()[:1]]
         for number in (signal.SIGINT, signal.SIGQUIT):
             until = time.monotonic() + SHUTDOWN_S
-            for pid in left:
+            for pid in postmaster or left:
                 send(pid, number)
             while left and time.monotonic() < until:
                 time.sleep(0.05)
