@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.models.alerts import ConditionField, ConditionOperator
@@ -41,38 +42,53 @@ class Observed(Protocol):
 Condition = Callable[[Observed], bool]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A condition that was read: `field` `comparison` `wanted`. For `error`, 1 is set and 0 is not."""
+
+    field: str
+    comparison: str
+    wanted: float
+
+    def holds(self, observed: Observed) -> bool:
+        seen = value_of(observed, self.field)
+        return seen is not None and COMPARISONS[self.comparison](seen, self.wanted)
+
+
+def value_of(observed: Observed, field: str) -> float | None:
+    """What a condition on this field compares; None where the log lacks it. `error` is never lacking."""
+    if field == ConditionField.ERROR:
+        return int(observed.error is not None)
+    return observed.status_code if field == ConditionField.STATUS_CODE else observed.latency_ms
+
+
 def compile_condition(field: str, comparison: str, value: str) -> Condition:
     """The condition as a function. Raises BadCondition.
 
     A field that a log lacks matches no operator. `error` is whether error text is set, so it is never
     lacking and knows == and != with true or false.
     """
-    compare = COMPARISONS.get(comparison)
-    if compare is None:
+    return read_condition(field, comparison, value).holds
+
+
+def read_condition(field: str, comparison: str, value: str) -> Comparison:
+    """The condition as something to compare with. Raises BadCondition."""
+    if comparison not in COMPARISONS:
         raise BadCondition("condition_operator", f"'{comparison}' is not one of {', '.join(COMPARISONS)}.")
     if field == ConditionField.ERROR:
-        return _error_condition(comparison, value)
+        return Comparison(field=field, comparison=comparison, wanted=_boolean(comparison, value))
     if field not in ConditionField.values:
         raise BadCondition("condition_field", f"'{field}' is not one of {', '.join(ConditionField.values)}.")
-    wanted = _number(field, value)
-
-    def holds(observed: Observed) -> bool:
-        seen: float | None = (
-            observed.status_code if field == ConditionField.STATUS_CODE else observed.latency_ms
-        )
-        return seen is not None and compare(seen, wanted)
-
-    return holds
+    return Comparison(field=field, comparison=comparison, wanted=_number(field, value))
 
 
-def _error_condition(comparison: str, value: str) -> Condition:
+def _boolean(comparison: str, value: str) -> int:
     if comparison not in EQUALITY:
         raise BadCondition("condition_operator", "An error condition takes == or !=.")
     wanted = BOOLEANS.get(value.strip().lower())
     if wanted is None:
         raise BadCondition("condition_value", "An error condition takes true or false.")
-    expected = wanted if comparison == ConditionOperator.EQUAL else not wanted
-    return lambda observed: (observed.error is not None) is expected
+    return int(wanted)
 
 
 def _number(field: str, value: str) -> float:

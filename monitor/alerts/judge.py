@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from monitor.alerts.conditions import Observed, compile_condition
+from monitor.alerts.conditions import Observed
+from monitor.alerts.rulebook import RuleBook, books_of
 from monitor.models import AlertEvent, AlertRule
 
 logger = logging.getLogger(__name__)
@@ -39,16 +40,21 @@ def judge(logs: Sequence[Judged], *, now: datetime) -> list[AlertEvent]:
     for log in logs:
         by_service[log.service_id].append(log)
     events: list[AlertEvent] = []
-    for rule in AlertRule.objects.filter(service_id__in=by_service, is_active=True).order_by("id"):
-        try:
-            condition = compile_condition(rule.condition_field, rule.condition_operator, rule.condition_value)
-            events += [event_for(rule, log, now=now) for log in by_service[rule.service_id] if condition(log)]
-        except Exception as error:  # whatever it is, it is the rule's and not the log's
-            mark_broken(rule, error, now=now)
-        else:
-            mark_mended(rule)
+    for service_id, book in books_of(by_service).items():
+        events += judge_by(book, by_service[service_id], now=now)
+    if not events:
+        return []
     there = lock_rules({event.rule_id for event in events})
     return AlertEvent.objects.bulk_create([event for event in events if event.rule_id in there])
+
+
+def judge_by(book: RuleBook, logs: Sequence[Judged], *, now: datetime) -> list[AlertEvent]:
+    """The events of one service, and word to its rules of whether they could be judged."""
+    for rule, error in book.broken:
+        mark_broken(rule, error, now=now)
+    for rule in book.sound:
+        mark_mended(rule)
+    return [event_for(rule, log, now=now) for log in logs for rule in book.matching(log)]
 
 
 def lock_rules(rule_ids: set[UUID]) -> set[UUID]:
@@ -84,9 +90,12 @@ def mark_broken(rule: AlertRule, error: Exception, *, now: datetime) -> None:
     if rule.last_error_at is not None and now - rule.last_error_at < MARK_RESOLUTION:
         return
     logger.warning("Alert rule %s could not be judged: %s", rule.id, error)
-    AlertRule.objects.filter(id=rule.id).update(last_error=str(error)[:512], last_error_at=now)
+    # The rule is kept for later logs, so it must know too.
+    rule.last_error, rule.last_error_at = str(error)[:512], now
+    AlertRule.objects.filter(id=rule.id).update(last_error=rule.last_error, last_error_at=now)
 
 
 def mark_mended(rule: AlertRule) -> None:
     if rule.last_error:
+        rule.last_error, rule.last_error_at = "", None
         AlertRule.objects.filter(id=rule.id).update(last_error="", last_error_at=None)

@@ -1,6 +1,6 @@
 """The nouns of the product, a file for each family."""
 
-from monitor.models.alerts import AlertEvent, AlertRule
+from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
 from monitor.models.keys import ApiKey
 from monitor.models.logs import LogPayload, RequestLog
 from monitor.models.replays import Replay
@@ -10,6 +10,7 @@ from monitor.models.tenants import Membership, Organization
 __all__ = [
     "AlertEvent",
     "AlertRule",
+    "AlertRuleChange",
     "ApiKey",
     "Consumer",
     "Endpoint",

@@ -85,6 +85,23 @@ class AlertRule(models.Model):
         return f"{self.condition_field} {self.condition_operator} {self.condition_value}"
 
 
+class AlertRuleChange(models.Model):
+    """When the rules of a service last changed, as a number that says nothing but whether they did.
+
+    Written by triggers alone. A table of its own: in the service's row, whoever saves a service would put
+    an old number back.
+    """
+
+    service_id = models.UUIDField(primary_key=True, editable=False)
+    number = models.BigIntegerField()
+
+    class Meta:
+        db_table = "alert_rule_change"
+
+    def __str__(self) -> str:
+        return f"rules of {self.service_id}"
+
+
 class AlertEvent(models.Model):
     """A rule that matched a log. Copies what it needs to stay readable after the log has aged out."""
 

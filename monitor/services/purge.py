@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from monitor.models import Service
+from monitor.models import AlertRuleChange, Service
 
 ROWS_A_BITE = 5000
 # Each removes at most one bite of what hangs on the service and can be large.
@@ -30,6 +30,8 @@ def purge(service_id: UUID) -> None:
         while remove_bite(statement, service_id) == ROWS_A_BITE:
             pass
     service.delete()
+    # Removing the rules has numbered their change once more.
+    AlertRuleChange.objects.filter(service_id=service_id).delete()
 
 
 def remove_bite(statement: str, service_id: UUID) -> int:

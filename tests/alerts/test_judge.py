@@ -162,10 +162,10 @@ def test_query_budget_of_judging(service, django_assert_num_queries):
         a_rule(service, "status_code >= 500")
     logs = [Seen(id=uuid4(), service_id=service.id) for _ in range(20)]
 
-    # the rules; the lock on those that fired; their events.
-    with django_assert_num_queries(3):
+    # whether rules changed; the rules; the lock on those that fired; their events.
+    with django_assert_num_queries(4):
         assert len(alerts.judge(logs, now=timezone.now())) == 100
-    # nothing fired: the rules.
+    # nothing fired, and the rules are known: whether they changed.
     with django_assert_num_queries(1):
         alerts.judge([Seen(id=uuid4(), service_id=service.id, status_code=200)], now=timezone.now())
 

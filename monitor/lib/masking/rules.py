@@ -1,11 +1,15 @@
 """What counts as a secret's name, and what stands in its place."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import unquote
 
 MASK = "***MASKED***"
+# The same few names come with every log: remembering the answers saves a sixth of what masking costs.
+MAX_REMEMBERED_NAMES = 4096
+LONGEST_REMEMBERED_NAME = 64  # characters; senders choose names, and must not choose our memory
 
 # Compared after `squash`, as parts of a name: "apikey" also finds X-Api-Key and api_key_id.
 _KEY_PARTS = (
@@ -89,11 +93,27 @@ class MaskingRules:
         return re.compile("|".join(map(re.escape, self._key_parts)))
 
     @cached_property
+    def _any_header(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(re.escape, self._header_parts)))
+
+    @cached_property
+    def _known_keys(self) -> Callable[[str], bool]:
+        return lru_cache(MAX_REMEMBERED_NAMES)(self._is_sensitive_key)
+
+    @cached_property
+    def _known_headers(self) -> Callable[[str], bool]:
+        return lru_cache(MAX_REMEMBERED_NAMES)(self._is_sensitive_header)
+
+    @cached_property
     def _any_part(self) -> re.Pattern[str]:
         return re.compile("|".join(map(re.escape, (*self._key_parts, "ssn", "cookie"))))
 
     def is_sensitive_key(self, name: str) -> bool:
         """Whether a value of this name, in a body or a query, is a secret."""
+        known = self._known_keys if len(name) <= LONGEST_REMEMBERED_NAME else self._is_sensitive_key
+        return known(name)
+
+    def _is_sensitive_key(self, name: str) -> bool:
         squashed = squash(name)
         return (
             bool(self._any_key.search(squashed))
@@ -103,8 +123,11 @@ class MaskingRules:
 
     def is_sensitive_header(self, name: str) -> bool:
         """Whether the value of a header of this name is a secret."""
-        squashed = squash(name)
-        return any(part in squashed for part in self._header_parts)
+        known = self._known_headers if len(name) <= LONGEST_REMEMBERED_NAME else self._is_sensitive_header
+        return known(name)
+
+    def _is_sensitive_header(self, name: str) -> bool:
+        return bool(self._any_header.search(squash(name)))
 
     def may_concern(self, text: str) -> bool:
         """Whether a sensitive name could stand anywhere in the text: the cheap look before any parsing.

@@ -50,7 +50,8 @@ def mask_url(url: str, *, rules: MaskingRules = DEFAULT_RULES) -> str:
     """
     head, hash_sign, fragment = url.partition("#")
     head, question_mark, query = head.partition("?")
-    head = _USERINFO.sub(rf"\1{MASK}@", head)
+    if "@" in head:
+        head = _USERINFO.sub(rf"\1{MASK}@", head)
     if ";" in head:
         head = _PATH_PARAMETER.sub(lambda match: _mask_path_parameter(match, rules), head)
     if query:

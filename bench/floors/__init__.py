@@ -1,0 +1,1 @@
+"""What the product is compared with: the least that could be done, and the way it is usually done."""

@@ -1,0 +1,65 @@
+"""The active rules of a service, read once and kept until one of them changes."""
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from django.db import connection
+
+from monitor.alerts.conditions import Comparison, Observed, read_condition
+from monitor.alerts.thresholds import Thresholds
+from monitor.models import AlertRule
+
+MAX_BOOKS = 10_000
+
+_books: dict[UUID, tuple[int, "RuleBook"]] = {}
+
+
+class RuleBook:
+    """Rules ready to be judged: those with a condition that means something, and those without."""
+
+    def __init__(self, rules: Iterable[AlertRule]) -> None:
+        self.sound: list[AlertRule] = []
+        self.broken: list[tuple[AlertRule, Exception]] = []
+        conditions: list[tuple[Comparison, int]] = []
+        for rule in rules:
+            try:
+                condition = read_condition(
+                    rule.condition_field, rule.condition_operator, rule.condition_value
+                )
+            except Exception as error:  # whatever it is, it is the rule's and not the log's
+                self.broken.append((rule, error))
+            else:
+                conditions.append((condition, len(self.sound)))
+                self.sound.append(rule)
+        self._thresholds = Thresholds(conditions)
+
+    def matching(self, observed: Observed) -> Iterator[AlertRule]:
+        """The rules whose condition holds, in the order they were given."""
+        return (self.sound[place] for place in sorted(self._thresholds.holding_for(observed)))
+
+
+def books_of(service_ids: Iterable[UUID]) -> dict[UUID, RuleBook]:
+    """The rules of each service that has or had any, as they are committed now.
+
+    Costs one small query. The number it reads is renewed by a trigger with every change of a rule, in that
+    change's own transaction, so a book is never older than the moment of this call. Numbers are not used
+    twice, not even after a rollback.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT service_id, number FROM alert_rule_change WHERE service_id = ANY(%s)", [list(service_ids)]
+        )
+        numbers: dict[UUID, int] = dict(cursor.fetchall())
+    return {service_id: _book(service_id, number) for service_id, number in numbers.items()}
+
+
+def _book(service_id: UUID, number: int) -> RuleBook:
+    known = _books.get(service_id)
+    if known is not None and known[0] == number:
+        return known[1]
+    # Rules that change between the two queries are read already, and read once more the next time.
+    book = RuleBook(AlertRule.objects.filter(service_id=service_id, is_active=True).order_by("id"))
+    if len(_books) >= MAX_BOOKS:
+        _books.clear()
+    _books[service_id] = number, book
+    return book
