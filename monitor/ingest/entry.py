@@ -10,6 +10,7 @@ from django.conf import settings
 
 from monitor.ingest.decode import HeaderValue, LogItem, Undecodable
 from monitor.lib import ids, masking, routes
+from monitor.lib.kept_text import RULES, content_type, cut, storable
 from monitor.models import ApiKey
 from monitor.models.services import KeepBodies
 
@@ -18,8 +19,6 @@ MAX_ERROR_CHARS = 2048
 MAX_HEADER_BYTES = 8192
 # Unix times in milliseconds begin here; as seconds they would lie in the year 5138.
 LOOKS_LIKE_MILLISECONDS = 1e11
-
-RULES = masking.MaskingRules(extra_headers=tuple(settings.MASK_HEADERS), extra_keys=tuple(settings.MASK_KEYS))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,8 +78,8 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
     """The entry for one item. Raises Undecodable, with the field, for what only the clock can judge."""
     captured_at = captured_moment(item, now=now)
     repeatable = item.event_id is not None and item.timestamp is not None
-    path = masking.mask_url(_clean(item.path), rules=RULES)
-    error = masking.mask_text(_clean(item.error), rules=RULES) if item.error else None
+    path = masking.mask_url(storable(item.path), rules=RULES)
+    error = masking.mask_text(storable(item.error), rules=RULES) if item.error else None
     failed = error is not None or (item.status_code is not None and item.status_code >= 500)
     keeps_bodies = sender.keep_bodies == KeepBodies.ALL or (
         sender.keep_bodies == KeepBodies.ERRORS and failed
@@ -90,18 +89,18 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
         organization_id=sender.organization_id,
         service_id=sender.service_id,
         mode=sender.mode,
-        environment=_clean(item.environment or ""),
+        environment=storable(item.environment),
         method=item.method.upper(),
-        url=masking.mask_url(_clean(item.url), rules=RULES),
+        url=masking.mask_url(storable(item.url), rules=RULES),
         path=path,
-        route=routes.normalize_route(_clean(item.route)) if item.route else routes.infer_route(path),
-        consumer_identifier=_clean(item.consumer or ""),
+        route=routes.normalize_route(storable(item.route)) if item.route else routes.infer_route(path),
+        consumer_identifier=storable(item.consumer),
         status_code=item.status_code,
         latency_ms=item.latency_ms,
         error=error[:MAX_ERROR_CHARS] if error else None,
-        tags=[_clean(tag) for tag in item.tags or ()],
+        tags=[storable(tag) for tag in item.tags or ()],
         source_ip=item.source_ip or None,
-        trace_id=_clean(item.trace_id or ""),
+        trace_id=storable(item.trace_id),
         request_bytes=_size(item.request_body),
         response_bytes=_size(item.response_body),
         captured_at=captured_at,
@@ -193,28 +192,5 @@ def _text(value: str | int | float | bool | None) -> str:
     return "" if value is None else str(value)
 
 
-def content_type(headers: Mapping[str, str | list[str]]) -> str | None:
-    for name, value in headers.items():
-        if name.lower() == "content-type":
-            return value if isinstance(value, str) else next(iter(value), None)
-    return None
-
-
-def cut(text: str) -> tuple[str, bool]:
-    """The text within MAX_BODY_BYTES of UTF-8, cut between characters, and whether it was cut."""
-    limit = settings.MAX_BODY_BYTES
-    if len(text) * 4 <= limit:
-        return text, False
-    data = text.encode()
-    if len(data) <= limit:
-        return text, False
-    return data[:limit].decode(errors="ignore"), True
-
-
 def _size(body: str | None) -> int | None:
     return None if body is None else len(body.encode())
-
-
-def _clean(text: str | None) -> str:
-    """Text that PostgreSQL can hold: NUL becomes U+FFFD, so that the log is kept and the place is seen."""
-    return (text or "").replace("\x00", "\ufffd")

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 
-from monitor.ingest.entry import RULES, content_type, cut
 from monitor.lib import masking
+from monitor.lib.kept_text import RULES, content_type, cut, storable
 from monitor.lib.outbound import BadHeader, OutboundError, OutboundPolicy, OutboundResponse, send
 from monitor.models import Replay
 from monitor.models.replays import ReplayStatus
@@ -94,8 +94,3 @@ def masked_overrides(overrides: Overrides) -> dict[str, Any]:
         body = masking.mask_body(overrides.body, content_type=content_type(given), rules=RULES)
         kept["override_body"] = storable(cut(body)[0])
     return kept
-
-
-def storable(text: str) -> str:
-    """Text that PostgreSQL can hold."""
-    return text.replace("\x00", "\ufffd")
