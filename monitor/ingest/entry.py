@@ -17,6 +17,9 @@ from monitor.models.services import KeepBodies
 MAX_CLOCK_LEAD = timedelta(minutes=5)
 MAX_ERROR_CHARS = 2048
 MAX_HEADER_BYTES = 8192
+# What the columns hold; LogItem refuses longer ones, but a mask may be longer than what it hides.
+MAX_NAME_CHARS = 128
+MAX_CONTEXT_CHARS = 64
 # Unix times in milliseconds begin here; as seconds they would lie in the year 5138.
 LOOKS_LIKE_MILLISECONDS = 1e11
 
@@ -89,18 +92,18 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
         organization_id=sender.organization_id,
         service_id=sender.service_id,
         mode=sender.mode,
-        environment=storable(item.environment),
+        environment=_label(item.environment, MAX_CONTEXT_CHARS),
         method=item.method.upper(),
         url=masking.mask_url(storable(item.url), rules=RULES),
         path=path,
-        route=routes.normalize_route(storable(item.route)) if item.route else routes.infer_route(path),
-        consumer_identifier=storable(item.consumer),
+        route=_route(item.route, path),
+        consumer_identifier=_label(item.consumer, MAX_NAME_CHARS),
         status_code=item.status_code,
         latency_ms=item.latency_ms,
         error=error[:MAX_ERROR_CHARS] if error else None,
-        tags=[storable(tag) for tag in item.tags or ()],
+        tags=[_label(tag, MAX_NAME_CHARS) for tag in item.tags or ()],
         source_ip=item.source_ip or None,
-        trace_id=storable(item.trace_id),
+        trace_id=_label(item.trace_id, MAX_CONTEXT_CHARS),
         request_bytes=_size(item.request_body),
         response_bytes=_size(item.response_body),
         captured_at=captured_at,
@@ -147,6 +150,18 @@ def _id_for(item: LogItem, sender: Sender, captured_at: datetime, *, repeatable:
     return ids.uuid7_at(captured_at)
 
 
+def _label(text: str | None, max_chars: int) -> str:
+    """A short text that names something, without a secret that somebody put there."""
+    return masking.mask_text(storable(text), rules=RULES)[:max_chars] if text else ""
+
+
+def _route(sent: str | None, path: str) -> str:
+    """The sender's template, else one inferred from the path, which is masked already."""
+    if sent:
+        return routes.normalize_route(masking.mask_url(storable(sent), rules=RULES))
+    return routes.infer_route(path)
+
+
 def _payload(item: LogItem, error: str | None, *, keeps_bodies: bool) -> dict[str, Any]:
     """Everything heavy, masked and cut. Keys without a value are left out."""
     contents: dict[str, Any] = {
@@ -155,7 +170,7 @@ def _payload(item: LogItem, error: str | None, *, keeps_bodies: bool) -> dict[st
         else None,
         "request_headers": _headers(item.request_headers, "request_headers"),
         "response_headers": _headers(item.response_headers, "response_headers"),
-        "event_id": item.event_id,
+        "event_id": _label(item.event_id, MAX_NAME_CHARS) or None,
     }
     if error is not None and len(error) > MAX_ERROR_CHARS:
         contents["error"] = cut(error)[0]

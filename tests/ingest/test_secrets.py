@@ -30,6 +30,12 @@ LEAKS = {
         "request_body": f"user=jo&card_number={SECRET}",
     },
     "a broken json body": {"request_body": f'{{"password": "{SECRET}", "cut": '},
+    "a tag": {"tags": ["checkout", f"token={SECRET}"]},
+    "the consumer": {"consumer": f"Bearer {SECRET}"},
+    "the environment": {"environment": f"password={SECRET}"},
+    "the trace id": {"trace_id": f"session: {SECRET}"},
+    "the event id": {"event_id": f"api_key={SECRET}"},
+    "the query in the route": {"route": f"/login?token={SECRET}"},
     "the error": {"error": f"login failed: password={SECRET}"},
 }
 
@@ -80,6 +86,17 @@ def test_what_is_no_secret_stays_as_it_was_sent(sender):
     assert {name: kept[name] for name in log} == log
 
 
+def test_a_mask_that_is_longer_than_what_it_hides_still_fits(sender):
+    """A label at its limit must not become a log that cannot be kept."""
+    filled = "x" * 120 + " pwd=a"
+    log = a_log(tags=[filled], consumer=filled, environment=filled[-64:], trace_id=filled[-64:])
+
+    made = post_json(sender, "/v1/logs", log)
+
+    assert made.status_code == 201
+    assert "pwd=a" not in everything_stored()
+
+
 def test_a_secret_is_masked_before_the_body_is_cut(sender, settings):
     """What was cut first could not be parsed any more."""
     settings.MAX_BODY_BYTES = 1000
@@ -97,7 +114,20 @@ def test_a_key_of_ours_is_masked_wherever_it_stands(sender, service):
 
     raw = a_key(service)[1]
 
-    post_json(sender, "/v1/logs", a_log(request_body=f"the key is {raw}.", error=f"{raw} was refused"))
+    post_json(
+        sender,
+        "/v1/logs",
+        a_log(
+            request_body=f"the key is {raw}.",
+            error=f"{raw} was refused",
+            tags=[raw],
+            consumer=raw,
+            environment=raw,
+            trace_id=raw,
+            event_id=raw,
+            route=f"/keys/{raw}",
+        ),
+    )
 
     assert raw not in everything_stored()
 
