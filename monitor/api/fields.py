@@ -15,11 +15,21 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class TruthField(serializers.BooleanField):
+    """A JSON true or false. DRF's own field also takes "no", "on" and 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class StrictModelSerializer(serializers.ModelSerializer[Any]):
-    """A ModelSerializer whose texts are JSON strings."""
+    """A ModelSerializer whose texts are JSON strings, and whose flags are JSON booleans."""
 
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
+        models.BooleanField: TruthField,
         models.CharField: TextField,
         models.TextField: TextField,
     }

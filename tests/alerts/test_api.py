@@ -86,6 +86,8 @@ def test_a_rule_comes_back_as_it_was_made(manager, rule):
         ("condition_value", ["500"], 400),
         ("condition_value", 500, 400),
         ("is_active", "perhaps", 400),
+        ("is_active", "no", 400),
+        ("is_active", 1, 400),
         ("is_active", None, 400),
     ],
 )
