@@ -51,7 +51,11 @@ class LogItem(msgspec.Struct, kw_only=True, frozen=True):
     def __post_init__(self) -> None:
         """What types cannot say. msgspec turns the ValueError into its own, with the place."""
         if self.source_ip:
-            ip_address(self.source_ip)
+            try:
+                ip_address(self.source_ip)
+            except ValueError:
+                # ipaddress would quote what was sent.
+                raise ValueError("Must be an IPv4 or IPv6 address.") from None
 
 
 class Undecodable(Exception):

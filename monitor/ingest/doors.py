@@ -14,7 +14,7 @@ from django.conf import settings
 from rest_framework.exceptions import NotAuthenticated, ParseError, PermissionDenied, UnsupportedMediaType
 
 from monitor.api.body import BodyTooLarge
-from monitor.api.errors import PROBLEM_JSON, field_error, problem
+from monitor.api.errors import PROBLEM_JSON, PROBLEMS, field_error, problem
 from monitor.ingest.accept import Outcome, Rejection
 from monitor.ingest.decode import LogItem, Undecodable, decode_batch, decode_one
 from monitor.ingest.entry import Entry, Sender
@@ -140,9 +140,9 @@ def batch_kind(media_type: str) -> Literal["array", "ndjson"]:
 def rejection_answer(rejection: Rejection) -> Answer:
     """The problem of a single log."""
     if not rejection.field:
-        return Answer(
-            status=400, body=problem(400, rejection.code, rejection.message), content_type=PROBLEM_JSON
-        )
+        # Codes of fields are many; those of problems are the ones that have a place on the page of errors.
+        code = rejection.code if rejection.code in PROBLEMS else "validation_error"
+        return Answer(status=400, body=problem(400, code, rejection.message), content_type=PROBLEM_JSON)
     errors = [field_error(rejection.field, rejection.message, rejection.code)]
     detail = f"{rejection.field}: {rejection.message}"
     return Answer(

@@ -283,3 +283,20 @@ def test_query_budget_of_one_log(sender, django_assert_num_queries):
     # the key; savepoint, COPY of the row, the rules of the service, release.
     with django_assert_num_queries(5):
         assert post_json(sender, "/v1/logs", a_log()).status_code == 201
+
+
+@pytest.mark.parametrize("body", ["null", "[]", '"text"', "5"])
+def test_json_that_is_no_object_is_a_problem_with_a_page_of_its_own(sender, body):
+    answer = sender.post("/v1/logs", body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()["type"].endswith("/docs/errors#validation_error")
+    assert "Expected 'object'" in answer.json()["detail"]
+
+
+def test_an_address_that_is_none_is_named_and_not_quoted(sender):
+    answer = post_json(sender, "/v1/logs", a_log(source_ip="password=hunter2"))
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "source_ip"
+    assert "hunter2" not in answer.content.decode()
