@@ -13,6 +13,7 @@ from monitor.admin.endless import EndlessAdmin
 from monitor.admin.shared import LeanDeletionAdmin, ReadOnlyAdmin
 from monitor.admin.shown import NOTHING, code, link_to, list_of, moment
 from monitor.alerts.conditions import BadCondition, compile_condition
+from monitor.alerts.judge import remove_rule
 from monitor.models import AlertEvent, AlertRule, RequestLog
 
 CONDITION = ("condition_field", "condition_operator", "condition_value")
@@ -59,6 +60,13 @@ class AlertRuleAdmin(LeanDeletionAdmin):
 
     def goes_along(self, obj: AlertRule) -> str:
         return "with its events"
+
+    def delete_model(self, request: HttpRequest, obj: AlertRule) -> None:
+        remove_rule(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AlertRule]) -> None:
+        for rule in queryset:
+            remove_rule(rule)
 
     @admin.display(description="Condition")
     def condition_shown(self, rule: AlertRule) -> SafeString:

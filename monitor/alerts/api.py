@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 import django_filters
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -15,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitor.alerts.conditions import BadCondition, compile_condition
+from monitor.alerts.judge import remove_rule
 from monitor.api.authentication import actor_of
 from monitor.api.fields import StrictModelSerializer
 from monitor.api.paging import KeysetPagination
@@ -118,11 +118,8 @@ class AlertRuleViewSet(IdsInPath, viewsets.ModelViewSet[AlertRule]):
         # Checked just now, so it can be judged again.
         serializer.save(last_error="", last_error_at=None)
 
-    @transaction.atomic
     def perform_destroy(self, instance: AlertRule) -> None:
-        # First the row: logs that fire the rule hold it until their events can be seen, and removed.
-        AlertRule.objects.select_for_update().filter(id=instance.id).first()
-        instance.delete()
+        remove_rule(instance)
 
 
 class AlertEventsView(IdsInPath, GenericAPIView[AlertEvent]):

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from monitor.access.gate import page_actor
 from monitor.alerts.api import reach_rule
 from monitor.alerts.forms import NewRuleForm, RuleForm
-from monitor.alerts.judge import mark_mended
+from monitor.alerts.judge import mark_mended, remove_rule
 from monitor.api.keyset import cut_page, read_cursor
 from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import reach_service, require
@@ -124,6 +124,6 @@ def delete(request: HttpRequest, alert_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("pages:alert", alert_id)
     rule = reach_rule(page_actor(request), alert_id, Scope.MANAGE)
-    rule.delete()
+    remove_rule(rule)
     messages.success(request, f"{rule.name} and its events are gone.")
     return redirect("pages:alerts")
