@@ -1,5 +1,6 @@
 """From a typed item to an entry that may be stored: timed, identified, masked, cut."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from monitor.models.services import KeepBodies
 MAX_CLOCK_LEAD = timedelta(minutes=5)
 MAX_ERROR_CHARS = 2048
 MAX_HEADER_BYTES = 8192
+# Without one of these masking.mask_text finds nothing: most labels end here, at a third of its cost.
+MAY_HIDE = re.compile(r"[:=<\s]|eyJ|mkey_")
 # What the columns hold; LogItem refuses longer ones, but a mask may be longer than what it hides.
 MAX_NAME_CHARS = 128
 MAX_CONTEXT_CHARS = 64
@@ -152,7 +155,8 @@ def _id_for(item: LogItem, sender: Sender, captured_at: datetime, *, repeatable:
 
 def _label(text: str | None, max_chars: int) -> str:
     """A short text that names something, without a secret that somebody put there."""
-    return masking.mask_text(storable(text), rules=RULES)[:max_chars] if text else ""
+    label = storable(text)
+    return masking.mask_text(label, rules=RULES)[:max_chars] if MAY_HIDE.search(label) else label
 
 
 def _route(sent: str | None, path: str) -> str:
