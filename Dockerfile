@@ -24,4 +24,4 @@ USER 10001
 EXPOSE 8090
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8090/health', timeout=4)"]
-CMD ["gunicorn", "-c", "python:apimonitor.serving", "apimonitor.asgi:application"]
+CMD ["gunicorn", "-c", "python:apimonitor.serving"]

@@ -1,4 +1,4 @@
-"""How gunicorn serves us: `gunicorn -c python:apimonitor.serving apimonitor.asgi:application`.
+"""How gunicorn serves us: `gunicorn -c python:apimonitor.serving`.
 
 One place for the quick start and for the container.
 """
@@ -26,7 +26,13 @@ class Worker(UvicornWorker):
 _host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
 bind = f"{_host}:{settings.PORT}"
 workers = settings.WEB_WORKERS
-worker_class = "apimonitor.serving.Worker"
+if settings.WEB_INTERFACE == "wsgi":
+    wsgi_app = "apimonitor.wsgi:application"
+    worker_class = "gthread"
+    threads = settings.WEB_THREADS
+else:
+    wsgi_app = "apimonitor.asgi:application"
+    worker_class = "apimonitor.serving.Worker"
 graceful_timeout = 8
 # A worker's event loop that was silent for this many seconds hangs and is replaced.
 timeout = 60

@@ -28,6 +28,9 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 # Web processes, and threads in each that run Django; a thread holds one database connection.
 WEB_WORKERS = env.integer("WEB_WORKERS", 2, least=1, most=64)
 WEB_THREADS = env.integer("WEB_THREADS", 10, least=1, most=200)
+# asgi: ingestion in front of Django, commits shared (the default). wsgi: Django alone, in gunicorn's threads;
+# it keeps about a tenth as many single logs a second, and pages poll where they would stream.
+WEB_INTERFACE = env.choice("WEB_INTERFACE", "asgi", options=("asgi", "wsgi"))
 # Where the embedded PostgreSQL, its logs and generated secrets live (scripts/up only).
 DATA_DIR = env.path("DATA_DIR", BASE_DIR / "var")
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", options=("debug", "info", "warning", "error")).upper()

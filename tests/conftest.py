@@ -14,9 +14,9 @@ from django.core.cache import cache
 from monitor.ingest.naming import forget_names
 from monitor.ingest.store import forget_days
 from tests.installation import data_dir, free_port
-from tests.web import web_server
+from tests.web import plain_web_server, web_server
 
-__all__ = ["data_dir", "free_port", "web_server"]
+__all__ = ["data_dir", "free_port", "plain_web_server", "web_server"]
 
 IN_CI = os.environ.get("CI") == "true"
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,9 +29,24 @@ def database_url() -> str:
     return f"postgresql://{login}{host}{f':{port}' if port else ''}/{quote(known['NAME'])}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class WebServer:
+    address: str
+    process: subprocess.Popen[bytes]
+    listener: socket.socket
+
+    def stop(self) -> int:
+        """Ask it to stop, as an operator does. Gives its exit code."""
+        self.process.terminate()
+        code = self.process.wait(timeout=START_SECONDS)
+        # Our own copy would let callers wait for an answer that nobody gives.
+        self.listener.close()
+        return code
+
+
 @contextmanager
-def running_web_server(*, workers: int = 1, **environment: str) -> Iterator[str]:
-    """The address of a server on the test database. It is stopped on the way out."""
+def running_web_server(*, workers: int = 1, **environment: str) -> Iterator[WebServer]:
+    """A server on the test database, with the product's own configuration. It is stopped on the way out."""
     with socket.socket() as listener:
         # The server inherits the open socket, so nobody can take the port in between.
         listener.bind(("127.0.0.1", 0))
@@ -38,9 +54,9 @@ def running_web_server(*, workers: int = 1, **environment: str) -> Iterator[str]
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "gunicorn", "apimonitor.asgi:application"),
-                *("--worker-class", "uvicorn_worker.UvicornWorker", "--workers", str(workers)),
-                *("--bind", f"fd://{listener.fileno()}", "--no-control-socket", "--log-level", "warning"),
+                *(sys.executable, "-m", "gunicorn", "-c", "python:apimonitor.serving"),
+                *("--workers", str(workers)),
+                *("--bind", f"fd://{listener.fileno()}", "--log-level", "warning"),
             ],
             cwd=ROOT,
             env={
@@ -55,7 +71,7 @@ def running_web_server(*, workers: int = 1, **environment: str) -> Iterator[str]
         )
         try:
             wait_until_healthy(address, process)
-            yield address
+            yield WebServer(address=address, process=process, listener=listener)
         finally:
             process.terminate()
             process.wait(timeout=START_SECONDS)
@@ -77,5 +93,12 @@ def wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def web_server(django_db_setup: None) -> Iterator[str]:
     """The address of one server for the whole run; use it in tests with `django_db(transaction=True)`."""
-    with running_web_server() as address:
-        yield address
+    with running_web_server() as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def plain_web_server(django_db_setup: None) -> Iterator[str]:
+    """The same, served as plain WSGI."""
+    with running_web_server(WEB_INTERFACE="wsgi") as server:
+        yield server.address

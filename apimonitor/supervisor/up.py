@@ -23,7 +23,6 @@ from apimonitor.supervisor.processes import Child, Program, die_with_parent, las
 ROOT = Path(__file__).resolve().parents[2]
 TICK_S = 0.25
 WEB_START_S = 90
-SERVED = "apimonitor.asgi:application"
 
 HELP = """\
 Starts API Monitor on this machine: PostgreSQL, web, worker. Ctrl-C stops them.
@@ -74,7 +73,7 @@ class Installation:
             self.cluster.start()
             self.environment["DATABASE_URL"] = self.cluster.url
         self.made = self._prepare()
-        web = self._run_child("web", "-m", "gunicorn", "-c", "python:apimonitor.serving", SERVED)
+        web = self._run_child("web", "-m", "gunicorn", "-c", "python:apimonitor.serving")
         self._run_child("worker", "manage.py", "procrastinate", "worker", "--delete-jobs", "successful")
         self._wait_for(web)
         if self.demo:

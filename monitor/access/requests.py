@@ -13,12 +13,16 @@ access_log = logging.getLogger("monitor.access")
 
 
 def client_address(request: HttpRequest) -> str | None:
+    return address_of(request.headers.get("X-Forwarded-For", ""), request.META.get("REMOTE_ADDR"))
+
+
+def address_of(forwarded_for: str, peer: str | None) -> str | None:
     """The caller's address: the last hop that none of our own proxies added."""
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     count = settings.TRUSTED_PROXY_COUNT
     if count and hops:
         return hops[-min(count, len(hops))]
-    return request.META.get("REMOTE_ADDR") or None
+    return peer or None
 
 
 class RequestContextMiddleware:

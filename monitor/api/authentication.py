@@ -13,6 +13,8 @@ from monitor.access import KeyRejected, actor_of_key, actor_of_user, anonymous_a
 from monitor.lib.actors import Actor
 from monitor.models import ApiKey
 
+BEARER = 'Bearer realm="api"'
+
 
 def key_from(headers: Mapping[str, str]) -> str | None:
     """The key's text out of `Authorization: Bearer` or `X-API-Key`; never out of the query string.
@@ -44,7 +46,7 @@ class ActorAuthentication(BaseAuthentication):
         return (actor_of_user(signed_in[0]) if signed_in else anonymous_actor()), None
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="api"'
+        return BEARER
 
 
 class ActorAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # registers itself

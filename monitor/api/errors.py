@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from drf_standardized_errors.formatter import ExceptionFormatter
@@ -18,10 +18,13 @@ from drf_standardized_errors.handler import exception_handler
 from drf_standardized_errors.types import ErrorResponse
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
+from rest_framework.views import set_rollback
 
 from monitor.lib.requestids import current_request_id
 
 PROBLEM_JSON = "application/problem+json"
+# How a database that is away, or a connection to it that broke, shows itself.
+DATABASE_AWAY = (OperationalError, InterfaceError)
 logger = logging.getLogger(__name__)
 
 # What each code is called, and what to do about it; `/docs/errors` shows this table.
@@ -48,6 +51,7 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     ),
     "method_not_allowed": ("Method not allowed", "See `Allow` for the methods this address knows."),
     "conflict": ("Conflict", "Choose another value for the fields named in `errors`."),
+    "request_timeout": ("Request timed out", "Send the body faster, or in smaller pieces."),
     "body_too_large": ("Body too large", "Send less at once; the limits stand in the documentation."),
     "unsupported_media_type": ("Unsupported media type", "Send one of the content types named in `detail`."),
     "target_not_allowed": ("Target not allowed", "Add the origin to the service's replay origins."),
@@ -64,6 +68,7 @@ STATUS_CODES: Mapping[int, str] = {
     403: "permission_denied",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     409: "conflict",
     413: "body_too_large",
     415: "unsupported_media_type",
@@ -96,6 +101,15 @@ class DatabaseUnavailable(APIException):
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "database_unavailable"
     default_detail = "The database cannot be reached."
+    wait = 1
+
+
+class RequestTimedOut(APIException):
+    """The body did not arrive in the time there is for one."""
+
+    status_code = HTTPStatus.REQUEST_TIMEOUT
+    default_code = "request_timeout"
+    default_detail = "The body took too long to arrive."
 
 
 def pointer_to(field: str) -> str:
@@ -143,13 +157,26 @@ class ProblemFormatter(ExceptionFormatter):
 
 def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: whatever a view raises leaves as a problem."""
-    if isinstance(exc, OperationalError):
+    if isinstance(exc, DATABASE_AWAY):
         logger.warning("The database did not answer: %s", exc)
         exc = DatabaseUnavailable()
+    if isinstance(exc, (ServerBusy, DatabaseUnavailable)):
+        return come_back_later(exc)
     response: Response | None = exception_handler(exc, cast(Any, context))
     if response is not None:
         response.content_type = PROBLEM_JSON
     return response
+
+
+def come_back_later(exc: ServerBusy | DatabaseUnavailable) -> Response:
+    """A 503. Not by way of the handler of slips, which would log a traceback for each: thousands a second."""
+    set_rollback()
+    return Response(
+        problem(exc.status_code, str(exc.default_code), str(exc.detail)),
+        status=exc.status_code,
+        headers={"Retry-After": str(exc.wait)},
+        content_type=PROBLEM_JSON,
+    )
 
 
 def problem_response(status: int, detail: str) -> JsonResponse:
@@ -207,7 +234,7 @@ class DatabaseAwayMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, OperationalError):
+        if not isinstance(exception, DATABASE_AWAY):
             return None
         logger.warning("The database did not answer: %s", exception)
         return problem_response(503, "The database cannot be reached. Try again in a few seconds.")

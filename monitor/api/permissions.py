@@ -12,6 +12,7 @@ from monitor.api.authentication import actor_of
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Service
 
+KEY_OR_SIGN_IN = "Send an API key as 'Authorization: Bearer mkey_…', or sign in."
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -26,7 +27,7 @@ def require(actor: Actor, scope: Scope, organization_id: UUID | None = None) -> 
     if actor.may(scope, organization_id):
         return
     if actor.is_anonymous:
-        raise NotAuthenticated("Send an API key as 'Authorization: Bearer mkey_…', or sign in.")
+        raise NotAuthenticated(KEY_OR_SIGN_IN)
     raise PermissionDenied(f"This needs the scope '{scope}'.", code="scope_missing")
 
 

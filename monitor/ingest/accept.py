@@ -1,12 +1,15 @@
 """The pipeline: items of one sender go in, kept ids and rejections come out."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
+from functools import partial
+from typing import Self
 
+from monitor.api.errors import DATABASE_AWAY
 from monitor.ingest.decode import LogItem, Undecodable
 from monitor.ingest.entry import Entry, Sender, prepare
+from monitor.ingest.keep import Kept, keep_apart
 from monitor.ingest.store import store_batch
 
 
@@ -22,12 +25,33 @@ class Rejection:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of the items. `entries` are those that were accepted, repeats among them, in order;
-    `new_ids` are those of them that had not been kept before."""
+    """What became of the items. `entries` are those that were accepted, repeats among them, in order."""
 
     entries: list[Entry]
-    new_ids: set[UUID]
     rejections: list[Rejection]
+
+    def after(self, kept: Kept) -> Self:
+        """The same, when entries turned out impossible to keep.
+
+        Raises the database's own error when it was away for all of them.
+        """
+        if not any(entry.id in kept.failures for entry in self.entries):
+            return self
+        reasons = [kept.failures.get(entry.id) for entry in self.entries]
+        if all(isinstance(reason, DATABASE_AWAY) for reason in reasons) and reasons[0] is not None:
+            raise reasons[0]
+        rejected = {each.index for each in self.rejections}
+        places = (index for index in range(len(self.entries) + len(rejected)) if index not in rejected)
+        failed = [
+            failure_at(index, reason)
+            for index, reason in zip(places, reasons, strict=True)
+            if reason is not None
+        ]
+        return replace(
+            self,
+            entries=[entry for entry in self.entries if entry.id not in kept.failures],
+            rejections=sorted([*self.rejections, *failed], key=lambda each: each.index),
+        )
 
 
 def accept(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datetime) -> Outcome:
@@ -35,14 +59,13 @@ def accept(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datet
 
     When this returns, the accepted entries are committed.
     """
-    entries, rejections = prepare_all(items, sender, now=now)
-    new_ids = store_batch(entries, now=now) if entries else set()
-    return Outcome(entries=entries, new_ids=new_ids, rejections=rejections)
+    prepared = prepare_all(items, sender, now=now)
+    if not prepared.entries:
+        return prepared
+    return prepared.after(keep_apart(prepared.entries, partial(store_batch, now=now)))
 
 
-def prepare_all(
-    items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datetime
-) -> tuple[list[Entry], list[Rejection]]:
+def prepare_all(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datetime) -> Outcome:
     """The entries of the items that are fit to be kept, and why the others are not."""
     entries: list[Entry] = []
     rejections: list[Rejection] = []
@@ -53,4 +76,15 @@ def prepare_all(
             entries.append(prepare(item, sender, now=now))
         except Undecodable as error:
             rejections.append(Rejection(index=index, field=error.field, message=str(error), code=error.code))
-    return entries, rejections
+    return Outcome(entries=entries, rejections=rejections)
+
+
+def failure_at(index: int, reason: Exception) -> Rejection:
+    """What the sender of an item hears when keeping it failed; the reason itself is for our own log."""
+    if isinstance(reason, DATABASE_AWAY):
+        return Rejection(
+            index=index, field="", code="database_unavailable", message="The database cannot be reached."
+        )
+    return Rejection(
+        index=index, field="", code="internal_error", message="Something went wrong on our side."
+    )

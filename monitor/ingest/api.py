@@ -31,7 +31,9 @@ class IngestDoor(APIView):
         door.check(media_type)
         body = read_body(request._request, limit_bytes=door.limit_bytes())
         answer = door.answer(accept(door.items(body, media_type), sender, now=timezone.now()))
-        return Response(answer.body, status=answer.status, content_type=answer.content_type)
+        return Response(
+            answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
+        )
 
 
 class IngestLog(IngestDoor):

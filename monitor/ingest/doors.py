@@ -5,7 +5,7 @@ door's answer. So the DRF views and the ASGI lane cannot differ.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -14,7 +14,7 @@ from django.conf import settings
 from rest_framework.exceptions import NotAuthenticated, ParseError, PermissionDenied, UnsupportedMediaType
 
 from monitor.api.body import BodyTooLarge
-from monitor.api.errors import PROBLEM_JSON, PROBLEMS, field_error, problem
+from monitor.api.errors import PROBLEM_JSON, PROBLEMS, ServerBusy, field_error, problem
 from monitor.ingest.accept import Outcome, Rejection
 from monitor.ingest.decode import LogItem, Undecodable, decode_batch, decode_one
 from monitor.ingest.entry import Entry, Sender
@@ -23,6 +23,8 @@ from monitor.models import ApiKey
 JSON = "application/json"
 JSON_TYPES = frozenset({"", JSON, "text/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+# Rejections that are no fault of the sender.
+FAILURES = {"internal_error": 500, "database_unavailable": 503}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +32,11 @@ class Answer:
     status: int
     body: Mapping[str, Any]
     content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Door(Protocol):
     """One ingestion address."""
-
-    # A body that is decoded in the time of a context switch, or one worth a thread of its own.
-    is_small: bool
 
     def limit_bytes(self) -> int:
         """The largest body, after decompression."""
@@ -52,8 +52,6 @@ class Door(Protocol):
 
 class OneLog:
     """POST /v1/logs: one JSON object."""
-
-    is_small = True
 
     def limit_bytes(self) -> int:
         return int(settings.MAX_LOG_BYTES)
@@ -76,8 +74,6 @@ class OneLog:
 
 class ManyLogs:
     """POST /v1/logs/batch: a JSON array, or NDJSON."""
-
-    is_small = False
 
     def limit_bytes(self) -> int:
         return int(settings.MAX_BATCH_BYTES)
@@ -105,8 +101,9 @@ class ManyLogs:
         if outcome.entries:
             return Answer(status=207 if outcome.rejections else 201, body=result)
         detail = "No log in the batch could be kept." if outcome.rejections else "The batch holds no logs."
-        body = problem(400, "validation_error", detail, **result)
-        return Answer(status=400, body=body, content_type=PROBLEM_JSON)
+        # What failed on our side may be sent again, so one such item decides.
+        status, code = max(map(status_of, outcome.rejections), default=(400, "validation_error"))
+        return problem_answer(problem(status, code, detail, **result))
 
 
 DOORS: Mapping[str, Door] = {"/v1/logs": OneLog(), "/v1/logs/batch": ManyLogs()}
@@ -137,17 +134,28 @@ def batch_kind(media_type: str) -> Literal["array", "ndjson"]:
     )
 
 
+def problem_answer(body: Mapping[str, Any]) -> Answer:
+    status = int(body["status"])
+    headers = {"Retry-After": str(ServerBusy.wait)} if status == ServerBusy.status_code else {}
+    return Answer(status=status, body=body, content_type=PROBLEM_JSON, headers=headers)
+
+
 def rejection_answer(rejection: Rejection) -> Answer:
     """The problem of a single log."""
     if not rejection.field:
         # Codes of fields are many; those of problems are the ones that have a place on the page of errors.
         code = rejection.code if rejection.code in PROBLEMS else "validation_error"
-        return Answer(status=400, body=problem(400, code, rejection.message), content_type=PROBLEM_JSON)
+        return problem_answer(problem(status_of(rejection)[0], code, rejection.message))
     errors = [field_error(rejection.field, rejection.message, rejection.code)]
     detail = f"{rejection.field}: {rejection.message}"
-    return Answer(
-        status=400, body=problem(400, "validation_error", detail, errors), content_type=PROBLEM_JSON
-    )
+    return problem_answer(problem(400, "validation_error", detail, errors))
+
+
+def status_of(rejection: Rejection) -> tuple[int, str]:
+    """The status and the code of a whole answer that this rejection decides."""
+    if rejection.code in FAILURES:
+        return FAILURES[rejection.code], rejection.code
+    return 400, "validation_error"
 
 
 def item_error(rejection: Rejection) -> dict[str, Any]:
@@ -158,7 +166,10 @@ def item_error(rejection: Rejection) -> dict[str, Any]:
 
 
 def light_row(entry: Entry) -> dict[str, UUID | Any]:
-    """The log as lists show it: LogRowSerializer's fields without its cost; a test holds the two together."""
+    """The log as lists show it: LogRowSerializer's fields without its cost; a test holds the two together.
+
+    `route` and `consumer` are those of the log itself; lists show "(other)" for names beyond the cap.
+    """
     return {
         "id": entry.id,
         "service_id": entry.service_id,

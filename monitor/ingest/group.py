@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.utils import timezone
 
+from monitor.api.errors import DATABASE_AWAY
 from monitor.ingest.entry import Entry
+from monitor.ingest.keep import Kept, keep_apart
 from monitor.ingest.store import store_batch
 
 logger = logging.getLogger(__name__)
@@ -24,8 +26,6 @@ logger = logging.getLogger(__name__)
 MAX_GROUP = 2_000
 # Entries that wait for a transaction; beyond, senders are asked to come back (503).
 MAX_WAITING = 20_000
-
-BROKEN = (OperationalError, InterfaceError)
 
 
 class TooBusy(Exception):
@@ -41,39 +41,41 @@ class Submission:
     """The entries of one request, and who waits for them."""
 
     entries: Sequence[Entry]
-    done: "Future[set[UUID]]" = field(default_factory=Future)
+    done: "Future[Kept]" = field(default_factory=Future)
 
 
 class GroupCommit:
-    """Keeps submissions in the order they came, by threads that each hold a database connection."""
+    """Keeps submissions in the order they came, by a thread that holds a database connection."""
 
     def __init__(
         self,
         *,
-        threads: int = 1,
         store: Callable[..., set[UUID]] = store_batch,
         clock: Callable[[], datetime] = timezone.now,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._max_waiting = max_waiting
         self._waiting: deque[Submission] = deque()
         self._waiting_entries = 0
         self._changed = threading.Condition()
         self._stopping = False
-        self._threads = [
-            threading.Thread(target=self._run, name=f"group-commit-{number}", daemon=True)
-            for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+        self._thread.start()
 
-    def submit(self, entries: Sequence[Entry]) -> "Future[set[UUID]]":
-        """The ids that were new, once the entries are committed. Raises TooBusy or Stopped."""
+    def submit(self, entries: Sequence[Entry]) -> "Future[Kept]":
+        """What became of the entries, once the kept ones are committed. Raises TooBusy or Stopped.
+
+        The answer may speak of other submissions' entries, too. Cancelling it leaves the entries out as long
+        as their transaction has not begun.
+        """
         submission = Submission(entries=entries)
         with self._changed:
             if self._stopping:
                 raise Stopped
-            if self._waiting and self._waiting_entries + len(entries) > MAX_WAITING:
+            # The largest batch may be larger than what may wait; alone it is always taken.
+            if self._waiting and self._waiting_entries + len(entries) > self._max_waiting:
                 raise TooBusy
             self._waiting.append(submission)
             self._waiting_entries += len(entries)
@@ -85,18 +87,21 @@ class GroupCommit:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+        self._thread.join()
 
     def _run(self) -> None:
-        while group := self._next_group():
-            self._keep(group)
+        while (group := self._next_group()) is not None:
+            # A reader that was cancelled meanwhile (its time at the stop was up) has no answer to get. From
+            # here on cancelling does nothing: an answer for a cancelled one would raise, and end the thread.
+            self._keep([each for each in group if each.done.set_running_or_notify_cancel()])
         connection.close()
 
-    def _next_group(self) -> list[Submission]:
-        """What waits, up to MAX_GROUP entries; blocks while nothing does. Empty once stopped and done."""
+    def _next_group(self) -> list[Submission] | None:
+        """What waits, up to MAX_GROUP entries; blocks while nothing does. None once stopped and done."""
         with self._changed:
-            while not self._waiting and not self._stopping:
+            while not self._waiting:
+                if self._stopping:
+                    return None
                 self._changed.wait()
             group: list[Submission] = []
             size = 0
@@ -107,17 +112,14 @@ class GroupCommit:
             return group
 
     def _keep(self, group: Sequence[Submission]) -> None:
-        """Keep the group; where it fails, each of its members alone, so that a bad one fails alone."""
+        """Keep the entries of the group, and tell those who wait."""
+        entries = [entry for each in group for entry in each.entries]
+        if not entries:
+            return
         try:
-            kept = self._store_steadily([entry for each in group for entry in each.entries])
-        except Exception as error:  # whatever it is, those who wait must hear of it
-            if len(group) > 1 and not isinstance(error, BROKEN):
-                logger.warning(
-                    "A group of %s could not be kept together: %s", len(group), type(error).__name__
-                )
-                for each in group:
-                    self._keep([each])
-                return
+            kept = keep_apart(entries, self._store_steadily)
+        except BaseException as error:  # a slip of ours, or no memory: who waits must hear
+            logger.exception("A group of %s logs could not be kept", len(entries))
             for each in group:
                 each.done.set_exception(error)
         else:
@@ -129,10 +131,10 @@ class GroupCommit:
         restarted. The ids are made already, so a commit that was not heard of is found and not repeated."""
         try:
             return self._store(entries, now=self._clock())
-        except BROKEN:
+        except DATABASE_AWAY:
             connection.close()
         try:
             return self._store(entries, now=self._clock(), again=True)
-        except BROKEN:
+        except DATABASE_AWAY:
             connection.close()
             raise

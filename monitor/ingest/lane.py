@@ -5,27 +5,42 @@ loop, and commits are grouped.
 """
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.db import connection
+from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
-from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotAuthenticated,
+    ParseError,
+    PermissionDenied,
+)
 
-from monitor.access import KeyRejected, actor_of_key
-from monitor.access.keycache import KeyCache
-from monitor.api.authentication import key_from
-from monitor.api.body import BodyTooLarge, decompress
-from monitor.api.errors import PROBLEM_JSON, ServerBusy, problem, problem_handler
-from monitor.api.permissions import require
+from monitor.access import actor_of_key
+from monitor.access.keycache import KEYS_CHANNEL, KeyCache, Refusal
+from monitor.access.requests import access_log, address_of
+from monitor.api.authentication import BEARER, key_from
+from monitor.api.body import decompress
+from monitor.api.errors import DATABASE_AWAY, PROBLEM_JSON, ServerBusy, problem, problem_handler
+from monitor.api.permissions import KEY_OR_SIGN_IN, require
 from monitor.ingest.accept import Outcome, prepare_all
-from monitor.ingest.doors import DOORS, Answer, Door, key_needed, media_type_of, sender_of
+from monitor.ingest.doors import DOORS, Answer, Door, media_type_of, sender_of
 from monitor.ingest.entry import Sender
-from monitor.ingest.group import BROKEN, GroupCommit, Stopped, TooBusy
+from monitor.ingest.group import GroupCommit, Stopped, TooBusy
+from monitor.ingest.intake import Disconnected, Room, read_whole
+from monitor.ingest.standing import standing_headers
 from monitor.lib.actors import Scope
+from monitor.lib.notices import Listener, Notices
 from monitor.lib.requestids import new_request_id, remember_request_id
 from monitor.models import ApiKey
 
@@ -33,30 +48,54 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
+Headers = dict[str, str]
+
+# A body that is decoded, checked and masked in about the time that a switch to another thread costs; a larger
+# one must not hold up the others on the event loop.
+MAX_INLINE_BYTES = 16 * 1024
+# Decoding holds Python's lock, so more threads would only hold more bodies.
+DECODING_THREADS = 2
+# Submissions of more logs than this have a thread to themselves: one log must not wait for a second of COPY.
+LARGE_SUBMISSION = 200
+# Requests that wait for their key to be looked up; each look-up takes about a millisecond.
+MAX_LOOK_UPS = 1_000
 
 logger = logging.getLogger(__name__)
 encode = msgspec.json.Encoder().encode
 
 
-class Disconnected(Exception):
-    """The client went away before its body was whole."""
-
-
-def ingesting_sender(key: ApiKey) -> Sender:
-    """Whose logs a key may bring. Raises PermissionDenied."""
-    require(actor_of_key(key), Scope.INGEST)
-    return sender_of(key)
+def ingesting_sender(key: ApiKey) -> Sender | PermissionDenied:
+    """Whose logs a key may bring, or why it may bring none."""
+    try:
+        require(actor_of_key(key), Scope.INGEST)
+        return sender_of(key)
+    except PermissionDenied as denied:
+        return PermissionDenied(denied.detail)
 
 
 class Lane:
     """Answers the doors itself, and leaves the rest to the application behind it."""
 
-    def __init__(self, behind: Application) -> None:
+    def __init__(
+        self,
+        behind: Application,
+        *,
+        notices: Notices | None = None,
+        keys: "KeyCache[Sender | PermissionDenied] | None" = None,
+        make_commits: Callable[[], GroupCommit] = GroupCommit,
+        room: Room | None = None,
+    ) -> None:
         self._behind = behind
-        self._keys = KeyCache(ingesting_sender)
-        self._commits: GroupCommit | None = None
-        # One thread, and so one connection, looks keys up: a few a second at most.
-        self._look_ups = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys")
+        self._notices = notices or Notices()
+        self._keys = keys or KeyCache(ingesting_sender)
+        self._notices.add(
+            Listener(channel=KEYS_CHANNEL, hear=lambda _: self._keys.forget(), catch_up=self._keys.forget)
+        )
+        self._make_commits = make_commits
+        self._small: GroupCommit | None = None
+        self._large: GroupCommit | None = None
+        self._room = room or Room()
+        self._looking_up = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -68,124 +107,205 @@ class Lane:
             return
         request_id = new_request_id()
         remember_request_id(request_id)
+        started = time.perf_counter()
+        headers = headers_of(scope)
         try:
-            answer = await self._answer(door, headers_of(scope), receive)
+            answer = await self._answer(door, scope, headers, receive)
         except Disconnected:
             return
         except Exception as error:  # the client is owed an answer, whatever it was
             answer = error_answer(error)
-        await respond(send, answer, request_id)
+        await respond(send, answer, request_id, standing_headers(secure=is_secure(scope, headers)))
+        if answer.status >= 400:
+            log_refusal(scope, headers, answer, started)
+
+    # --- Start and stop ----------------------------------------------------------------------------------
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The server's own start and stop. At the stop, what was taken is finished."""
+        listening: asyncio.Task[None] | None = None
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._commits = GroupCommit()
+                self._start()
+                listening = asyncio.create_task(self._notices.run())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
-                if self._commits is not None:
-                    await asyncio.to_thread(self._commits.stop)
+                if listening is not None:
+                    listening.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await listening
+                await asyncio.to_thread(self._stop)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _answer(self, door: Door, headers: dict[str, str], receive: Receive) -> Answer:
+    def _start(self) -> None:
+        self._small, self._large = self._make_commits(), self._make_commits()
+        # One thread, and so one connection, looks keys up: a few a second at most.
+        self._look_ups = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys")
+        self._decoding = ThreadPoolExecutor(max_workers=DECODING_THREADS, thread_name_prefix="decode")
+
+    def _stop(self) -> None:
+        small, large = self._small, self._large
+        self._small = self._large = None
+        if small is None or large is None:
+            return
+        small.stop()
+        large.stop()
+        self._look_ups.submit(close_connection)
+        self._look_ups.shutdown()
+        self._decoding.shutdown()
+
+    # --- One request -------------------------------------------------------------------------------------
+
+    async def _answer(self, door: Door, scope: Message, headers: Headers, receive: Receive) -> Answer:
+        if self._small is None:
+            raise ServerBusy  # before the server's start, or after its stop
+        require_host(scope, headers)
         sender = await self._sender(headers)
         media_type = media_type_of(headers.get("content-type", ""))
         door.check(media_type)
-        body = await read(receive, headers, limit_bytes=door.limit_bytes())
+        limit_bytes = door.limit_bytes()
+        with self._room.claim() as claim:
+            body = await read_whole(receive, headers, claim, limit_bytes=limit_bytes)
+            loop = asyncio.get_running_loop()
+            if encoding := headers.get("content-encoding", ""):
+                body = await loop.run_in_executor(
+                    self._decoding, lambda: decompress(body, encoding, limit_bytes=limit_bytes)
+                )
+                claim.grow(len(body))
 
-        def prepared() -> Outcome:
-            plain = decompress(body, headers.get("content-encoding", ""), limit_bytes=door.limit_bytes())
-            entries, rejections = prepare_all(door.items(plain, media_type), sender, now=timezone.now())
-            return Outcome(entries=entries, new_ids=set(), rejections=rejections)
+            def prepare() -> Outcome:
+                return prepare_all(door.items(body, media_type), sender, now=timezone.now())
 
-        # What takes longer than a switch of threads must not hold up the others.
-        outcome = prepared() if door.is_small else await asyncio.to_thread(prepared)
-        if outcome.entries:
-            await self._keep(outcome)
-        return door.answer(outcome)
+            inline = len(body) <= MAX_INLINE_BYTES
+            outcome = prepare() if inline else await loop.run_in_executor(self._decoding, prepare)
+            return door.answer(await self._keep(outcome) if outcome.entries else outcome)
 
-    async def _sender(self, headers: dict[str, str]) -> Sender:
+    async def _sender(self, headers: Headers) -> Sender:
+        """Who sends. Raises NotAuthenticated, AuthenticationFailed, PermissionDenied or ServerBusy."""
         raw = key_from(headers)
         if raw is None:
-            raise key_needed()
+            raise NotAuthenticated(KEY_OR_SIGN_IN)
         known = self._keys.peek(raw)
-        if known is not None:
-            return known
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._look_ups, look_up_steadily, self._keys, raw)
+        if known is None:
+            known = await self._look_up(raw)
+        if isinstance(known, Refusal):
+            raise AuthenticationFailed(known.message, code=known.code)
+        if isinstance(known, PermissionDenied):
+            # Made afresh: a raised exception keeps the frames it passed.
+            raise PermissionDenied(known.detail)
+        return known
 
-    async def _keep(self, outcome: Outcome) -> None:
-        """Wait for the commit. Raises ServerBusy or DatabaseUnavailable; nothing was kept then."""
-        if self._commits is None:
-            raise RuntimeError("The server has not said that it starts.")
+    async def _look_up(self, raw: str) -> Sender | PermissionDenied | Refusal:
+        if self._looking_up >= MAX_LOOK_UPS:
+            raise ServerBusy
+        self._looking_up += 1
         try:
-            await asyncio.wrap_future(self._commits.submit(outcome.entries))
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._look_ups, look_up_steadily, self._keys, raw)
+        finally:
+            self._looking_up -= 1
+
+    async def _keep(self, outcome: Outcome) -> Outcome:
+        """Wait for the commit. Raises ServerBusy, or the database's error; nothing was kept then."""
+        commits = self._large if len(outcome.entries) > LARGE_SUBMISSION else self._small
+        if commits is None:
+            raise ServerBusy
+        try:
+            kept = await asyncio.wrap_future(commits.submit(outcome.entries))
         except (TooBusy, Stopped):
             raise ServerBusy from None
+        return outcome.after(kept)
 
 
-def look_up_steadily(keys: KeyCache[Sender], raw: str) -> Sender:
-    """Look a key up, on a second connection when the first one is broken. Raises AuthenticationFailed."""
+Keys = KeyCache[Sender | PermissionDenied]
+
+
+def look_up_steadily(keys: Keys, raw: str) -> Sender | PermissionDenied | Refusal:
+    """Look a key up, on a second connection when the first one is broken."""
     try:
-        try:
-            return keys.look_up(raw)
-        except BROKEN:
-            connection.close()
-            return keys.look_up(raw)
-    except KeyRejected as rejected:
-        raise AuthenticationFailed(str(rejected), code=rejected.code) from None
+        return keys.look_up(raw)
+    except DATABASE_AWAY:
+        connection.close()
+        return keys.look_up(raw)
 
 
-def headers_of(scope: Message) -> dict[str, str]:
+def close_connection() -> None:
+    """Close this thread's connection: `connection.close` itself would name that of the thread that asks."""
+    connection.close()
+
+
+def headers_of(scope: Message) -> Headers:
     """The headers by lower-case name; of repeated ones the last."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def read(receive: Receive, headers: dict[str, str], *, limit_bytes: int) -> bytes:
-    """The whole body. Raises BodyTooLarge as soon as it is known to be, and Disconnected."""
-    announced = headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit_bytes:
-        raise BodyTooLarge.than(limit_bytes)
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit_bytes:
-            raise BodyTooLarge.than(limit_bytes)
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+def require_host(scope: Message, headers: Headers) -> None:
+    """Raises ParseError for a Host that ALLOWED_HOSTS does not name, in the words of Django's own answer."""
+    host = headers.get("host") or str((scope.get("server") or [""])[0])
+    if not is_allowed(host, tuple(settings.ALLOWED_HOSTS)):
+        raise ParseError("The request could not be read.", code="validation_error")
+
+
+@lru_cache(maxsize=256)
+def is_allowed(host: str, allowed: tuple[str, ...]) -> bool:
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, list(allowed))
+
+
+def is_secure(scope: Message, headers: Headers) -> bool:
+    """Whether the client spoke https, as Django decides it."""
+    if settings.SECURE_PROXY_SSL_HEADER:
+        name, word = settings.SECURE_PROXY_SSL_HEADER
+        said = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower())
+        if said is not None:
+            return said.split(",")[0].strip() == word
+    return bool(scope.get("scheme") == "https")
 
 
 def error_answer(error: Exception) -> Answer:
     """The problem that the DRF views would answer with."""
-    if not isinstance(error, (APIException, *BROKEN)):
+    if not isinstance(error, (APIException, *DATABASE_AWAY)):
         logger.error("A log could not be taken", exc_info=error)
         body = problem(500, "internal_error", "Something went wrong on our side.")
         return Answer(status=500, body=body, content_type=PROBLEM_JSON)
+    if isinstance(error, APIException) and error.status_code == 401:
+        error.auth_header = BEARER  # type: ignore[attr-defined] # as APIView.handle_exception does
     response = problem_handler(error, {"view": None, "request": None})
     if response is None:
         raise RuntimeError("An APIException has no problem.")
-    return Answer(status=response.status_code, body=response.data, content_type=PROBLEM_JSON)
+    return Answer(
+        status=response.status_code,
+        body=response.data,
+        content_type=PROBLEM_JSON,
+        # Besides the type, which a renderer would have set: WWW-Authenticate and Retry-After.
+        headers={name: value for name, value in response.items() if name != "Content-Type"},
+    )
 
 
-async def respond(send: Send, answer: Answer, request_id: str) -> None:
+async def respond(send: Send, answer: Answer, request_id: str, standing: list[tuple[bytes, bytes]]) -> None:
     body = encode(answer.body)
     headers = [
         (b"content-type", answer.content_type.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", request_id.encode()),
-        (b"x-content-type-options", b"nosniff"),
+        *standing,
+        *((name.lower().encode(), value.encode()) for name, value in answer.headers.items()),
     ]
-    if answer.status == 401:
-        headers.append((b"www-authenticate", b'Bearer realm="api"'))
-    if answer.status == 503:
-        headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def log_refusal(scope: Message, headers: Headers, answer: Answer, started: float) -> None:
+    """An access line for what was not kept. Thousands of lines a second for what was would say nothing."""
+    peer = scope.get("client")
+    access_log.info(
+        "POST %s",
+        scope["path"],
+        extra={
+            "status": answer.status,
+            "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+            "client": address_of(headers.get("x-forwarded-for", ""), peer[0] if peer else None),
+        },
+    )

@@ -132,7 +132,8 @@ def resolve(
     Names beyond the cap get the other's id. Two processes may together go over the cap by as many as one
     batch names: the cap bounds growth.
     """
-    known = {name: cache[owner.id, name] for name in names if (owner.id, name) in cache}
+    # Asked once each: another thread may empty the cache in between.
+    known = {name: id_ for name in names if (id_ := cache.get((owner.id, name))) is not None}
     if len(known) < len(names):
         known |= owner.find(names - known.keys())
         known |= make_missing(sorted(names - known.keys()), owner)  # type: ignore[type-var] # texts, or pairs

@@ -4,6 +4,8 @@ import pytest
 
 from tests.factories import a_client, a_key, a_log, a_service, post_json
 
+pytestmark = pytest.mark.usefixtures("door")
+
 
 def read_back(sender, log):
     made = post_json(sender, "/v1/logs", log)

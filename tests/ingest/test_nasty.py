@@ -9,6 +9,8 @@ import pytest
 from monitor.models import RequestLog
 from tests.factories import a_log, post_json
 
+pytestmark = pytest.mark.usefixtures("door")
+
 
 def with_raw(field, raw):
     """A log whose field is this raw JSON."""

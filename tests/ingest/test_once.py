@@ -8,6 +8,8 @@ from django.utils import timezone
 from monitor.models import AlertEvent, RequestLog
 from tests.factories import a_client, a_key, a_log, a_rule, a_service, post_json, rfc3339
 
+pytestmark = pytest.mark.usefixtures("door")
+
 
 @pytest.fixture
 def event():

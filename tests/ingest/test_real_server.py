@@ -25,10 +25,16 @@ def service():
     return a_service()
 
 
+@pytest.fixture(params=["web_server", "plain_web_server"])
+def served(request):
+    """The address: once as ASGI, where the lane answers, and once as plain WSGI, where the view does."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
-def reporter(web_server, service):
+def reporter(served, service):
     headers = {"Authorization": f"Bearer {a_key(service)[1]}"}
-    with httpx.Client(base_url=web_server, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=served, headers=headers, timeout=30) as client:
         yield client
 
 
@@ -70,17 +76,18 @@ def test_a_chunked_empty_body_is_a_problem(reporter):
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-def test_a_body_beyond_the_limit_is_413_and_the_server_goes_on(reporter, chunked):
+def test_a_body_beyond_the_limit_is_413_and_the_server_goes_on(reporter, served, chunked):
     body = b" " * (5 * 1024 * 1024)
 
     answer = reporter.post("/v1/logs", content=pieces(body, 65536) if chunked else body, headers=JSON)
 
     assert answer.status_code == 413
-    assert reporter.post("/v1/logs", json=a_log()).status_code == 201
+    # By a new connection: gunicorn closes one whose body was not read to its end.
+    assert httpx.post(f"{served}/v1/logs", json=a_log(), headers=reporter.headers).status_code == 201
 
 
-def test_a_sender_that_hangs_up_in_the_middle_leaves_nothing_behind(reporter, web_server):
-    address = urlsplit(web_server)
+def test_a_sender_that_hangs_up_in_the_middle_leaves_nothing_behind(reporter, served):
+    address = urlsplit(served)
     body = json.dumps([a_log(), a_log()])
     head = (
         f"POST /v1/logs/batch HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"

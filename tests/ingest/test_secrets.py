@@ -8,6 +8,8 @@ from monitor.lib.masking import MASK
 from monitor.models import AlertEvent, AlertRule, LogPayload
 from tests.factories import a_log, a_rule, post_json
 
+pytestmark = pytest.mark.usefixtures("door")
+
 SECRET = "hunter2-8c1f0a"
 LEAKS = {
     "a header": {"request_headers": {"Authorization": f"Bearer {SECRET}"}},

@@ -32,7 +32,7 @@ def test_rows_payloads_and_events_are_kept_together_or_not_at_all(service, monke
         raise RuntimeError("The judge fell ill.")
 
     monkeypatch.setattr(alerts, "judge", fail)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="internal_error"):
         keep_logs(service, a_log(status_code=500, request_body="x"))
 
     assert not RequestLog.objects.exists()

@@ -10,6 +10,8 @@ from monitor.models import RequestLog
 from monitor.models.partitions import drop_day, existing_days
 from tests.factories import a_log, post_json, rfc3339
 
+pytestmark = pytest.mark.usefixtures("door")
+
 
 def test_without_a_timestamp_the_arrival_counts(sender):
     before = timezone.now()
