@@ -5,7 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-HEADER_VALUE = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+# A number, a truth value and null are taken as their text: loggers write `content-length` as a number.
+PLAIN = {"type": ["string", "number", "boolean", "null"]}
+HEADER_VALUE = {"anyOf": [PLAIN, {"type": "array", "items": PLAIN}]}
 
 
 @extend_schema_field({"type": "object", "maxProperties": 128, "additionalProperties": HEADER_VALUE})
