@@ -78,6 +78,7 @@ def keep_logs(
         service_id=service.id,
         mode=mode,
         keep_bodies=service.keep_bodies,
+        retention=service.retention,
     )
     items = [msgspec.convert(log, LogItem) for log in logs]
     outcome = accept(items, sender, now=now or timezone.now())

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import ValidationError
@@ -42,11 +43,22 @@ class ServiceForm(forms.ModelForm):
 
     class Meta:
         model = Service
-        fields = ("organization", "name", "description", "base_url", "keep_bodies", "replay_origins")
+        fields = (
+            "organization",
+            "name",
+            "description",
+            "base_url",
+            "keep_bodies",
+            "replay_origins",
+            "retention_days",
+            "error_retention_days",
+        )
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {
             "base_url": "http or https. Replays may go to its origin.",
             "keep_bodies": "Headers and everything else are kept either way.",
+            "retention_days": "Days that logs are kept. Empty: as this installation is set.",
+            "error_retention_days": "Days that requests which failed are kept. Empty: as long as the others.",
         }
 
     def clean_base_url(self) -> str:
@@ -65,6 +77,10 @@ class ServiceForm(forms.ModelForm):
         taken = Service.objects.alive().filter(organization=organization, name=fields.get("name"))
         if organization is not None and taken.exclude(pk=self.instance.pk).exists():
             self.add_error("name", TAKEN)
+        least = fields.get("retention_days") or settings.RETENTION_DAYS
+        if (fields.get("error_retention_days") or least) < least:
+            words = f"Errors are kept at least as long as other logs: {least} days."
+            self.add_error("error_retention_days", words)
         return fields
 
 

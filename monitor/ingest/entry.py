@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from monitor.ingest.decode import HeaderValue, LogItem, Undecodable
 from monitor.lib import ids, masking, routes
 from monitor.lib.kept_text import RULES, content_type, cut, storable
 from monitor.models import ApiKey
+from monitor.models.retention import Retention
 from monitor.models.services import KeepBodies
 
 MAX_CLOCK_LEAD = timedelta(minutes=5)
@@ -27,6 +28,10 @@ MAX_CONTEXT_CHARS = 64
 LOOKS_LIKE_MILLISECONDS = 1e11
 
 
+def default_retention() -> Retention:
+    return Retention(days=settings.RETENTION_DAYS, error_days=settings.RETENTION_DAYS)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sender:
     """Whose logs these are, taken from the key they came with."""
@@ -35,6 +40,7 @@ class Sender:
     service_id: UUID
     mode: str
     keep_bodies: str
+    retention: Retention = field(default_factory=default_retention)
 
     @classmethod
     def of(cls, key: ApiKey) -> "Sender":
@@ -45,6 +51,7 @@ class Sender:
             service_id=key.service.id,
             mode=key.mode,
             keep_bodies=key.service.keep_bodies,
+            retention=key.service.retention,
         )
 
 
@@ -82,11 +89,11 @@ class Entry:
 
 def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
     """The entry for one item. Raises Undecodable, with the field, for what only the clock can judge."""
-    captured_at = captured_moment(item, now=now)
+    failed = bool(item.error) or (item.status_code is not None and item.status_code >= 500)
+    captured_at = captured_moment(item, sender.retention, failed=failed, now=now)
     repeatable = item.event_id is not None and item.timestamp is not None
     path = masking.mask_url(storable(item.path), rules=RULES)
     error = masking.mask_text(storable(item.error), rules=RULES) if item.error else None
-    failed = error is not None or (item.status_code is not None and item.status_code >= 500)
     keeps_bodies = sender.keep_bodies == KeepBodies.ALL or (
         sender.keep_bodies == KeepBodies.ERRORS and failed
     )
@@ -116,7 +123,7 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
     )
 
 
-def captured_moment(item: LogItem, *, now: datetime) -> datetime:
+def captured_moment(item: LogItem, retention: Retention, *, failed: bool, now: datetime) -> datetime:
     """When the request happened: the sender's timestamp, or the arrival. Raises Undecodable."""
     sent = item.timestamp
     if sent is None:
@@ -130,18 +137,16 @@ def captured_moment(item: LogItem, *, now: datetime) -> datetime:
         sent = datetime.fromtimestamp(max(sent, 0.0), tz=UTC)
     if sent > now + MAX_CLOCK_LEAD:
         raise Undecodable("The timestamp is more than 5 minutes in the future.", field="timestamp")
-    if sent < oldest_kept(now):
-        raise Undecodable(
-            f"The timestamp is older than the {settings.RETENTION_DAYS} days that logs are kept.",
-            field="timestamp",
-        )
+    if sent < retention.oldest_kept(now, failed=failed):
+        raise Undecodable(too_old(retention, failed=failed), field="timestamp")
     return sent.astimezone(UTC)
 
 
-def oldest_kept(now: datetime) -> datetime:
-    """The first moment of the oldest day that logs are kept for."""
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=settings.RETENTION_DAYS)
+def too_old(retention: Retention, *, failed: bool) -> str:
+    days = retention.days_for(failed=failed)
+    kept = f"{days} day{'' if days == 1 else 's'}"
+    whose = "requests that failed" if failed and retention.error_days != retention.days else "logs"
+    return f"The timestamp is older than the {kept} that {whose} are kept."
 
 
 def _id_for(item: LogItem, sender: Sender, captured_at: datetime, *, repeatable: bool) -> UUID:

@@ -5,6 +5,7 @@ from monitor.models.keys import ApiKey
 from monitor.models.logs import LogPayload, RequestLog
 from monitor.models.replays import Replay
 from monitor.models.services import Consumer, Endpoint, Service
+from monitor.models.storage import StorageEvent
 from monitor.models.tenants import Membership, Organization
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Replay",
     "RequestLog",
     "Service",
+    "StorageEvent",
 ]

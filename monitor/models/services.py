@@ -3,15 +3,23 @@
 from datetime import datetime
 from typing import Self
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.cache import cache
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import new_uuid7
+from monitor.models.retention import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Retention
 from monitor.models.tenants import Organization
 
 # Where requests go once a service has as many endpoints, or an organization as many consumers, as it may.
 OTHER = "(other)"
+RETENTION_LIMITS = [MinValueValidator(MIN_RETENTION_DAYS), MaxValueValidator(MAX_RETENTION_DAYS)]
+# Searches ask on every call; a retention that was made longer shows to other processes this much later.
+LONGEST_CHOSEN = "longest_chosen_retention"
+LONGEST_CHOSEN_MAX_AGE_S = 30
 
 
 class KeepBodies(models.TextChoices):
@@ -33,6 +41,14 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         services = self.within_reach_of(actor)
         return services if actor.service_id is None else services.filter(id=actor.service_id)
 
+    def longest_chosen_retention(self) -> int:
+        """The most days that any service asks for by itself, 0 when none does."""
+        longest = self.alive().aggregate(
+            days=models.Max("retention_days", default=0),
+            error_days=models.Max("error_retention_days", default=0),
+        )
+        return int(max(longest["days"], longest["error_days"]))
+
 
 class Service(models.Model):
     id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
@@ -43,6 +59,11 @@ class Service(models.Model):
     keep_bodies = models.CharField(max_length=8, choices=KeepBodies, default=KeepBodies.ALL)
     # Origins (scheme, host, port) that a replay may go to, beside the base URL's own.
     replay_origins = ArrayField(models.CharField(max_length=300), blank=True, default=list)
+    # Null: as long as RETENTION_DAYS says. Errors: null, or at least as long as everything else.
+    retention_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=RETENTION_LIMITS)
+    error_retention_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=RETENTION_LIMITS
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     # Set at once when the service is removed; a task then removes what hangs on it, logs included.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -60,14 +81,47 @@ class Service(models.Model):
             models.CheckConstraint(
                 condition=models.Q(keep_bodies__in=KeepBodies.values), name="service_keep_bodies_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(retention_days=None)
+                | models.Q(retention_days__range=(MIN_RETENTION_DAYS, MAX_RETENTION_DAYS)),
+                name="service_retention_in_range",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(error_retention_days=None)
+                | models.Q(error_retention_days__range=(MIN_RETENTION_DAYS, MAX_RETENTION_DAYS)),
+                name="service_error_retention_in_range",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def retention(self) -> Retention:
+        """How long this service's logs are kept, with the default where it asks for nothing else."""
+        days = self.retention_days or settings.RETENTION_DAYS
+        return Retention(days=days, error_days=max(days, self.error_retention_days or 0))
+
     def mark_deleted(self, *, now: datetime) -> None:
         self.deleted_at = now
         self.save(update_fields=["deleted_at"])
+
+
+def longest_retention_days() -> int:
+    """Days beside today's in which any log may lie that is still kept; a little stale, see above.
+
+    Never less than the default: a day too many costs a search nothing.
+    """
+    chosen = cache.get(LONGEST_CHOSEN)
+    if chosen is None:
+        chosen = Service.objects.longest_chosen_retention()
+        cache.set(LONGEST_CHOSEN, chosen, LONGEST_CHOSEN_MAX_AGE_S)
+    return max(int(chosen), settings.RETENTION_DAYS)
+
+
+def forget_longest_retention() -> None:
+    """Look again at the next call, after a service's retention was changed."""
+    cache.delete(LONGEST_CHOSEN)
 
 
 class Endpoint(models.Model):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.conf import settings
+from monitor.models.services import longest_retention_days
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Window:
     def of(cls, since: datetime | None, until: datetime | None, *, now: datetime) -> "Window":
         """What was asked for within what can be there: from the oldest day kept to a little ahead, for
         senders whose clocks are. Bounded on both sides, so that the planner opens no partition in vain."""
-        oldest = now.astimezone(UTC) - timedelta(days=settings.RETENTION_DAYS + 1)
+        oldest = now.astimezone(UTC) - timedelta(days=longest_retention_days() + 1)
         ahead = now.astimezone(UTC) + timedelta(minutes=5, seconds=1)
         start = min(max(since or oldest, oldest), ahead)
         return cls(since=start, until=max(min(until or ahead, ahead), start))

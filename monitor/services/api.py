@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -26,6 +27,7 @@ from monitor.lib.actors import Actor, Scope
 from monitor.lib.outbound import UnusableUrl, origin_of
 from monitor.models import ApiKey, Organization, Service
 from monitor.models.keys import Mode, default_scopes
+from monitor.models.retention import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS
 from monitor.services.register import NameTaken, change_service, register_service, remove_service
 
 
@@ -35,6 +37,14 @@ def check_url(value: str) -> None:
         origin_of(value)
     except UnusableUrl as error:
         raise ValidationError(str(error)) from None
+
+
+class RetentionField(serializers.IntegerField):
+    """Days, or null for what holds otherwise."""
+
+    def __init__(self, **options: Any) -> None:
+        limits = {"min_value": MIN_RETENTION_DAYS, "max_value": MAX_RETENTION_DAYS}
+        super().__init__(**{"required": False, "allow_null": True, **limits, **options})
 
 
 # Said alike of what is not there and of what is not the caller's: nobody can ask which ones there are.
@@ -57,6 +67,10 @@ class ServiceSerializer(StrictModelSerializer):
         max_length=50,
         help_text="Origins that replays may go to, beside the base URL's own.",
     )
+    retention_days = RetentionField(help_text="Days that logs are kept. null: as the installation is set.")
+    error_retention_days = RetentionField(
+        help_text="Days that requests which failed are kept, at least as long as other logs. null: as long."
+    )
 
     class Meta:
         model = Service
@@ -68,6 +82,8 @@ class ServiceSerializer(StrictModelSerializer):
             "base_url",
             "keep_bodies",
             "replay_origins",
+            "retention_days",
+            "error_retention_days",
             "created_at",
         )
         read_only_fields = ("id", "created_at")
@@ -76,6 +92,16 @@ class ServiceSerializer(StrictModelSerializer):
 
     def validate_replay_origins(self, values: list[str]) -> list[str]:
         return [origin_of(value) for value in values]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        both = ("retention_days", "error_retention_days")
+        days, error_days = (attrs.get(name, getattr(self.instance, name, None)) for name in both)
+        least = days or settings.RETENTION_DAYS
+        if error_days is not None and error_days < least and any(name in attrs for name in both):
+            raise ValidationError(
+                {"error_retention_days": f"Errors are kept at least as long as other logs: {least} days."}
+            )
+        return attrs
 
     def validate_organization(self, organization: Organization) -> Organization:
         if self.instance is not None and organization.pk != self.instance.organization_id:

@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 
 from monitor.api.forms import SerializerForm
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Organization, Service
 from monitor.models.keys import Mode, default_scopes
+from monitor.models.retention import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS
 from monitor.models.services import KeepBodies
 from monitor.services.api import KeySerializer, ServiceSerializer
 
@@ -70,6 +72,24 @@ class SettingsForm(AboutService):
         widget=forms.Textarea(attrs={"class": "code-input", "rows": 3, "spellcheck": "false"}),
     )
 
+    retention_days = forms.IntegerField(
+        label="Keep logs for (days)",
+        required=False,
+        help_text="Empty: as long as this installation is set to. "
+        "When you shorten it, older logs go for good within the hour.",
+        widget=forms.NumberInput(attrs={"min": MIN_RETENTION_DAYS, "max": MAX_RETENTION_DAYS}),
+    )
+    error_retention_days = forms.IntegerField(
+        label="Keep requests that failed for (days)",
+        required=False,
+        help_text="Empty: as long as the others.",
+        widget=forms.NumberInput(attrs={"min": MIN_RETENTION_DAYS, "max": MAX_RETENTION_DAYS}),
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["retention_days"].widget.attrs["placeholder"] = settings.RETENTION_DAYS
+
     @classmethod
     def of(cls, service: Service, data: Any = None) -> "SettingsForm":
         as_it_is = {
@@ -78,6 +98,8 @@ class SettingsForm(AboutService):
             "description": service.description,
             "keep_bodies": service.keep_bodies,
             "replay_origins": "\n".join(service.replay_origins),
+            "retention_days": service.retention_days,
+            "error_retention_days": service.error_retention_days,
         }
         return cls(data, instance=service, initial=as_it_is, auto_id="settings_%s")
 

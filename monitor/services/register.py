@@ -8,6 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from monitor.models import Organization, Service
+from monitor.models.services import forget_longest_retention
 from monitor.services.tasks import purge_service
 
 NAME_PROMISE = "service_name_once_per_organization"
@@ -23,7 +24,9 @@ class NameTaken(Exception):
 def register_service(*, organization: Organization, **fields: Any) -> Service:
     """A new service. Raises NameTaken."""
     with _unique_name():
-        return Service.objects.create(organization=organization, **fields)
+        service = Service.objects.create(organization=organization, **fields)
+    forget_longest_retention()
+    return service
 
 
 def change_service(service: Service, **fields: Any) -> Service:
@@ -32,6 +35,7 @@ def change_service(service: Service, **fields: Any) -> Service:
         setattr(service, name, value)
     with _unique_name():
         service.save(update_fields=list(fields))
+    forget_longest_retention()
     return service
 
 

@@ -31,6 +31,8 @@ FIELDS = {
     "base_url",
     "keep_bodies",
     "replay_origins",
+    "retention_days",
+    "error_retention_days",
     "created_at",
 }
 
@@ -393,3 +395,46 @@ def test_query_budget_of_the_list(manager, organization, django_assert_num_queri
     # the key; the page.
     with django_assert_num_queries(2):
         assert len(manager.get("/v1/services").json()) == 5
+
+
+def test_a_service_may_keep_its_logs_for_as_long_as_it_likes(manager):
+    made = post_json(manager, "/v1/services", {"name": "shop", "retention_days": 7}).json()
+    assert (made["retention_days"], made["error_retention_days"]) == (7, None)
+    address = f"/v1/services/{made['id']}"
+
+    longer = manager.patch(address, {"error_retention_days": 90}, content_type="application/json")
+    back = manager.patch(
+        address, {"retention_days": None, "error_retention_days": None}, content_type="application/json"
+    )
+
+    assert longer.json()["error_retention_days"] == 90
+    assert (back.json()["retention_days"], back.json()["error_retention_days"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"retention_days": 0}, "retention_days"),
+        ({"retention_days": 3651}, "retention_days"),
+        ({"retention_days": "long"}, "retention_days"),
+        ({"retention_days": 20, "error_retention_days": 19}, "error_retention_days"),
+        ({"error_retention_days": 29}, "error_retention_days"),
+    ],
+    ids=["none", "too-long", "no-number", "errors-shorter", "errors-shorter-than-the-default"],
+)
+def test_a_retention_that_makes_no_sense_is_refused(manager, fields, field):
+    answer = post_json(manager, "/v1/services", {"name": "shop", **fields})
+
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+def test_shortening_what_errors_outlast_is_refused_when_it_turns_around(manager):
+    made = post_json(manager, "/v1/services", {"name": "x", "retention_days": 5, "error_retention_days": 9})
+
+    answer = manager.patch(
+        f"/v1/services/{made.json()['id']}", {"retention_days": 10}, content_type="application/json"
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "error_retention_days"
