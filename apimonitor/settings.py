@@ -59,8 +59,13 @@ MAX_BODY_BYTES = env.integer("MAX_BODY_BYTES", 64 * 1024, least=0, most=1024 * 1
 MAX_LOG_BYTES = 1024 * 1024
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 MAX_BATCH_LOGS = 10_000
-# Days a log is kept; older ones are dropped by whole days, and refused when they arrive.
+# Days a log is kept unless its service says otherwise; older ones go, and are refused when they arrive.
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1, most=3650)
+# The oldest days are dropped early while the database is larger than this many bytes; 0 sets no limit.
+MAX_DATABASE_BYTES = env.integer("MAX_DATABASE_BYTES", 0, least=0, most=2**60)
+# The same while its disk has fewer bytes left than this; 0 sets no limit. The embedded PostgreSQL alone:
+# another server's disk is not ours to see. A PostgreSQL without room for its journal stops altogether.
+MIN_FREE_DISK_BYTES = env.integer("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, least=0, most=2**60)
 # Masked on top of the built-in names, comma-separated; a name matches when it contains the word.
 MASK_HEADERS = env.words("MASK_HEADERS")
 MASK_KEYS = env.words("MASK_KEYS")

@@ -1,7 +1,7 @@
 """A short list: every room's tasks."""
 
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
-from monitor.retention.tasks import turn_days
+from monitor.retention.tasks import turn_days, watch_disk
 from monitor.services.tasks import purge_service
 
-__all__ = ["forget_finished_jobs", "purge_service", "retry_stalled_jobs", "turn_days"]
+__all__ = ["forget_finished_jobs", "purge_service", "retry_stalled_jobs", "turn_days", "watch_disk"]
