@@ -21,7 +21,7 @@ NO_CHANGES = "DROP FUNCTION note_changed_log(); DROP TABLE retention_change"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0002_default_organization"),
+        ("monitor", "0003_rule_changes"),
     ]
 
     operations = [
