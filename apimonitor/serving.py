@@ -23,6 +23,13 @@ class Worker(UvicornWorker):
     }
 
 
+def post_worker_init(worker: object) -> None:
+    """In each web process, once it is itself: what it counts goes to the database by a thread of its own."""
+    from monitor.health.flushing import begin_flushing
+
+    begin_flushing()
+
+
 _host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
 bind = f"{_host}:{settings.PORT}"
 workers = settings.WEB_WORKERS

@@ -4,11 +4,14 @@ from django.urls import include, path
 
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.alerts.urls import page_routes as alert_page_routes
+from monitor.health.api import PrometheusView
+from monitor.health.urls import page_routes as health_page_routes
 from monitor.ingest.api import IngestBatch, IngestLog
 from monitor.metrics.urls import api_routes as metric_routes
 from monitor.metrics.urls import page_routes as metric_page_routes
 from monitor.replay.urls import api_routes as replay_routes
 from monitor.replay.urls import page_routes as replay_page_routes
+from monitor.retention.urls import page_routes as storage_page_routes
 from monitor.search.api import SearchLogs
 from monitor.search.urls import api_routes as search_routes
 from monitor.search.urls import page_routes as search_page_routes
@@ -36,9 +39,12 @@ page_patterns = [
     *metric_page_routes,
     *alert_page_routes,
     *replay_page_routes,
+    *storage_page_routes,
+    *health_page_routes,
 ]
 
 urlpatterns = [
+    path("metrics", PrometheusView.as_view()),
     path("v1/", include(api_patterns)),
     # Routed here, a page is closed to strangers: see monitor.access.gate.
     path("", include((page_patterns, "pages"))),

@@ -11,6 +11,8 @@ def page_context(request: HttpRequest) -> dict[str, object]:
     return {
         "actor": actor,
         "may_manage": actor.may(Scope.MANAGE),
+        # Pages of one service set the other; the menu is the same on all of them.
+        "may_manage_any": actor.may(Scope.MANAGE),
         "may_replay": actor.may(Scope.REPLAY),
         "quick_start": settings.QUICK_START,
         "public_url": settings.PUBLIC_URL,

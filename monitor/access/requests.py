@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from monitor.lib.counting import count_request, face_of
 from monitor.lib.requestids import new_request_id, remember_request_id
 
 access_log = logging.getLogger("monitor.access")
@@ -38,6 +39,8 @@ class RequestContextMiddleware:
         started = time.perf_counter()
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
+        seconds = time.perf_counter() - started
+        count_request(face_of(request.method or "", request.path), seconds)
         # The path alone: query values may hold secrets.
         access_log.info(
             "%s %s",
@@ -45,7 +48,7 @@ class RequestContextMiddleware:
             request.path,
             extra={
                 "status": response.status_code,
-                "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                "duration_ms": round(seconds * 1000, 1),
                 "client": client_address(request),
             },
         )

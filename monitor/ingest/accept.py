@@ -11,6 +11,7 @@ from monitor.ingest.decode import LogItem, Undecodable
 from monitor.ingest.entry import Entry, Sender, prepare
 from monitor.ingest.keep import Kept, keep_apart
 from monitor.ingest.store import store_batch
+from monitor.lib.counting import count_rejected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ def prepare_all(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: 
                 raise item
             entries.append(prepare(item, sender, now=now))
         except Undecodable as error:
+            count_rejected(error.code)
             rejections.append(Rejection(index=index, field=error.field, message=str(error), code=error.code))
     return Outcome(entries=entries, rejections=rejections)
 

@@ -16,12 +16,19 @@ from monitor.ingest.accept import accept
 from monitor.ingest.documentation import BatchResultSerializer, LogItemSerializer
 from monitor.ingest.doors import DOORS, Door, key_needed, media_type_of, sender_of
 from monitor.lib.actors import Scope
+from monitor.lib.counting import count_rejected
 
 
 class IngestDoor(APIView):
     """Reads the raw body: the pipeline decodes for every door alike, and a chunked body must not get lost."""
 
     scopes = {"POST": Scope.INGEST}
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        if self.request.method == "POST":
+            count_rejected(response.data["code"])
+        return response
 
     def answer(self, request: Request, door: Door) -> Response:
         if request.auth is None:

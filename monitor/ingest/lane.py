@@ -40,6 +40,7 @@ from monitor.ingest.group import GroupCommit, Stopped, TooBusy
 from monitor.ingest.intake import Disconnected, Room, read_whole
 from monitor.ingest.standing import standing_headers
 from monitor.lib.actors import Scope
+from monitor.lib.counting import count_rejected, count_request
 from monitor.lib.notices import Listener, Notices
 from monitor.lib.requestids import new_request_id, remember_request_id
 from monitor.models import ApiKey
@@ -115,7 +116,9 @@ class Lane:
             return
         except Exception as error:  # the client is owed an answer, whatever it was
             answer = error_answer(error)
+            count_rejected(str(answer.body["code"]))
         await respond(send, answer, request_id, standing_headers(secure=is_secure(scope, headers)))
+        count_request("ingest", time.perf_counter() - started)
         if answer.status >= 400:
             log_refusal(scope, headers, answer, started)
 

@@ -13,6 +13,7 @@ from monitor import alerts
 from monitor.ingest import naming
 from monitor.ingest.entry import Entry
 from monitor.lib import payload
+from monitor.lib.counting import count_kept
 from monitor.models import RequestLog
 from monitor.models.partitions import existing_days, make_day
 
@@ -67,6 +68,7 @@ def store_batch(entries: Sequence[Entry], *, now: datetime, again: bool = False)
             packed = ((entry.id, payload.pack(entry.payload)) for entry in with_payload)
             copy("log_payload", PAYLOAD_COLUMNS, packed)
         alerts.judge(kept, now=now)
+    count_kept(new=len(kept), repeated=len(entries) - len(kept))
     return {entry.id for entry in kept}
 
 

@@ -1,6 +1,7 @@
 """The nouns of the product, a file for each family."""
 
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
+from monitor.models.health import Counter, CounterMinute
 from monitor.models.keys import ApiKey
 from monitor.models.logs import LogPayload, RequestLog
 from monitor.models.replays import Replay
@@ -14,6 +15,8 @@ __all__ = [
     "AlertRuleChange",
     "ApiKey",
     "Consumer",
+    "Counter",
+    "CounterMinute",
     "Endpoint",
     "LogPayload",
     "Membership",

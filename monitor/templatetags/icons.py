@@ -14,6 +14,7 @@ ICONS = {
     "cross": '<path d="m4 4 8 8M12 4l-8 8"/>',
     "dash": '<path d="M4 8h8"/>',
     "external": '<path d="M9.5 3H13v3.5M13 3 7.5 8.5M11.5 9.5v3h-8v-8h3"/>',
+    "health": '<path d="M2 8.5h3l2-5 2.5 9 2-4H14"/>',
     "help": '<circle cx="8" cy="8" r="5.5"/>'
     '<path d="M6.4 6.6a1.6 1.6 0 1 1 2.3 1.5c-.5.2-.7.5-.7 1.1M8 11.2v.1"/>',
     "key": '<circle cx="5.5" cy="10.5" r="2.5"/><path d="m7.3 8.7 5.2-5.2M10.5 5.5l2 2"/>',
@@ -31,6 +32,8 @@ ICONS = {
     '<path d="M5 5h.01M5 11h.01" stroke-width="2"/>',
     "settings": '<path d="M2.5 5h6M12.5 5h1M2.5 11h1M7.5 11h6"/><circle cx="10.5" cy="5" r="1.7"/>'
     '<circle cx="5.5" cy="11" r="1.7"/>',
+    "storage": '<ellipse cx="8" cy="4" rx="5" ry="1.8"/>'
+    '<path d="M3 4v8c0 1 2.2 1.8 5 1.8s5-.8 5-1.8V4M3 8c0 1 2.2 1.8 5 1.8s5-.8 5-1.8"/>',
     "sun": '<circle cx="8" cy="8" r="2.7"/>'
     '<path d="M8 1.8v1.4M8 12.8v1.4M1.8 8h1.4M12.8 8h1.4M3.6 3.6l1 1M11.4 11.4l1 1'
     'M3.6 12.4l1-1M11.4 4.6l1-1"/>',

@@ -15,12 +15,24 @@ register = template.Library()
 
 # Below this, a difference is the weather of the network.
 SAME_LATENCY_MS = 1
+SIZE_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @register.filter
 def grouped(number: int) -> str:
     """12,345."""
     return f"{number:,}"
+
+
+@register.filter
+def size(size_bytes: int | None) -> str:
+    """1.4 MiB."""
+    if size_bytes is None:
+        return "unknown"
+    power = min(max(size_bytes.bit_length() - 1, 0) // 10, len(SIZE_UNITS) - 1)
+    value = size_bytes / 1024**power
+    digits = 0 if not power or value >= 100 else 1
+    return f"{value:,.{digits}f} {SIZE_UNITS[power]}"
 
 
 @register.simple_tag

@@ -167,6 +167,7 @@ class NavEntry:
     words: str
     url_name: str
     icon: str
+    for_managers: bool = False
 
 
 NAV = (
@@ -174,13 +175,15 @@ NAV = (
     NavEntry(section="logs", words="Logs", url_name="pages:logs", icon="logs"),
     NavEntry(section="metrics", words="Metrics", url_name="pages:metrics", icon="metrics"),
     NavEntry(section="alerts", words="Alerts", url_name="pages:alerts", icon="alert"),
+    NavEntry(section="storage", words="Storage", url_name="pages:storage", icon="storage", for_managers=True),
+    NavEntry(section="health", words="Health", url_name="pages:health", icon="health", for_managers=True),
 )
 
 
-@register.simple_tag
-def nav_entries() -> tuple[NavEntry, ...]:
-    """The main menu, in its order."""
-    return NAV
+@register.simple_tag(takes_context=True)
+def nav_entries(context: Context) -> list[NavEntry]:
+    """The main menu, in its order, with what this visitor may open."""
+    return [entry for entry in NAV if not entry.for_managers or context.get("may_manage_any")]
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,44 @@
+"""What this installation counts about itself, by the names that GET /metrics shows."""
+
+from monitor.lib.tally import counts
+
+INGESTED = "apimonitor_ingested_logs_total"
+REPEATED = "apimonitor_ingest_repeated_logs_total"
+REJECTED = "apimonitor_ingest_rejected_total"
+DURATION = "apimonitor_request_duration_seconds"
+# Upper ends, in seconds: from a log that met a commit under way to a replay that ran into its limit.
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+# Asked by machines all the time; no page of ours for people.
+OWN = frozenset({"/health", "/health/live", "/metrics"})
+
+
+def count_kept(*, new: int, repeated: int) -> None:
+    """Logs that were committed, and repeats of such as had been."""
+    counts.add(INGESTED, new)
+    counts.add(REPEATED, repeated)
+
+
+def count_rejected(reason: str, amount: int = 1) -> None:
+    """Logs, or whole requests to an ingestion door, that were not kept. A reason is an error's `code`."""
+    counts.add(REJECTED, amount, labels=f'reason="{reason}"')
+
+
+def count_request(face: str, duration_s: float) -> None:
+    """A request that was answered; into each bucket that it fits, as Prometheus adds them up."""
+    labels = f'face="{face}"'
+    for bucket in BUCKETS:
+        if duration_s <= bucket:
+            counts.add(f"{DURATION}_bucket", labels=f'{labels},le="{bucket}"')
+    counts.add(f"{DURATION}_bucket", labels=f'{labels},le="+Inf"')
+    counts.add(f"{DURATION}_sum", duration_s, labels=labels)
+    counts.add(f"{DURATION}_count", labels=labels)
+
+
+def face_of(method: str, path: str) -> str:
+    """Which face of the product answers; few words, so that nobody can make up new ones."""
+    if path.startswith("/v1/"):
+        return "ingest" if method == "POST" and path in ("/v1/logs", "/v1/logs/batch") else "api"
+    if path.startswith("/admin"):
+        return "admin"
+    return "other" if path in OWN or path.startswith("/static/") else "page"
