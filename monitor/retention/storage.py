@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from monitor.models import RequestLog, Service, StorageEvent
-from monitor.models.partitions import existing_days
+from monitor.models.logs import RequestLogQuerySet
+from monitor.models.partitions import existing_days, start_of
 from monitor.retention.disk import Disk, look_at_disk
 from monitor.retention.policy import drop_date, oldest_day_of_any, today_of
 from monitor.retention.sizes import size_of
@@ -43,15 +44,18 @@ def overdue_days(*, now: datetime) -> list[date]:
     return [day for day in existing_days() if day < oldest_day_of_any(now=now - GRACE)]
 
 
-def oldest_log(*, now: datetime, service: Service | None = None) -> datetime | None:
+def oldest_log(*, now: datetime) -> datetime | None:
     """When the oldest log happened that is really there, whatever the retention says."""
+    return oldest_of(all_logs(now=now))
+
+
+def all_logs(*, now: datetime) -> RequestLogQuerySet:
     days = existing_days()
-    if not days:
-        return None
-    first = datetime.combine(days[0], datetime.min.time(), tzinfo=UTC)
-    logs = RequestLog.objects.within(first, now + timedelta(days=1))
-    if service is not None:
-        logs = logs.of_services([service.id])
+    first = start_of(days[0]) if days else now
+    return RequestLog.objects.within(first, now.astimezone(UTC) + timedelta(days=1))
+
+
+def oldest_of(logs: RequestLogQuerySet) -> datetime | None:
     return logs.order_by("id").values_list("captured_at", flat=True).first()
 
 
@@ -77,10 +81,18 @@ def look_at_storage(service_ids: Collection[UUID], *, now: datetime) -> Storage:
 
 
 def storage_of(service: Service, size_bytes: int, *, now: datetime) -> ServiceStorage:
-    oldest_at = oldest_log(now=now, service=service)
+    logs = all_logs(now=now).of_services([service.id])
+    # Told apart, as the oldest log is often an error that outlasts the rest.
+    oldest_good = oldest_of(logs.filter(error=None).exclude(status_code__gte=500))
+    oldest_failed = oldest_of(logs.failed())
+    drops = [
+        drop_date(oldest.date(), longest_days=service.retention.days_for(failed=failed))
+        for oldest, failed in ((oldest_good, False), (oldest_failed, True))
+        if oldest is not None
+    ]
     return ServiceStorage(
         service=service,
         size_bytes=size_bytes,
-        oldest_at=oldest_at,
-        next_drop=drop_date(oldest_at.date(), longest_days=service.retention.days) if oldest_at else None,
+        oldest_at=min((each for each in (oldest_good, oldest_failed) if each is not None), default=None),
+        next_drop=min(drops, default=None),
     )

@@ -7,12 +7,21 @@ from django.db import connection
 from django.utils import timezone
 
 from monitor.health import look
+from monitor.lib.counting import count_kept, count_rejected
+from monitor.lib.tally import counts
 from monitor.models import StorageEvent
 from monitor.models.partitions import drop_day, make_day
 from monitor.retention import enforce, make_days_ahead
-from tests.factories import a_client, a_log, a_service, a_user, an_organization, keep_logs
+from tests.factories import a_client, a_log, a_service, a_user, an_organization, keep_logs, rfc3339
 
 PAGES = ["/health-ui", "/storage"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted_yet():
+    counts.take()
+    yield
+    counts.take()
 
 
 @pytest.fixture
@@ -61,6 +70,30 @@ def test_storage_tells_each_services_size_and_dates_and_no_strangers(organizatio
     assert row.oldest_at is not None
     assert row.next_drop == (now + timedelta(days=4)).date()
     assert "not mine" not in text(page)
+
+
+def test_the_next_drop_of_a_service_is_that_of_what_goes_first(organization, manager):
+    now = timezone.now()
+    service = a_service(organization, retention_days=7, error_retention_days=60)
+    for age, status in ((10, 500), (3, 200)):
+        then = now - timedelta(days=age)
+        keep_logs(service, a_log(status_code=status, timestamp=rfc3339(then)), now=then)
+
+    [row] = manager.get("/storage").context["storage"].services
+
+    assert row.oldest_at.date() == (now - timedelta(days=10)).date()
+    assert row.next_drop == (now + timedelta(days=5)).date()
+
+
+def test_the_health_page_draws_what_came_in_and_what_was_refused(manager):
+    count_kept(new=1234, repeated=0)
+    count_rejected("key_expired", 5)
+
+    page = text(manager.get("/health-ui"))
+
+    assert "No log in the last hour" not in page
+    assert "1,234" in page or "1234" in page
+    assert "key_expired" in page
 
 
 def test_a_day_that_should_be_gone_is_a_warning_until_it_is(manager, working, settings):
