@@ -9,7 +9,9 @@ from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
 from apimonitor.wsgi import application as django_application
+from monitor.health.lifespan import FlushAtStop
 from monitor.ingest.lane import Lane
 
 # The two packages spell the same WSGI type differently.
-application = Lane(cast(Any, WSGIMiddleware(cast(Any, django_application), workers=settings.WEB_THREADS)))
+django_threads = WSGIMiddleware(cast(Any, django_application), workers=settings.WEB_THREADS)
+application = FlushAtStop(Lane(cast(Any, django_threads)))

@@ -7,7 +7,6 @@ the very moment of a commit can make one flush count twice.
 
 import atexit
 import logging
-import os
 import threading
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,7 +31,6 @@ UPSERT_MINUTE = (
     " SELECT %(minute)s, * FROM unnest(%(names)s::text[], %(labels)s::text[], %(values)s::float8[])"
     " ON CONFLICT (minute, name, labels) DO UPDATE SET value = counter_minute.value + excluded.value"
 )
-_process: int | None = None
 
 
 def flush(*, now: datetime) -> None:
@@ -67,27 +65,42 @@ def columns(sums: Mapping[Key, float]) -> dict[str, list[str] | list[float]]:
     }
 
 
-def begin_flushing() -> None:
-    """Flush by a thread from here on, and at the end of this process. Once in each process."""
-    global _process
-    if _process == os.getpid():
-        return
-    _process = os.getpid()
-    ended = threading.Event()
+class Flusher:
+    """Flushes by a thread of its own, and once more at the end."""
 
-    def run() -> None:
-        while not ended.wait(FLUSH_S):
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="counts", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(FLUSH_S):
             flush_quietly()
-
-    thread = threading.Thread(target=run, name="counts", daemon=True)
-    thread.start()
-
-    def end() -> None:
-        ended.set()
-        thread.join(timeout=FLUSH_S)
         flush_quietly()
+        connection.close()
 
-    atexit.register(end)
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join(timeout=FLUSH_S)
+
+
+_flusher: Flusher | None = None
+
+
+def begin_flushing() -> None:
+    """Flush every few seconds from here on. Called in each process that serves, after it was forked."""
+    global _flusher
+    _flusher = Flusher()
+    # Under plain WSGI; uvicorn ends its process by a signal, so there the lifespan's end says it.
+    atexit.register(end_flushing)
+
+
+def end_flushing() -> None:
+    """Hand over what is left. Does nothing in a process that never began, or has ended before."""
+    global _flusher
+    flusher, _flusher = _flusher, None
+    if flusher is not None:
+        flusher.end()
 
 
 def flush_quietly() -> None:

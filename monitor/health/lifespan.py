@@ -1,0 +1,31 @@
+"""Hands the counts over when an ASGI server stops its process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from monitor.health.flushing import end_flushing
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class FlushAtStop:
+    """The application behind it, whose stop is complete once the last counts are written."""
+
+    def __init__(self, behind: Application) -> None:
+        self._behind = behind
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._behind(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "lifespan.shutdown.complete":
+                await asyncio.to_thread(end_flushing)
+            await send(message)
+
+        await self._behind(scope, receive, sending)
