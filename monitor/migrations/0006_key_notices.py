@@ -12,7 +12,8 @@ CREATE TRIGGER api_key_changed
     AFTER UPDATE OF revoked_at, expires_at, scopes, mode, digest, service_id, organization_id OR DELETE
     ON api_key FOR EACH STATEMENT EXECUTE FUNCTION notify_keys_changed();
 CREATE TRIGGER service_keys_changed
-    AFTER UPDATE OF deleted_at, keep_bodies, organization_id OR DELETE
+    AFTER UPDATE OF deleted_at, keep_bodies, organization_id, retention_days, error_retention_days
+    OR DELETE
     ON service FOR EACH STATEMENT EXECUTE FUNCTION notify_keys_changed();
 """
 UNMAKE = """
@@ -25,6 +26,6 @@ DROP FUNCTION notify_keys_changed();
 class Migration(migrations.Migration):
     """Tell every process at once when a key is revoked, expires otherwise, or may do something else."""
 
-    dependencies = [("monitor", "0003_rule_changes")]
+    dependencies = [("monitor", "0005_counters")]
 
     operations = [migrations.RunSQL(MAKE, UNMAKE)]
