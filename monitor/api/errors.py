@@ -88,6 +88,14 @@ class Conflict(APIException):
         self.field = field
 
 
+class WithMembers(APIException):
+    """Says more of a field than a message: `members`, by field, are added to its entry in `errors`."""
+
+    def __init__(self, detail: Any, *, members: Mapping[str, Mapping[str, object]]) -> None:
+        super().__init__(detail)
+        self.members = members
+
+
 class ServerBusy(APIException):
     """More came in than can be kept soon; nothing of this request was."""
 
@@ -118,7 +126,7 @@ def pointer_to(field: str) -> str:
 
 
 def problem(
-    status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = (), **members: object
+    status: int, code: str, detail: str, errors: Sequence[Mapping[str, object]] = (), **members: object
 ) -> dict[str, object]:
     """The body of an error answer."""
     title = PROBLEMS[code][0] if code in PROBLEMS else HTTPStatus(status).phrase
@@ -145,8 +153,9 @@ class ProblemFormatter(ExceptionFormatter):
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, object]:
         first = error_response.errors[0]
         status = self.exc.status_code
-        errors = [
-            field_error(error.attr, error.detail, error.code or "invalid")
+        members = self.exc.members if isinstance(self.exc, WithMembers) else {}
+        errors: list[dict[str, object]] = [
+            {**field_error(error.attr, error.detail, error.code or "invalid"), **members.get(error.attr, {})}
             for error in error_response.errors
             if error.attr
         ]

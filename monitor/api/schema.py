@@ -9,11 +9,20 @@ from rest_framework import serializers
 from monitor.api.errors import PROBLEM_JSON
 
 
-class FieldErrorSerializer(serializers.Serializer[dict[str, str]]):
+class FieldErrorSerializer(serializers.Serializer[dict[str, Any]]):
     field = serializers.CharField()
     pointer = serializers.CharField()
     code = serializers.CharField()
     message = serializers.CharField()
+    start = serializers.IntegerField(
+        required=False, help_text="Of a bad `q`: where the token at fault begins, counted in characters."
+    )
+    end = serializers.IntegerField(
+        required=False, help_text="Where it ends; this character is not part of it."
+    )
+    suggestion = serializers.CharField(
+        required=False, allow_null=True, help_text="What may have been meant in its place."
+    )
 
 
 class ProblemSerializer(serializers.Serializer[dict[str, Any]]):

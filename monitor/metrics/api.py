@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from monitor.api.authentication import actor_of
 from monitor.metrics.measure import measure
 from monitor.models import RequestLog
-from monitor.search import LogFilter
+from monitor.search import LogFilter, LogFilterBackend
 
 
 class MeasurementSerializer(serializers.Serializer[Any]):
@@ -32,6 +32,7 @@ class MeasurementSerializer(serializers.Serializer[Any]):
 
 
 class MetricsView(GenericAPIView[RequestLog]):
+    filter_backends = [LogFilterBackend]
     filterset_class = LogFilter
     pagination_class = None
     queryset = RequestLog.objects.none()

@@ -1,7 +1,8 @@
 """Find kept requests."""
 
+from monitor.search.backend import LogFilterBackend
 from monitor.search.detail import LogDetail, reach_log, read_detail
-from monitor.search.filters import LogFilter
+from monitor.search.filters import LogFilter, refusal
 from monitor.search.window import Window
 
-__all__ = ["LogDetail", "LogFilter", "Window", "reach_log", "read_detail"]
+__all__ = ["LogDetail", "LogFilter", "LogFilterBackend", "Window", "reach_log", "read_detail", "refusal"]

@@ -16,6 +16,7 @@ from monitor.api.paths import IdsInPath
 from monitor.api.rows import LogRowSerializer
 from monitor.lib.actors import Scope
 from monitor.models import RequestLog
+from monitor.search.backend import LogFilterBackend
 from monitor.search.detail import reach_log, read_detail
 from monitor.search.filters import LogFilter
 
@@ -42,6 +43,7 @@ class LogDetailSerializer(FoundLogSerializer):
 
 
 class SearchLogs(GenericAPIView[RequestLog]):
+    filter_backends = [LogFilterBackend]
     serializer_class = FoundLogSerializer
     pagination_class = KeysetPagination
     filterset_class = LogFilter

@@ -1,40 +1,91 @@
-"""The log search: one FilterSet for the API and the pages, so that they agree."""
+"""The log search: one FilterSet for the API and the pages, so that they agree.
 
+Its parameters are terms of the search language spelled out; `q` holds a whole search. All go the same way:
+see monitor.search.clauses.
+"""
+
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet, TextField
-from django.db.models.lookups import PatternLookup
+from django.db.models import QuerySet
 from django.utils import timezone
+from django_filters import utils
 from drf_spectacular.utils import extend_schema_field
+from rest_framework.exceptions import ValidationError
 
+from monitor.api.errors import WithMembers
 from monitor.lib.moments import parse_moment
-from monitor.models import Consumer, RequestLog
+from monitor.models import RequestLog
 from monitor.models.logs import RequestLogQuerySet
+from monitor.search.clauses import narrowed
+from monitor.search.language import (
+    MAX_CHARS,
+    BadQuery,
+    Compared,
+    Exactly,
+    Field,
+    Flag,
+    Holds,
+    Query,
+    StatusClass,
+    Term,
+    Value,
+    parse,
+)
 from monitor.search.window import Window
 
 STATUS_CLASSES = tuple((f"{first}xx", f"{first}xx") for first in range(1, 6))
 BOOLEANS = (("true", "Yes"), ("false", "No"))
 
 
-@TextField.register_lookup
-class HoldsText(PatternLookup):
-    """`column ILIKE '%text%'`, with the text's own wildcards taken literally.
+class TermFilter(django_filters.Filter):
+    """A parameter that says one term: `term` makes the term's value of what was given."""
 
-    Django's icontains compares UPPER() of both sides, which a trigram index on the column cannot serve.
-    """
+    def __init__(self, field: Field, term: Callable[[Any], Value], **options: Any) -> None:
+        super().__init__(**options)
+        self.field_of_term = field
+        self.value_of_term = term
 
-    lookup_name = "holds"
-    prepare_rhs = False
+    def filter(self, qs: RequestLogQuerySet, value: Any) -> RequestLogQuerySet:
+        if value in django_filters.constants.EMPTY_VALUES:
+            return qs
+        return narrowed(qs, [Term(field=self.field_of_term, value=self.value_of_term(value))])
 
-    def get_rhs_op(self, connection: Any, rhs: str) -> str:
-        return f"ILIKE {rhs}"
 
-    def process_rhs(self, qn: Any, connection: Any) -> tuple[str, tuple[str, ...]]:
-        escaped = str(self.rhs).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        return "%s", (f"%{escaped}%",)
+class TextTermFilter(TermFilter, django_filters.CharFilter):
+    """A term whose value is the text as it was given."""
+
+    def __init__(
+        self, field: Field, term: Callable[[str], Value] = lambda text: Exactly(text=text), **options: Any
+    ) -> None:
+        super().__init__(field, term, **options)
+
+
+class QueryField(forms.CharField):
+    """A search in our language, as a Query. A bad one is refused with the place of its token."""
+
+    def clean(self, value: Any) -> Query | None:
+        text = super().clean(value)
+        try:
+            return parse(text) if text else None
+        except BadQuery as bad:
+            raise refused(bad) from bad
+
+
+def refused(bad: BadQuery) -> forms.ValidationError:
+    hint = f" Did you mean “{bad.suggestion}”?" if bad.suggestion else ""
+    return forms.ValidationError(bad.message + hint, code="bad_query", params={"bad_query": bad})
+
+
+@extend_schema_field({"type": "string", "maxLength": MAX_CHARS})
+class QueryFilter(django_filters.Filter):
+    field_class = QueryField
+
+    def filter(self, qs: RequestLogQuerySet, value: Query | None) -> RequestLogQuerySet:
+        return narrowed(qs, value.terms) if value else qs
 
 
 class MomentField(forms.CharField):
@@ -62,42 +113,66 @@ class FlagField(django_filters.fields.ChoiceField):
         return str(super().to_python(value)).lower()
 
 
-class FlagFilter(django_filters.ChoiceFilter):
+class FlagFilter(TermFilter, django_filters.ChoiceFilter):
     field_class = FlagField
 
 
 @extend_schema_field({"type": "integer", "minimum": 0, "maximum": 999})
-class StatusCodeFilter(django_filters.Filter):
+class StatusCodeFilter(TermFilter):
     field_class = forms.IntegerField
 
 
+class StatusClassFilter(TermFilter, django_filters.ChoiceFilter):
+    """`5xx` and its like."""
+
+
 @extend_schema_field({"type": "number", "minimum": 0})
-class LatencyFilter(django_filters.Filter):
+class LatencyFilter(TermFilter):
     field_class = forms.FloatField
 
 
 class LogFilter(django_filters.FilterSet):
-    """Every filter narrows; together they mean AND. Without `since` and `until`, all that is kept."""
+    """Every filter narrows; together they mean AND. Without `since` and `until`, all that is kept.
 
+    Quoted text in `q` is a matter of payloads, which no queryset reaches: it is refused here, and
+    TextLogFilter takes it for those who then read `phrases`.
+    """
+
+    takes_text = False
+
+    q = QueryFilter(
+        label="Search", max_length=MAX_CHARS, strip=False, help_text="A search, see docs/search.md."
+    )
     service_id = django_filters.UUIDFilter(label="Service")
     endpoint_id = django_filters.UUIDFilter(label="Endpoint")
-    method = django_filters.CharFilter(method="by_method", label="Method", max_length=16)
-    path = django_filters.CharFilter(lookup_expr="holds", label="Path contains", max_length=2048)
-    status_code = StatusCodeFilter(label="Status code", min_value=0, max_value=999)
-    status_class = django_filters.ChoiceFilter(
-        method="by_status_class", label="Status class", choices=STATUS_CLASSES
+    method = TextTermFilter(Field.METHOD, label="Method", max_length=16)
+    path = TextTermFilter(Field.PATH, lambda text: Holds(text=text), label="Path contains", max_length=2048)
+    status_code = StatusCodeFilter(
+        Field.STATUS,
+        lambda code: Compared(operator="=", number=code),
+        label="Status code",
+        min_value=0,
+        max_value=999,
+    )
+    status_class = StatusClassFilter(
+        Field.STATUS,
+        lambda name: StatusClass(hundred=int(name[0])),
+        label="Status class",
+        choices=STATUS_CLASSES,
     )
     min_latency_ms = LatencyFilter(
-        field_name="latency_ms", lookup_expr="gte", label="Latency from (ms)", min_value=0
+        Field.LATENCY, lambda ms: Compared(operator=">=", number=ms), label="Latency from (ms)", min_value=0
     )
     max_latency_ms = LatencyFilter(
-        field_name="latency_ms", lookup_expr="lte", label="Latency to (ms)", min_value=0
+        Field.LATENCY, lambda ms: Compared(operator="<=", number=ms), label="Latency to (ms)", min_value=0
     )
-    has_error = FlagFilter(method="by_error", label="Has error text", choices=BOOLEANS)
-    tag = django_filters.CharFilter(method="by_tag", label="Tag", max_length=128)
-    environment = django_filters.CharFilter(label="Environment", max_length=64)
-    consumer = django_filters.CharFilter(method="by_consumer", label="Consumer", max_length=128)
-    trace_id = django_filters.CharFilter(label="Trace id", max_length=64)
+    has_error = FlagFilter(
+        Field.ERROR, lambda word: Flag(is_set=word == "true"), label="Has error text", choices=BOOLEANS
+    )
+    tag = TextTermFilter(Field.TAG, label="Tag", max_length=128)
+    environment = TextTermFilter(Field.ENVIRONMENT, label="Environment", max_length=64)
+    consumer = TextTermFilter(Field.CONSUMER, label="Consumer", max_length=128)
+    trace_id = TextTermFilter(Field.TRACE, label="Trace id", max_length=64)
     since = MomentFilter(method="in_window", label="Since")
     until = MomentFilter(method="in_window", label="Until")
 
@@ -105,32 +180,68 @@ class LogFilter(django_filters.FilterSet):
         model = RequestLog
         fields: list[str] = []
 
+    def is_valid(self) -> bool:
+        valid = bool(super().is_valid())
+        if valid and self.phrases and not self.takes_text:
+            term = self.phrases[0]
+            message = "Quoted text can be searched for, but not measured: take it out."
+            self.form.add_error("q", refused(BadQuery(message, start=term.start, end=term.end)))
+            return False
+        return valid
+
+    @property
+    def asked(self) -> Query:
+        """The search in `q`. Only after `is_valid()`, as all below."""
+        return self.form.cleaned_data.get("q") or Query()
+
+    @property
+    def phrases(self) -> list[Term]:
+        """The quoted texts, which filter_queryset leaves out."""
+        return self.asked.of(Field.TEXT)
+
+    @property
+    def bad_query(self) -> BadQuery | None:
+        """Why `q` cannot be used, after a validation that failed."""
+        for error in self.form.errors.as_data().get("q", ()):
+            if error.code == "bad_query" and error.params:
+                bad: BadQuery = error.params["bad_query"]
+                return bad
+        return None
+
     def filter_queryset(self, queryset: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
         window = self.window()
         filtered: RequestLogQuerySet = super().filter_queryset(queryset)
         return filtered.within(window.since, window.until)
 
     def window(self, *, now: datetime | None = None) -> Window:
-        """The window that was asked for. Only after `is_valid()`."""
-        asked = self.form.cleaned_data
-        return Window.of(asked.get("since"), asked.get("until"), now=now or timezone.now())
+        """The window that was asked for, by parameters and by `q`: what lies within both."""
+        now = now or timezone.now()
+        given = self.form.cleaned_data
+        sinces = [given.get("since"), self.asked.moment(Field.SINCE, now=now)]
+        untils = [given.get("until"), self.asked.moment(Field.UNTIL, now=now)]
+        return Window.of(
+            max((each for each in sinces if each), default=None),
+            min((each for each in untils if each), default=None),
+            now=now,
+        )
 
     def in_window(self, queryset: QuerySet[RequestLog], name: str, value: datetime) -> QuerySet[RequestLog]:
         """Both ends are taken together, in filter_queryset."""
         return queryset
 
-    def by_method(self, queryset: QuerySet[RequestLog], name: str, value: str) -> QuerySet[RequestLog]:
-        return queryset.filter(method=value.upper())
 
-    def by_status_class(self, queryset: QuerySet[RequestLog], name: str, value: str) -> QuerySet[RequestLog]:
-        first = int(value[0]) * 100
-        return queryset.filter(status_code__gte=first, status_code__lt=first + 100)
+class TextLogFilter(LogFilter):
+    """Takes quoted text too. Whoever uses it looks for `phrases` in what the queryset finds."""
 
-    def by_error(self, queryset: QuerySet[RequestLog], name: str, value: str) -> QuerySet[RequestLog]:
-        return queryset.filter(error__isnull=value == "false")
+    takes_text = True
 
-    def by_tag(self, queryset: QuerySet[RequestLog], name: str, value: str) -> QuerySet[RequestLog]:
-        return queryset.filter(tags__contains=[value])
 
-    def by_consumer(self, queryset: QuerySet[RequestLog], name: str, value: str) -> QuerySet[RequestLog]:
-        return queryset.filter(consumer_id__in=Consumer.objects.filter(identifier=value).values("id"))
+class QueryRefused(WithMembers, ValidationError):
+    """A filter that cannot be used; of a bad `q`, with the place of the token at fault."""
+
+
+def refusal(filterset: LogFilter) -> ValidationError:
+    """What the API answers to parameters that are not valid."""
+    bad = filterset.bad_query
+    members = {"q": {"start": bad.start, "end": bad.end, "suggestion": bad.suggestion}} if bad else {}
+    return QueryRefused(utils.translate_validation(filterset.errors).detail, members=members)

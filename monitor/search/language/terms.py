@@ -1,7 +1,8 @@
 """What a search is made of: terms, each a field and a value, with its place in the text it was read from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as member
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -103,8 +104,8 @@ class Term:
     field: Field
     value: Value
     negated: bool = False
-    start: int = field(default=0, compare=False)
-    end: int = field(default=0, compare=False)
+    start: int = member(default=0, compare=False)
+    end: int = member(default=0, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
