@@ -18,14 +18,31 @@ def time_limit(limit: timedelta) -> Iterator[None]:
 
     Querysets are lazy: read them within the block.
     """
-    milliseconds = limit // timedelta(milliseconds=1)
+    is_inner = connection.in_atomic_block
     try:
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                # For this transaction alone: a pooled connection must not carry it on.
-                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
+            # For this transaction alone: a pooled connection must not carry it on.
+            before = set_statement_timeout(max(limit // timedelta(milliseconds=1), 1), tell_old=is_inner)
             yield
+            if before is not None:
+                # A savepoint that is released leaves its settings behind; one that is undone does not.
+                set_statement_timeout(before)
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise TookTooLong(f"A query took longer than {limit}.") from error
         raise
+
+
+def set_statement_timeout(timeout: int | str, *, tell_old: bool = False) -> str | None:
+    """Milliseconds, or the words that this gave before."""
+    with connection.cursor() as cursor:
+        if not tell_old:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(timeout)])
+            return None
+        cursor.execute(
+            "WITH before AS MATERIALIZED (SELECT current_setting('statement_timeout') AS value)"
+            " SELECT value, set_config('statement_timeout', %s, true) FROM before",
+            [str(timeout)],
+        )
+        value: str = cursor.fetchone()[0]
+        return value

@@ -11,14 +11,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from monitor.api.authentication import actor_of
-from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.api.rows import LogRowSerializer
 from monitor.lib.actors import Scope
 from monitor.models import RequestLog
 from monitor.search.backend import LogFilterBackend
 from monitor.search.detail import reach_log, read_detail
-from monitor.search.filters import LogFilter
+from monitor.search.filters import TextLogFilter, refusal
+from monitor.search.finding import Search
+from monitor.search.paging import SEARCH_COMPLETE, SearchPagination
 
 
 class FoundLogSerializer(LogRowSerializer):
@@ -43,19 +44,36 @@ class LogDetailSerializer(FoundLogSerializer):
 
 
 class SearchLogs(GenericAPIView[RequestLog]):
-    filter_backends = [LogFilterBackend]
     serializer_class = FoundLogSerializer
-    pagination_class = KeysetPagination
-    filterset_class = LogFilter
+    pagination_class = SearchPagination
+    filter_backends = [LogFilterBackend]
+    filterset_class = TextLogFilter
     queryset = RequestLog.objects.none()
 
     def get_queryset(self) -> QuerySet[RequestLog]:
         return RequestLog.objects.visible_to(actor_of(self.request)).with_names().newest_first()
 
-    @extend_schema(summary="Search logs, newest first", responses=FoundLogSerializer(many=True))
+    @extend_schema(
+        summary="Search logs, newest first",
+        description="A search that takes longer than a reader waits answers with what it found: see"
+        " `X-Search-Complete`; `Link` then continues from where it came to. docs/search.md tells of `q`.",
+        responses=FoundLogSerializer(many=True),
+        parameters=[SEARCH_COMPLETE],
+    )
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        filterset = asked_of(self, request)
+        search = Search(logs=filterset.qs, window=filterset.window(), phrases=filterset.phrases)
+        paginator = SearchPagination()
+        rows = paginator.paginate_search(search, request)
+        return paginator.get_paginated_response(self.get_serializer(rows, many=True).data)
+
+
+def asked_of(view: GenericAPIView[RequestLog], request: Request) -> TextLogFilter:
+    """The filters that the request's parameters set. Raises what the API answers to bad ones."""
+    filterset = TextLogFilter(request.query_params, queryset=view.get_queryset(), request=request)
+    if not filterset.is_valid():
+        raise refusal(filterset)
+    return filterset
 
 
 class LogView(IdsInPath, APIView):

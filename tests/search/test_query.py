@@ -80,6 +80,29 @@ SEARCHES = {
 }
 
 
+def test_quoted_text_is_looked_for_in_errors_and_bodies(service, reader):
+    texts = {
+        "short error": a_log(error="Card DECLINED by bank", path="/a"),
+        "long error": a_log(error="x" * 3000 + " card declined", path="/b"),
+        "request": a_log(request_body='{"note": "card declined"}', path="/c"),
+        "response": a_log(response_body='say "no", card declined\nTschüß', path="/d"),
+        "header": a_log(request_headers={"X-Why": "card declined"}, path="/e"),
+        "none": a_log(path="/card declined"),
+    }
+    names = dict(zip(map(str, keep_logs(service, *texts.values())), texts, strict=True))
+
+    def find(q):
+        answer = reader.get("/v1/logs", {"q": q})
+        assert answer["X-Search-Complete"] == "true"
+        return {names[row["id"]] for row in answer.json()}
+
+    assert find('"card declined"') == {"short error", "long error", "request", "response"}
+    assert find('"CARD declined" error:true') == {"short error", "long error"}
+    assert find('"card declined" -"by bank" -path:/b') == {"request", "response"}
+    assert find(r'"say \"no\"" "TSCHÜSS"') == {"response"}
+    assert find('-"card declined"') == {"header", "none"}
+
+
 def test_each_search_finds_its_logs(found):
     for q, expected in SEARCHES.items():
         assert found(q) == expected, q
