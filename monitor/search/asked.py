@@ -13,6 +13,7 @@ from monitor.lib.addresses import address_with
 from monitor.models import Endpoint, RequestLog, Service
 from monitor.models.logs import RequestLogQuerySet
 from monitor.search.filters import LogFilter
+from monitor.search.language import BadQuery, Field, parse
 from monitor.search.presets import ALL, PRESETS, Preset, preset_named, preset_that_reaches
 from monitor.search.window import Window
 
@@ -35,6 +36,19 @@ class WindowLink:
     word: str
     address: str
     is_current: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """The token of `q` that cannot be read, between what stands around it; `corrected` is the address with
+    the suggestion in its place."""
+
+    before: str
+    token: str
+    after: str
+    message: str
+    suggestion: str | None
+    corrected: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +75,22 @@ class Asked:
     @property
     def window(self) -> Window:
         return self.filter.window(now=self.now)
+
+    @cached_property
+    def fault(self) -> Fault | None:
+        """What is wrong with `q`, if something is."""
+        bad, q = self.filter.bad_query, self.query.get("q", "")
+        if bad is None:
+            return None
+        corrected = f"{q[: bad.start]}{bad.suggestion or ''}{q[bad.end :]}".strip()
+        return Fault(
+            before=q[: bad.start],
+            token=q[bad.start : bad.end],
+            after=q[bad.end :],
+            message=bad.message,
+            suggestion=bad.suggestion,
+            corrected=address_with(self.query, {"q": corrected}),
+        )
 
     @cached_property
     def window_links(self) -> list[WindowLink]:
@@ -106,10 +136,13 @@ class Asked:
         return next((service for service in self.services if str(service.id) == asked), None)
 
 
-def read_address(query: QueryDict, actor: Actor, *, now: datetime) -> Asked:
+def read_address(
+    query: QueryDict, actor: Actor, *, now: datetime, filter_class: type[LogFilter] = LogFilter
+) -> Asked:
     """The filters and the window that the query string of a page asks for.
 
-    `since` and `until` win over `window`. Without any of them: the shortest window that holds the newest log.
+    `since` and `until` win over `window`. Without any of them, also in `q`: the shortest window that holds
+    the newest log.
     """
     logs = RequestLog.objects.visible_to(actor)
     kept = Window.of(None, None, now=now)
@@ -117,19 +150,27 @@ def read_address(query: QueryDict, actor: Actor, *, now: datetime) -> Asked:
     newest = all_kept.newest_first().first()
     exact = any(query.get(name) for name in WINDOW_NAMES)
     preset = None if exact else preset_named(query.get("window"))
-    if preset is None and not exact:
+    if preset is None and not exact and not names_window(query.get("q", "")):
         preset = preset_that_reaches(newest.captured_at if newest else None, now=now)
     # Everything kept begins where there is something, so that the chart is not empty on its left.
     oldest = all_kept.order_by("id").first() if preset == ALL else None
     since = preset.since(now, oldest=oldest.captured_at if oldest else None) if preset else None
     return Asked(
         query=query,
-        filter=LogFilter(filter_data(query, since), queryset=logs),
+        filter=filter_class(filter_data(query, since), queryset=logs),
         preset=preset,
         services=list(Service.objects.visible_to(actor).order_by("name")),
         newest=newest,
         now=now,
     )
+
+
+def names_window(q: str) -> bool:
+    """Whether the search itself says from when to when."""
+    try:
+        return bool(parse(q).of(Field.SINCE, Field.UNTIL))
+    except BadQuery:
+        return False
 
 
 def filter_data(query: QueryDict, since: datetime | None) -> Mapping[str, Any]:

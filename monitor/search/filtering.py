@@ -15,6 +15,7 @@ FORM_ID = "log-filter"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 # Fields that fold away unless one of them is in use.
 MORE_FIELDS = (
+    "path",
     "status_code",
     "min_latency_ms",
     "max_latency_ms",
@@ -26,7 +27,7 @@ MORE_FIELDS = (
     "since",
     "until",
 )
-FIELDS = ("path", "service_id", "status_class", "method", *MORE_FIELDS)
+FIELDS = ("q", "service_id", "status_class", "method", *MORE_FIELDS)
 
 
 def redirect_to_tidy(request: HttpRequest) -> HttpResponse | None:
@@ -48,7 +49,7 @@ def filter_context(request: HttpRequest, asked: Asked) -> dict[str, Any]:
         "asked": asked,
         "form": form,
         "methods": METHODS,
-        "fields": [form[name] for name in FIELDS],
+        "fields": [form[name] for name in FIELDS if name != "q"],
         "more_fields": [form[name] for name in MORE_FIELDS],
         "more_is_open": any(
             # The window has a control of its own, and a chart that was zoomed should not open this.

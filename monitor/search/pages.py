@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from monitor.access.gate import page_actor
-from monitor.api.keyset import Page, cut_page, read_cursor
+from monitor.api.keyset import Page, read_cursor
 from monitor.lib.addresses import address_with
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.models import RequestLog
@@ -21,28 +21,34 @@ from monitor.search.asked import Asked, read_address
 from monitor.search.curl import as_curl, notes_on
 from monitor.search.detail import read_detail
 from monitor.search.filtering import filter_context, redirect_to_tidy, respond
+from monitor.search.filters import TextLogFilter
+from monitor.search.finding import Search, find
 from monitor.search.sides import query_rows, sides_of
 from monitor.search.story import tell_story
 from monitor.search.traffic import draw_traffic
+from monitor.search.walk import LAST_RESORT
 
 ROWS = 50
-# Long enough for a rare word in a day, short enough to wait for.
-ROWS_LIMIT = timedelta(seconds=4)
 CHART_LIMIT = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A page of rows. `full_ms` is the duration at which a row's latency bar is full."""
+    """A page of rows. `full_ms` is the duration at which a row's latency bar is full.
+
+    A page that is not complete was cut short by the clock: it searched as far as `reached`.
+    """
 
     page: Page[RequestLog]
     full_ms: float | None
     is_first: bool
+    is_complete: bool
+    reached: datetime
 
     @property
     def is_all(self) -> bool:
         """Whether these rows are all there are."""
-        return self.is_first and self.page.older is None
+        return self.is_first and self.is_complete and self.page.older is None
 
 
 @require_safe
@@ -50,7 +56,7 @@ def logs(request: HttpRequest) -> HttpResponse:
     tidy = redirect_to_tidy(request)
     if tidy is not None:
         return tidy
-    asked = read_address(request.GET, page_actor(request), now=timezone.now())
+    asked = read_address(request.GET, page_actor(request), now=timezone.now(), filter_class=TextLogFilter)
     context = filter_context(request, asked) | {"section": "logs", "is_live": bool(request.GET.get("live"))}
     if asked.is_valid:
         context |= results(asked, request.GET, path=request.path)
@@ -60,10 +66,12 @@ def logs(request: HttpRequest) -> HttpResponse:
 def results(asked: Asked, query: QueryDict, *, path: str) -> dict[str, Any]:
     """The rows and the chart, each as far as its time allows. Without rows there is no wait for a chart."""
     try:
-        with time_limit(ROWS_LIMIT):
-            found = find(asked, query)
+        found = find_page(asked, query)
     except TookTooLong:
-        return {"stopped_after": ROWS_LIMIT.seconds}
+        return {"stopped_after": LAST_RESORT.seconds}
+    # What is read out of bodies or comes with "continue" is not counted while someone waits.
+    if asked.filter.phrases or not found.is_complete:
+        return {"found": found}
     try:
         with time_limit(CHART_LIMIT):
             jump = path + address_with(query, {"live": None})
@@ -75,15 +83,21 @@ def results(asked: Asked, query: QueryDict, *, path: str) -> dict[str, Any]:
         return {"found": found, "chart_stopped_after": CHART_LIMIT.seconds}
 
 
-def find(asked: Asked, query: QueryDict) -> Found:
+def find_page(asked: Asked, query: QueryDict) -> Found:
     cursor = read_cursor(query)
-    rows = asked.logs.with_names()
-    page = cut_page(rows, limit=ROWS, cursor=cursor)
-    if cursor is not None and page.newer is None:
+    search = Search(logs=asked.logs.with_names(), window=asked.window, phrases=asked.filter.phrases)
+    finding = find(search, limit=ROWS, cursor=cursor)
+    if cursor is not None and cursor.newer and finding.is_complete and finding.page.newer is None:
         # Up here the list begins, and a whole page reads better than the few rows above the last one.
         cursor = None
-        page = cut_page(rows, limit=ROWS)
-    return Found(page=page, full_ms=full_latency(page.rows), is_first=cursor is None)
+        finding = find(search, limit=ROWS)
+    return Found(
+        page=finding.page,
+        full_ms=full_latency(finding.page.rows),
+        is_first=cursor is None,
+        is_complete=finding.is_complete,
+        reached=finding.reached,
+    )
 
 
 def full_latency(rows: Sequence[RequestLog]) -> float | None:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from html import unescape
+from html import escape, unescape
 from uuid import uuid4
 
 import pytest
@@ -12,7 +12,8 @@ from django.utils.html import strip_tags
 
 from monitor.lib.actors import Role
 from monitor.models import AlertRule, Consumer, Endpoint, Replay, RequestLog
-from monitor.search import pages, traffic
+from monitor.search import finding, pages, traffic, walk
+from monitor.search.walk import Walk
 from tests.factories import a_client, a_log, a_rule, a_service, a_user, an_organization, keep_logs, rfc3339
 
 pytestmark = pytest.mark.django_db
@@ -366,7 +367,7 @@ def test_an_empty_window_of_moments_is_answered_calmly(reader, service):
 @pytest.mark.django_db(transaction=True)
 def test_a_search_that_takes_too_long_is_stopped_and_says_what_to_narrow(reader, service, monkeypatch):
     keep_logs(service, a_log())
-    monkeypatch.setattr(pages, "find", lambda *arguments: slow_query())
+    monkeypatch.setattr(Walk, "_search", lambda *arguments: slow_query())
 
     answer = reader.get("/dashboard?window=7d")
 
@@ -475,15 +476,16 @@ def test_without_a_match_the_page_says_what_to_take_away(reader, service):
 
 
 def test_the_table_costs_the_same_number_of_queries_however_long_it_is(
-    reader, service, django_assert_num_queries
+    reader, service, django_assert_max_num_queries
 ):
     logs = [
         a_log(consumer=f"consumer {n}", route=f"/orders/{n}", tags=["a"], environment="e") for n in range(30)
     ]
     keep_logs(service, *logs)
 
-    # 3 who asks, 2 services, 1 newest, 2 limit and rows, 3 limit, guess and counts, 4 savepoints of limits.
-    with django_assert_num_queries(15):
+    # 3 who asks, 2 services, 1 newest, 1 rows (2 when midnight lies within the hour), 2 guess and counts,
+    # 8 for two limits: savepoint, set, set back, release.
+    with django_assert_max_num_queries(18):
         reader.get("/dashboard")
 
 
@@ -493,6 +495,61 @@ def test_one_log_costs_few_queries(reader, service, django_assert_num_queries):
     # 3 who asks, 1 services, 1 log, 1 payload, 1 alert events, 1 replays, 2 neighbours, 1 latencies.
     with django_assert_num_queries(11):
         reader.get(f"/log/{log_id}")
+
+
+# --- The search box ----------------------------------------------------------------------------------------
+
+
+def test_the_search_box_narrows_and_keeps_its_words(reader, service):
+    keep_logs(service, a_log(status_code=200, request_body="one"))
+    (wanted,) = keep_logs(service, a_log(status_code=503, request_body='card "declined" <b>'))
+
+    for q in ("status:5xx", '"card"', "-status:200", r'status:5xx "\"declined\" <b>"'):
+        answer = reader.get("/dashboard", {"q": q, "window": "24h"})
+        assert rows_of(answer) == [str(wanted)], q
+        assert f'value="{escape(q)}"' in answer.content.decode()
+
+
+def test_an_error_stands_under_the_token_with_a_link_to_what_was_meant(reader, service):
+    keep_logs(service, a_log())
+
+    answer = reader.get("/dashboard", {"q": "method:GET statsu:404 <i>", "window": "24h"})
+    page = answer.content.decode()
+
+    assert "method:GET <mark>statsu</mark>:404 &lt;i&gt;" in page
+    assert link(answer, "status") == "?window=24h&q=method%3AGET+status%3A404+%3Ci%3E"
+    assert rows_of(answer) == []
+    part = reader.get("/dashboard", {"q": "statsu:404"}, headers={"HX-Request": "true"}).content.decode()
+    assert 'id="errors-q" hx-swap-oob="true"><p class="query-fault">' in part
+
+
+def test_a_window_in_the_search_is_not_narrowed_by_the_default_one(reader, service):
+    keep_logs(service, a_log(timestamp=ago(minutes=1)), a_log(timestamp=ago(days=3)))
+
+    assert len(rows_of(reader.get("/dashboard"))) == 1
+    assert len(rows_of(reader.get("/dashboard?q=since:7d"))) == 2
+    assert len(rows_of(reader.get("/dashboard?q=since:7d&window=24h"))) == 1
+
+
+def test_a_search_whose_time_is_over_says_how_far_it_came_and_continues(reader, service, monkeypatch):
+    ids = keep_logs(service, *(a_log(path=f"/{n}", timestamp=ago(minutes=n)) for n in range(8)))
+    monkeypatch.setattr(finding, "TIME", timedelta(microseconds=1))
+    monkeypatch.setattr(walk, "SMALLEST_SLICE", 3)
+
+    answer = reader.get("/dashboard?q=path:/7&window=24h")
+    assert "Nothing found yet" in text_of(answer)
+    answer = reader.get("/dashboard" + link(answer, "Continue"))
+
+    assert rows_of(answer) == [str(ids[7])]
+
+
+def test_quoted_text_is_refused_where_it_cannot_be_measured(reader, service):
+    keep_logs(service, a_log())
+
+    answer = reader.get("/metrics-ui", {"q": 'method:GET "card"'})
+
+    assert "<mark>&quot;card&quot;</mark>" in answer.content.decode()
+    assert "cannot" in text_of(answer)
 
 
 # --- One log -----------------------------------------------------------------------------------------------

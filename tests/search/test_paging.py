@@ -127,8 +127,8 @@ def test_query_budget_of_the_log_list(service, reader, django_assert_num_queries
     keep_logs(service, *[a_log(path=f"/{word}", consumer=word) for word in ("one", "two", "three")] * 5)
     reader.get("/v1/logs")
 
-    # the key; the services in reach; within a limit of time (a savepoint, setting it, setting it back, its end)
-    # the newest day's rows with services, endpoints and consumers joined: a full page.
+    # the key; the services in reach; within a limit of time (savepoint, set, set back, release) the newest
+    # day's rows with services, endpoints and consumers joined: a full page.
     with django_assert_num_queries(7):
         rows = reader.get("/v1/logs?limit=5").json()
     assert len({row["route"] for row in rows}) == len({row["consumer"] for row in rows}) == 3
