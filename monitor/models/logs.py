@@ -10,6 +10,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from monitor.lib import payload
@@ -78,7 +79,9 @@ class RequestLog(models.Model):
     class Meta:
         db_table = "request_log"
         verbose_name = "request log"
-        # Each ends in the id, so that a filter and "newest first" are one walk through one index.
+        # The first three end in the id, so that a filter and "newest first" are one walk through one index.
+        # That costs 70 to 90 bytes a log each. Columns of few values go without: the entries of one value
+        # are kept together, 7 bytes a log, and sorting what a search by days finds in one is cheap.
         indexes = [
             models.Index(fields=["service", "-id"], name="request_log_of_service"),
             models.Index(fields=["endpoint", "-id"], name="request_log_of_endpoint"),
@@ -89,6 +92,11 @@ class RequestLog(models.Model):
             ),
             models.Index(fields=["service", "-id"], name="request_log_failed", condition=FAILED),
             models.Index(fields=["trace_id"], name="request_log_of_trace", condition=~models.Q(trace_id="")),
+            models.Index(fields=["status_code"], name="request_log_of_status"),
+            models.Index(fields=["method"], name="request_log_of_method"),
+            models.Index(fields=["environment"], name="request_log_of_environment"),
+            models.Index(fields=["latency_ms"], name="request_log_of_latency"),
+            GinIndex(fields=["tags"], name="request_log_of_tag", condition=~models.Q(tags=[])),
         ]
 
     def __str__(self) -> str:
