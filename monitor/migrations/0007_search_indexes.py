@@ -6,7 +6,7 @@ from django.db import migrations, models
 # the parent, built concurrently on each day, and attached.
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0003_rule_changes"),
+        ("monitor", "0006_key_notices"),
     ]
 
     operations = [
