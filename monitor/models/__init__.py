@@ -4,6 +4,7 @@ from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
 from monitor.models.health import Counter, CounterMinute
 from monitor.models.keys import ApiKey
 from monitor.models.logs import LogPayload, RequestLog
+from monitor.models.metrics import MetricDelta, MetricRollup
 from monitor.models.replays import Replay
 from monitor.models.services import Consumer, Endpoint, Service
 from monitor.models.storage import StorageEvent
@@ -20,6 +21,8 @@ __all__ = [
     "Endpoint",
     "LogPayload",
     "Membership",
+    "MetricDelta",
+    "MetricRollup",
     "Organization",
     "Replay",
     "RequestLog",
