@@ -1,4 +1,4 @@
-"""Keep entries: rows and payloads by COPY, judged, in one transaction."""
+"""Keep entries: rows and payloads by COPY, added to the numbers, judged, in one transaction."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -14,6 +14,7 @@ from monitor.ingest import naming
 from monitor.ingest.entry import Entry
 from monitor.lib import payload
 from monitor.lib.counting import count_kept
+from monitor.metrics import deltas
 from monitor.models import RequestLog
 from monitor.models.partitions import existing_days, make_day
 
@@ -67,8 +68,10 @@ def store_batch(entries: Sequence[Entry], *, now: datetime, again: bool = False)
         if with_payload:
             packed = ((entry.id, payload.pack(entry.payload)) for entry in with_payload)
             copy("log_payload", PAYLOAD_COLUMNS, packed)
+        deltas.note(kept, names)
         alerts.judge(kept, now=now)
     count_kept(new=len(kept), repeated=len(entries) - len(kept))
+    deltas.hurry_if_much_waits(len(kept))
     return {entry.id for entry in kept}
 
 

@@ -14,12 +14,14 @@ BITES = (
     " DELETE FROM request_log WHERE id IN (SELECT id FROM bite)",
     "DELETE FROM alert_event WHERE id IN (SELECT alert_event.id FROM alert_event"
     " JOIN alert_rule ON alert_rule.id = rule_id WHERE service_id = %(service)s LIMIT %(rows)s)",
+    "DELETE FROM metric_rollup WHERE ctid = ANY(ARRAY(SELECT ctid FROM metric_rollup"
+    " WHERE service_id = %(service)s LIMIT %(rows)s))",
     "DELETE FROM replay WHERE id IN (SELECT id FROM replay WHERE service_id = %(service)s LIMIT %(rows)s)",
 )
 
 
 def purge(service_id: UUID) -> None:
-    """Remove the logs, events and replays of a service that is marked deleted, then the service.
+    """Remove the logs, numbers, events and replays of a service that is marked deleted, then the service.
 
     Each bite is a transaction of its own, so nobody waits for a lock and a killed worker loses one bite.
     """

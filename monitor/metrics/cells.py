@@ -1,0 +1,164 @@
+"""Cells: what the rollups hold. Facts are added up into them, and cells into coarser ones."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from monitor.lib import histogram
+from monitor.lib.histogram import Histogram
+from monitor.metrics.facts import Fact
+from monitor.models.metrics import Family, Resolution
+
+NO_STATUS = "none"
+SECONDS: Mapping[Resolution, int] = {
+    Resolution.MINUTE: 60,
+    Resolution.TEN_MINUTES: 600,
+    Resolution.HOUR: 3600,
+    Resolution.SIX_HOURS: 6 * 3600,
+    Resolution.DAY: 86_400,
+}
+FAMILIES: tuple[str, ...] = tuple(Family.values)
+# Method and status code, with the number of requests that had both.
+Answers = Counter[tuple[str, int | None]]
+
+
+class Key(NamedTuple):
+    """What a cell is of. `start` in seconds since the epoch; plain values, as there are millions."""
+
+    service: bytes
+    family: str
+    resolution: str
+    start: int
+    subject: str
+    environment: str
+    mode: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Cell:
+    """Counts, bytes, latencies. Grows by `add_fact` and `merge`."""
+
+    requests: int = 0
+    errors: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    answers: Answers = field(default_factory=Counter)
+    latencies: Histogram = field(default_factory=Histogram)
+
+    def add_fact(self, fact: Fact) -> None:
+        self.requests += fact.requests
+        self.errors += fact.requests if fact.failed else 0
+        self.request_bytes += fact.request_bytes
+        self.response_bytes += fact.response_bytes
+        self.answers[fact.method, fact.status_code] += fact.requests
+        self.latencies.add_buckets(fact.buckets, total=fact.latency_ms)
+
+    def merge(self, other: "Cell") -> None:
+        self.requests += other.requests
+        self.errors += other.errors
+        self.request_bytes += other.request_bytes
+        self.response_bytes += other.response_bytes
+        self.answers.update(other.answers)
+        self.latencies.merge(other.latencies)
+
+    def agrees_with(self, other: "Cell") -> bool:
+        """The same but for the order in which latencies were added up."""
+        return self._counts() == other._counts() and abs(
+            self.latencies.total - other.latencies.total
+        ) <= 1e-9 * max(self.latencies.total, other.latencies.total)
+
+    def _counts(self) -> tuple[object, ...]:
+        return (
+            self.requests,
+            self.errors,
+            self.request_bytes,
+            self.response_bytes,
+            self.answers,
+            self.latencies.zeros,
+            self.latencies.counts,
+        )
+
+
+Cells = dict[Key, Cell]
+
+
+def subject_of_answer(method: str, status_code: int | None) -> str:
+    return f"{method} {NO_STATUS if status_code is None else status_code}"
+
+
+def answer_of_subject(subject: str) -> tuple[str, int | None]:
+    """The method and status code that `subject_of_answer` was given."""
+    method, _, status = subject.rpartition(" ")
+    return method, None if status == NO_STATUS else int(status)
+
+
+def subject_of(fact: Fact, family: str) -> str:
+    """The subject within this family that a fact belongs to."""
+    if family == "answer":
+        return subject_of_answer(fact.method, fact.status_code)
+    if family == "endpoint":
+        return str(UUID(bytes=fact.endpoint)) if fact.endpoint else ""
+    if family == "consumer":
+        return str(UUID(bytes=fact.consumer)) if fact.consumer else ""
+    return ""
+
+
+def minutes_of(facts: Iterable[Fact]) -> Cells:
+    """The facts added up by minute, in every family."""
+    cells: Cells = defaultdict(Cell)
+    for fact in facts:
+        start = fact.minute * 60
+        for family in FAMILIES:
+            subject = subject_of(fact, family)
+            key = Key(fact.service, family, "minute", start, subject, fact.environment, fact.mode)
+            cells[key].add_fact(fact)
+    return dict(cells)
+
+
+def coarser(cells: Cells, resolution: Resolution) -> Cells:
+    """The cells added up by a longer span."""
+    seconds = SECONDS[resolution]
+    added: Cells = defaultdict(Cell)
+    for key, cell in cells.items():
+        start = key.start - key.start % seconds
+        added[key._replace(resolution=str(resolution), start=start)].merge(cell)
+    return dict(added)
+
+
+class _Packed(msgspec.Struct, array_like=True, gc=False):
+    """`scale` is said in each, as a client's own histograms may have another."""
+
+    answers: list[tuple[str, int | None, int]]
+    scale: int
+    zeros: int
+    gaps: list[int]
+    counts: list[int]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Packed).decode
+
+
+def pack(cell: Cell) -> bytes:
+    """What has no column of its own: counts by method and status, and the histogram."""
+    gaps, counts = cell.latencies.to_arrays()
+    answers = sorted(
+        ((method, status_code, count) for (method, status_code), count in cell.answers.items()),
+        key=lambda answer: (answer[0], -1 if answer[1] is None else answer[1]),
+    )
+    packed = _Packed(
+        answers=answers, scale=histogram.SCALE, zeros=cell.latencies.zeros, gaps=gaps, counts=counts
+    )
+    return _encode(packed)
+
+
+def unpack_into(cell: Cell, packed: bytes | memoryview, *, latency_ms: float) -> None:
+    """Add what `pack` packed."""
+    read = _decode(packed)
+    for method, status_code, count in read.answers:
+        cell.answers[method, status_code] += count
+    cell.latencies.add_arrays(read.gaps, read.counts, zeros=read.zeros, total=latency_ms)

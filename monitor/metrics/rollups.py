@@ -1,0 +1,204 @@
+"""The rollup table as cells: read, added to, replaced, let go."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from monitor.metrics.cells import Cell, Cells, Key, pack, unpack_into
+from monitor.models.metrics import Family, Resolution
+
+# Whoever changes rollups of source `logs` holds this lock: compaction, repair. Any number will do.
+ROLLUP_LOCK = 7_120_402
+MINUTES_KEPT = timedelta(hours=48)
+HOURS_KEPT = timedelta(days=90)
+DAYS_KEPT = timedelta(days=400)
+KEPT = {
+    Resolution.MINUTE: MINUTES_KEPT,
+    Resolution.TEN_MINUTES: MINUTES_KEPT,
+    Resolution.HOUR: HOURS_KEPT,
+    Resolution.SIX_HOURS: HOURS_KEPT,
+    Resolution.DAY: DAYS_KEPT,
+}
+# Most requests of an hour have a consumer of their own: with 500 consumers the hours of 90 d were half of all
+# rows. Six hours are an eighth of them.
+CONSUMERS_KEPT = {**KEPT, Resolution.TEN_MINUTES: timedelta(), Resolution.HOUR: timedelta(days=8)}
+# Rows stay an hour longer than they are read, so that clocks may differ.
+SLACK = timedelta(hours=1)
+ROWS_A_BITE = 5_000
+
+COLUMNS = (
+    "service_id, family, resolution, start, subject, environment, mode, source,"
+    " requests, errors, request_bytes, response_bytes, latency_ms, packed"
+)
+FIND = (
+    f"SELECT {COLUMNS} FROM metric_rollup JOIN unnest(%s::uuid[], %s::text[], %s::text[],"  # noqa: S608
+    " %s::timestamptz[], %s::text[], %s::text[], %s::text[])"
+    " AS wanted (w_service, w_family, w_resolution, w_start, w_subject, w_environment, w_mode)"
+    " ON service_id = w_service AND family = w_family AND resolution = w_resolution AND start = w_start"
+    " AND subject = w_subject AND environment = w_environment AND mode = w_mode AND source = 'logs'"
+)
+WRITE = (
+    f"INSERT INTO metric_rollup ({COLUMNS})"  # noqa: S608
+    " SELECT a, b, c, d, e, f, g, 'logs', h, i, j, k, l, m FROM unnest(%s::uuid[], %s::text[], %s::text[],"
+    " %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int8[], %s::int8[], %s::int8[], %s::int8[],"
+    " %s::float8[], %s::bytea[]) AS written (a, b, c, d, e, f, g, h, i, j, k, l, m)"
+    " ON CONFLICT (service_id, family, resolution, start, subject, environment, mode, source)"
+    " DO UPDATE SET requests = EXCLUDED.requests, errors = EXCLUDED.errors,"
+    " request_bytes = EXCLUDED.request_bytes, response_bytes = EXCLUDED.response_bytes,"
+    " latency_ms = EXCLUDED.latency_ms, packed = EXCLUDED.packed"
+)
+
+
+def time_kept(resolution: str, family: str) -> timedelta:
+    """How long rows of this kind are kept; nothing where there are none.
+
+    Minutes of totals stay as long as the logs: a chart of a past day then reads 144 rows of a service in
+    place of all logs of that day. The other families have a row for each of their subjects.
+    """
+    if resolution in (Resolution.MINUTE, Resolution.TEN_MINUTES) and family == Family.TOTAL:
+        return max(MINUTES_KEPT, timedelta(days=settings.RETENTION_DAYS + 2))
+    if family == Family.CONSUMER:
+        return CONSUMERS_KEPT[Resolution(resolution)]
+    return KEPT[Resolution(resolution)]
+
+
+def kept_from(resolution: str, family: str, *, now: datetime) -> datetime:
+    """From when on every row of this kind is there."""
+    return now - time_kept(resolution, family)
+
+
+def is_worth_writing(key: Key, *, now: datetime) -> bool:
+    """Whether the row would not be removed right away."""
+    kept = time_kept(key.resolution, key.family)
+    return bool(kept) and key.start >= (now - kept - SLACK).timestamp()
+
+
+def key_of(row: Sequence[Any]) -> Key:
+    """The key of a row that begins with the columns from service to mode."""
+    service, family, resolution, start, subject, environment, mode = row[:7]
+    return Key(service.bytes, family, resolution, int(start.timestamp()), subject, environment, mode)
+
+
+def add_row(cell: Cell, counts: Sequence[Any]) -> None:
+    """Add a row's columns from requests to packed. `packed` may be null in sums over rows."""
+    requests, errors, request_bytes, response_bytes, latency_ms, packed = counts
+    cell.requests += requests
+    cell.errors += errors
+    cell.request_bytes += request_bytes
+    cell.response_bytes += response_bytes
+    if packed is not None:
+        unpack_into(cell, packed, latency_ms=latency_ms)
+
+
+def cell_of(counts: Sequence[Any]) -> Cell:
+    """The cell of such columns."""
+    cell = Cell()
+    add_row(cell, counts)
+    return cell
+
+
+def columns_of(keys: Collection[Key]) -> list[list[Any]]:
+    """Keys as seven arrays."""
+    return [
+        [UUID(bytes=key.service) for key in keys],
+        [key.family for key in keys],
+        [key.resolution for key in keys],
+        [datetime.fromtimestamp(key.start, tz=UTC) for key in keys],
+        [key.subject for key in keys],
+        [key.environment for key in keys],
+        [key.mode for key in keys],
+    ]
+
+
+def bites(keys: Iterable[Key]) -> Iterable[list[Key]]:
+    rest = iter(keys)
+    while bite := list(islice(rest, ROWS_A_BITE)):
+        yield bite
+
+
+def find(keys: Iterable[Key]) -> Cells:
+    """The cells of these keys that are there."""
+    found: Cells = {}
+    with connection.cursor() as cursor:
+        for bite in bites(keys):
+            cursor.execute(FIND, columns_of(bite))
+            for row in cursor.fetchall():
+                found[key_of(row)] = cell_of(row[8:])
+    return found
+
+
+def write(cells: Cells) -> None:
+    """Put these cells in the place of those of the same keys. The caller holds ROLLUP_LOCK."""
+    with connection.cursor() as cursor:
+        for bite in bites(cells):
+            written = [cells[key] for key in bite]
+            cursor.execute(
+                WRITE,
+                [
+                    *columns_of(bite),
+                    [cell.requests for cell in written],
+                    [cell.errors for cell in written],
+                    [cell.request_bytes for cell in written],
+                    [cell.response_bytes for cell in written],
+                    [cell.latencies.total for cell in written],
+                    [pack(cell) for cell in written],
+                ],
+            )
+
+
+def add(cells: Cells) -> None:
+    """Add these cells to those that are there. The caller holds ROLLUP_LOCK, so nobody adds beside it."""
+    there = find(cells)
+    for key, cell in there.items():
+        cell.merge(cells[key])
+    write(cells | there)
+
+
+def remove(keys: Iterable[Key]) -> None:
+    """Remove the cells of these keys. The caller holds ROLLUP_LOCK."""
+    statement = (
+        "DELETE FROM metric_rollup USING unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[],"
+        " %s::text[], %s::text[], %s::text[]) AS gone (a, b, c, d, e, f, g)"
+        " WHERE service_id = a AND family = b AND resolution = c AND start = d AND subject = e"
+        " AND environment = f AND mode = g AND source = 'logs'"
+    )
+    with connection.cursor() as cursor:
+        for bite in bites(keys):
+            cursor.execute(statement, columns_of(bite))
+
+
+def remove_old(*, now: datetime) -> int:
+    """Remove the rows that are past their time, in bites. Gives how many went."""
+    removed = 0
+    for family in Family.values:
+        for resolution in Resolution.values:
+            before = kept_from(resolution, family, now=now) - SLACK
+            while went := _remove_bite(family, resolution, before):
+                removed += went
+    return removed
+
+
+def _remove_bite(family: str, resolution: str, before: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM metric_rollup WHERE ctid IN (SELECT ctid FROM metric_rollup"
+            " WHERE resolution = %s AND start < %s AND family = %s LIMIT %s)",
+            [resolution, before, family, ROWS_A_BITE],
+        )
+        return int(cursor.rowcount)
+
+
+def find_within(service_id: UUID, since: datetime, until: datetime) -> Cells:
+    """All cells of a service that start within a span."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {COLUMNS} FROM metric_rollup WHERE service_id = %s AND source = 'logs'"  # noqa: S608
+            " AND family = ANY(%s) AND resolution = ANY(%s) AND start >= %s AND start < %s",
+            [service_id, Family.values, Resolution.values, since, until],
+        )
+        return {key_of(row): cell_of(row[8:]) for row in cursor.fetchall()}
