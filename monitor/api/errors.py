@@ -55,6 +55,10 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     "body_too_large": ("Body too large", "Send less at once; the limits stand in the documentation."),
     "unsupported_media_type": ("Unsupported media type", "Send one of the content types named in `detail`."),
     "target_not_allowed": ("Target not allowed", "Add the origin to the service's replay origins."),
+    "too_much_to_read": (
+        "Too much to read",
+        "Only the logs themselves can tell, and there are too many: narrow what `detail` names.",
+    ),
     "server_busy": ("Server busy", "Nothing was kept. Try again after the seconds that `Retry-After` names."),
     "database_unavailable": ("Database unavailable", "Nothing was kept. Try again in a few seconds."),
     "internal_error": (
@@ -72,6 +76,7 @@ STATUS_CODES: Mapping[int, str] = {
     409: "conflict",
     413: "body_too_large",
     415: "unsupported_media_type",
+    422: "too_much_to_read",
     500: "internal_error",
     503: "database_unavailable",
 }

@@ -1,6 +1,23 @@
 """Count and measure requests over windows of time."""
 
+from monitor.metrics.answer import Group, Groups, Series, TooMuchToCount, groups_for, measure_for, series_for
 from monitor.metrics.measure import Measurement, measure
+from monitor.metrics.question import GroupBy, Question, ask
 from monitor.metrics.series import Bucket, measure_over_time
 
-__all__ = ["Bucket", "Measurement", "measure", "measure_over_time"]
+__all__ = [
+    "Bucket",
+    "Group",
+    "GroupBy",
+    "Groups",
+    "Measurement",
+    "Question",
+    "Series",
+    "TooMuchToCount",
+    "ask",
+    "groups_for",
+    "measure",
+    "measure_for",
+    "measure_over_time",
+    "series_for",
+]

@@ -1,6 +1,6 @@
 """The metrics page: one window in numbers and over time."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,15 +12,14 @@ from django.views.decorators.http import require_safe
 from monitor.access.gate import page_actor
 from monitor.charts import BarRow, TimeAxis, bar_list, lines, percentile_series, stacked_bars, status_series
 from monitor.lib.addresses import address_with
-from monitor.lib.time_limit import TookTooLong, time_limit
-from monitor.metrics.measure import NO_STATUS, Measurement, measure
-from monitor.metrics.series import Bucket, measure_over_time, step_for
+from monitor.metrics.answer import LIMIT, TooMuchToCount, measure_for, series_for
+from monitor.metrics.measure import NO_STATUS, Measurement
+from monitor.metrics.question import ask
+from monitor.metrics.series import Bucket, step_for
 from monitor.search.asked import Asked, read_address
 from monitor.search.filtering import filter_context, redirect_to_tidy, respond
 from monitor.search.traffic import DRAWN_CLASSES
 
-# A million requests take about a second; beyond this a reader had better narrow the question.
-LIMIT = timedelta(seconds=8)
 ANSWER_CLASSES = {"2": "series-2xx", "3": "series-3xx", "4": "series-4xx", "5": "series-5xx"}
 
 
@@ -39,17 +38,16 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def numbers(asked: Asked) -> dict[str, Any]:
     """The measurement and its charts, or after how many seconds they were given up."""
     logs_page = logs_with(asked)
-    window = asked.window
+    question = ask(service_ids=[service.id for service in asked.services], asked=asked.filter, now=asked.now)
     try:
-        with time_limit(LIMIT):
-            measured = measure(asked.logs)
-            if not measured.total_requests:
-                return {"measured": measured}
-            step = step_for(window.since, max(min(window.until, asked.now), window.since))
-            buckets = measure_over_time(asked.logs, since=window.since, until=window.until, step=step)
-    except TookTooLong:
+        measured, _ = measure_for(question)
+        if not measured.total_requests:
+            return {"measured": measured}
+        step = step_for(question.since, max(min(question.until, asked.now), question.since))
+        series = series_for(question, step=step)
+    except TooMuchToCount:
         return {"stopped_after": LIMIT.seconds}
-    shown = drawn(buckets, asked)
+    shown = drawn(series.buckets, asked)
     axis = TimeAxis(start=shown[0].start, end=shown[-1].start + step, step=step, now=asked.now)
     return {
         "measured": measured,
@@ -61,7 +59,7 @@ def numbers(asked: Asked) -> dict[str, Any]:
     }
 
 
-def drawn(buckets: list[Bucket], asked: Asked) -> list[Bucket]:
+def drawn(buckets: Sequence[Bucket], asked: Asked) -> Sequence[Bucket]:
     """Without the empty steps ahead of now, which windows hold for senders whose clocks are ahead."""
     last = max(
         (index for index, bucket in enumerate(buckets) if bucket.total or bucket.start <= asked.now),
@@ -70,7 +68,7 @@ def drawn(buckets: list[Bucket], asked: Asked) -> list[Bucket]:
     return buckets[: last + 1]
 
 
-def requests_chart(axis: TimeAxis, buckets: list[Bucket], *, jump: str) -> SafeString:
+def requests_chart(axis: TimeAxis, buckets: Sequence[Bucket], *, jump: str) -> SafeString:
     by_class = {
         name: [sum(bucket.by_class.get(each, 0) for each in classes) for bucket in buckets]
         for name, classes in DRAWN_CLASSES.items()
@@ -80,7 +78,7 @@ def requests_chart(axis: TimeAxis, buckets: list[Bucket], *, jump: str) -> SafeS
     )
 
 
-def latency_chart(axis: TimeAxis, buckets: list[Bucket], *, jump: str) -> SafeString:
+def latency_chart(axis: TimeAxis, buckets: Sequence[Bucket], *, jump: str) -> SafeString:
     percentiles = {
         "p50": [bucket.p50 for bucket in buckets],
         "p95": [bucket.p95 for bucket in buckets],

@@ -19,6 +19,7 @@ from rest_framework.exceptions import ValidationError
 from monitor.api.errors import WithMembers
 from monitor.lib.moments import parse_moment
 from monitor.models import RequestLog
+from monitor.models.keys import Mode
 from monitor.models.logs import RequestLogQuerySet
 from monitor.search.clauses import narrowed
 from monitor.search.language import (
@@ -39,6 +40,8 @@ from monitor.search.window import Window
 
 STATUS_CLASSES = tuple((f"{first}xx", f"{first}xx") for first in range(1, 6))
 BOOLEANS = (("true", "Yes"), ("false", "No"))
+# Fields whose exact values a parameter of another name takes as they are.
+NAMES = {Field.METHOD: "method", Field.ENVIRONMENT: "environment", Field.CONSUMER: "consumer"}
 
 
 class TermFilter(django_filters.Filter):
@@ -171,6 +174,7 @@ class LogFilter(django_filters.FilterSet):
     )
     tag = TextTermFilter(Field.TAG, label="Tag", max_length=128)
     environment = TextTermFilter(Field.ENVIRONMENT, label="Environment", max_length=64)
+    mode = django_filters.ChoiceFilter(label="Mode", choices=Mode)
     consumer = TextTermFilter(Field.CONSUMER, label="Consumer", max_length=128)
     trace_id = TextTermFilter(Field.TRACE, label="Trace id", max_length=64)
     since = MomentFilter(method="in_window", label="Since")
@@ -214,20 +218,62 @@ class LogFilter(django_filters.FilterSet):
         return filtered.within(window.since, window.until)
 
     def window(self, *, now: datetime | None = None) -> Window:
-        """The window that was asked for, by parameters and by `q`: what lies within both."""
+        """The window that was asked for, within what can be there."""
         now = now or timezone.now()
+        return Window.of(*self.ends(now=now), now=now)
+
+    def ends(self, *, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """`since` and `until` as parameters and `q` give them: what lies within both."""
         given = self.form.cleaned_data
         sinces = [given.get("since"), self.asked.moment(Field.SINCE, now=now)]
         untils = [given.get("until"), self.asked.moment(Field.UNTIL, now=now)]
-        return Window.of(
+        return (
             max((each for each in sinces if each), default=None),
             min((each for each in untils if each), default=None),
-            now=now,
         )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that are set, by name, cleaned, beside the window.
+
+        The terms of `q` are among them as parameters, if each says what a parameter of its own could say;
+        otherwise `q` stands for itself.
+        """
+        given = {name: value for name, value in self.form.cleaned_data.items() if value not in (None, "")}
+        for name in ("since", "until"):
+            given.pop(name, None)
+        spelled = spelled_out(given.get("q") or Query())
+        if spelled is None or spelled.keys() & given.keys():
+            return given
+        given.pop("q", None)
+        return given | spelled
 
     def in_window(self, queryset: QuerySet[RequestLog], name: str, value: datetime) -> QuerySet[RequestLog]:
         """Both ends are taken together, in filter_queryset."""
         return queryset
+
+
+def spelled_out(query: Query) -> dict[str, Any] | None:
+    """The search as parameters, cleaned; None where one of its terms has none, or two share one."""
+    parameters: dict[str, Any] = {}
+    for term in query.terms:
+        if term.field in (Field.SINCE, Field.UNTIL):
+            continue
+        match term:
+            case Term(negated=True):
+                return None
+            case Term(field=Field.STATUS, value=Compared(operator="=", number=code)):
+                name, value = "status_code", int(code)
+            case Term(field=Field.STATUS, value=StatusClass(hundred=hundred)):
+                name, value = "status_class", f"{hundred}xx"
+            case Term(field=Field.METHOD | Field.ENVIRONMENT | Field.CONSUMER, value=Exactly(text=text)):
+                name, value = NAMES[term.field], text
+            case _:
+                return None
+        if name in parameters:
+            return None
+        parameters[name] = value
+    return parameters
 
 
 class TextLogFilter(LogFilter):

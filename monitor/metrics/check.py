@@ -1,0 +1,145 @@
+"""Recount the logs, and prove that the rollups say the same; or make them say it.
+
+Rollups of source `client` are left alone: nothing here could recount them.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import SerializationFailure
+
+from monitor.lib.histogram import bucket_of
+from monitor.metrics import rollups
+from monitor.metrics.cells import Cells
+from monitor.metrics.compact import cells_of, take_in
+from monitor.metrics.facts import Fact
+from monitor.metrics.gather import lean
+from monitor.metrics.question import first_day_of_logs
+from monitor.metrics.tiles import EPOCH
+from monitor.models import RequestLog
+from monitor.models.partitions import existing_days, start_of
+
+logger = logging.getLogger(__name__)
+MAX_TRIES = 5
+RECOUNT = """
+SELECT date_bin('1 minute', captured_at, %s), environment, mode, method, status_code::int, has_failed,
+    endpoint_id, consumer_id, count(*), coalesce(sum(request_bytes), 0), coalesce(sum(response_bytes), 0),
+    coalesce(sum(latency_ms), 0), array_agg(latency_ms) FILTER (WHERE latency_ms IS NOT NULL)
+FROM ({logs}) AS logs GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """One service and day: how many requests and rollup rows were compared, and how many rows were wrong."""
+
+    service_id: UUID
+    day: date
+    requests: int
+    rows: int
+    wrong: int
+
+
+def days_with_logs(*, now: datetime) -> list[date]:
+    """The days whose logs are all there, oldest first: those before may have lost some."""
+    oldest = first_day_of_logs(now).date()
+    return [day for day in existing_days() if day >= oldest]
+
+
+def check_day(service_id: UUID, day: date, *, repair: bool, now: datetime) -> Checked:
+    """Recount a day of a service and compare; with `repair`, put right what is wrong."""
+    with rollup_lock():
+        for _ in range(MAX_TRIES):
+            try:
+                return _check_day(service_id, day, repair=repair, now=now)
+            except OperationalError as error:
+                # Someone changed a service that a delta speaks of. Nothing was written.
+                if not isinstance(error.__cause__, SerializationFailure):
+                    raise
+        raise RuntimeError("Services kept being changed while their numbers were being checked.")
+
+
+@contextmanager
+def rollup_lock() -> Iterator[None]:
+    """Nobody else changes rollups within. Taken before the transaction, so that its snapshot is later."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [rollups.ROLLUP_LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [rollups.ROLLUP_LOCK])
+
+
+def _check_day(service_id: UUID, day: date, *, repair: bool, now: datetime) -> Checked:
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            # One snapshot for deltas, logs and rollups: logs that arrive meanwhile are in none of them.
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        take_in(None, now=now)
+        since = start_of(day)
+        until = since + timedelta(days=1)
+        facts = recount(service_id, since, until)
+        counted = lasting(cells_of(facts, now=now), now=now)
+        there = lasting(rollups.find_within(service_id, since, until), now=now)
+        wrong = {key for key, cell in counted.items() if key not in there or not cell.agrees_with(there[key])}
+        too_many = there.keys() - counted.keys()
+        if repair:
+            rollups.write({key: counted[key] for key in wrong})
+            rollups.remove(too_many)
+    return Checked(
+        service_id=service_id,
+        day=day,
+        requests=sum(fact.requests for fact in facts),
+        rows=len(counted.keys() | there.keys()),
+        wrong=len(wrong) + len(too_many),
+    )
+
+
+def lasting(cells: Cells, *, now: datetime) -> Cells:
+    """The cells that readers look at; older ones are about to be removed and may be partial."""
+    return {
+        key: cell
+        for key, cell in cells.items()
+        if key.start >= rollups.kept_from(key.resolution, key.family, now=now).timestamp()
+    }
+
+
+def recount(service_id: UUID, since: datetime, until: datetime) -> list[Fact]:
+    """What the logs themselves say, an hour at a time to bound the memory that sorting takes."""
+    facts: list[Fact] = []
+    while since < until:
+        facts += recount_span(service_id, since, since + timedelta(hours=1))
+        since += timedelta(hours=1)
+    return facts
+
+
+def recount_span(service_id: UUID, since: datetime, until: datetime) -> list[Fact]:
+    inner, params = lean(RequestLog.objects.of_services([service_id]).within(since, until))
+    with connection.cursor() as cursor:
+        cursor.execute(RECOUNT.format(logs=inner), [EPOCH, *params])
+        return [
+            Fact(
+                minute=int(row[0].timestamp()) // 60,
+                service=service_id.bytes,
+                environment=row[1],
+                mode=row[2],
+                method=row[3],
+                status_code=row[4],
+                failed=row[5],
+                endpoint=row[6].bytes if row[6] else b"",
+                consumer=row[7].bytes if row[7] else b"",
+                requests=row[8],
+                request_bytes=row[9],
+                response_bytes=row[10],
+                latency_ms=row[11],
+                buckets=[bucket_of(latency_ms) for latency_ms in row[12] or ()],
+            )
+            for row in cursor.fetchall()
+        ]

@@ -1,0 +1,265 @@
+"""Add up a window from rollups, from deltas that are not compacted yet, and from the logs at its edges.
+
+All three are read by one statement, so by one snapshot: a delta that is being compacted is seen either as
+itself or within the rollups, never twice and never not at all.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import BooleanField, ExpressionWrapper
+
+from monitor.lib.histogram import BUCKETS_PER_DOUBLING, ZERO_BUCKET, ZERO_THRESHOLD
+from monitor.metrics import facts, rollups
+from monitor.metrics.cells import NO_STATUS, Cell, answer_of_subject, subject_of
+from monitor.metrics.facts import Fact
+from monitor.metrics.question import GroupBy, Question
+from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
+from monitor.models.logs import FAILED, RequestLogQuerySet
+from monitor.models.metrics import Family
+
+STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", NO_STATUS)
+
+
+class Slot(NamedTuple):
+    """Where a cell goes: a step of time, and a group within it. None and empty where there is just one."""
+
+    start: datetime | None = None
+    group: str = ""
+
+
+Gathered = dict[Slot, Cell]
+
+
+class Row(NamedTuple):
+    """What each part of the statement gives; those that do not apply are null."""
+
+    kind: str
+    start: datetime | None
+    subject: str
+    environment: str
+    requests: int
+    errors: int
+    request_bytes: int
+    response_bytes: int
+    latency_ms: float
+    packed: bytes
+    method: str
+    status_code: int | None
+    bucket: int | None
+
+
+def class_of(status_code: int | None) -> str:
+    """`2xx` and so on, or `none` where no status was reported or it is out of the ordinary."""
+    name = NO_STATUS if status_code is None else f"{status_code // 100}xx"
+    return name if name in STATUS_CLASSES else NO_STATUS
+
+
+def gather(
+    question: Question,
+    family: Family,
+    *,
+    by: GroupBy | None = None,
+    step: timedelta | None = None,
+    only: frozenset[str] | None = None,
+    counts_alone: bool = False,
+) -> Gathered:
+    """The window added up, in groups and steps when asked for. Slots without requests are absent.
+
+    `only` names the subjects to look at. With `counts_alone` there are neither latencies nor answers.
+    """
+    if question.is_empty:
+        return {}
+    return Gathering(
+        question=question, family=family, by=by, step=step, only=only, counts_alone=counts_alone
+    ).gathered()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathering:
+    question: Question
+    family: Family
+    by: GroupBy | None
+    step: timedelta | None
+    only: frozenset[str] | None
+    counts_alone: bool
+
+    def gathered(self) -> Gathered:
+        plan = self.question.plan(self.family, step=self.step)
+        statement, params = self.statement(plan)
+        cells: Gathered = defaultdict(Cell)
+        with connection.cursor() as cursor:
+            cursor.execute(statement, params)
+            for values in cursor.fetchall():
+                row = Row._make(values)
+                if row.kind == "delta":
+                    self.add_facts(cells, facts.unpack(row.packed), plan)
+                elif row.kind == "rollup":
+                    self.add_rollup(cells, row)
+                else:
+                    self.add_edge(cells, row)
+        return dict(cells)
+
+    # --- The statement ---------------------------------------------------------------------------------
+
+    def statement(self, plan: Plan) -> tuple[str, list[Any]]:
+        parts = [self.rollups_of(tile) for tile in plan.tiles]
+        if plan.tiles:
+            parts.append(self.deltas())
+        if plan.edges:
+            parts.append(self.logs_of(plan.edges))
+        return " UNION ALL ".join(text for text, _ in parts), [each for _, params in parts for each in params]
+
+    def rollups_of(self, tile: Tile) -> tuple[str, list[Any]]:
+        filters = self.question.filters
+        text = (
+            "SELECT 'rollup', start, subject, environment, requests, errors, request_bytes, response_bytes,"
+            " latency_ms, packed, NULL::text, NULL::int, NULL::int FROM metric_rollup"
+            " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
+            " AND source = 'logs'"
+        )
+        params = [
+            list(self.question.service_ids),
+            self.family.value,
+            tile.resolution.value,
+            tile.since,
+            tile.until,
+        ]
+        for name in ("environment", "mode"):
+            if name in filters:
+                text += f" AND {name} = %s"
+                params.append(filters[name])
+        for subjects in (self.question.subjects, self.only):
+            if subjects is not None:
+                text += " AND subject = ANY(%s)"
+                params.append(list(subjects))
+        return (self.summed(text) if self.counts_alone else text), params
+
+    def summed(self, text: str) -> str:
+        """A row for each subject and environment in place of one for each span: nothing to unpack."""
+        return (
+            "SELECT 'rollup', NULL::timestamptz, subject, environment, sum(requests)::int8,"  # noqa: S608
+            " sum(errors)::int8, sum(request_bytes)::int8, sum(response_bytes)::int8, sum(latency_ms),"
+            f" NULL::bytea, NULL::text, NULL::int, NULL::int FROM ({text}) AS tile GROUP BY 3, 4"
+        )
+
+    def deltas(self) -> tuple[str, list[Any]]:
+        return (
+            "SELECT 'delta', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, packed, NULL, NULL, NULL"
+            " FROM metric_delta WHERE services && %s",
+            [list(self.question.service_ids)],
+        )
+
+    def logs_of(self, edges: Iterable[Span]) -> tuple[str, list[Any]]:
+        """The logs at the edges, with the same filters as in every search, grouped to few rows."""
+        compiled = [lean(self.question.logs.within(edge.since, edge.until)) for edge in edges]
+        start = "date_bin(%s, captured_at, %s)" if self.step else "NULL::timestamptz"
+        subject = {Family.ENDPOINT: "endpoint_id", Family.CONSUMER: "consumer_id"}.get(self.family, "NULL")
+        text = (
+            f"SELECT 'edge', {start}, {subject}::text, environment, count(*),"  # noqa: S608 - our own words
+            " count(*) FILTER (WHERE has_failed), coalesce(sum(request_bytes), 0),"
+            " coalesce(sum(response_bytes), 0), coalesce(sum(latency_ms), 0), NULL::bytea, method,"
+            f" status_code::int, {BUCKET} FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
+            " GROUP BY 2, 3, 4, 11, 12, 13"
+        )
+        params: list[Any] = [self.step, EPOCH] if self.step else []
+        return text, params + [each for _, params in compiled for each in params]
+
+    # --- Its rows --------------------------------------------------------------------------------------
+
+    def add_rollup(self, cells: Gathered, row: Row) -> None:
+        method, status_code = answer_of_subject(row.subject) if self.family == Family.ANSWER else ("", None)
+        if self.family == Family.ANSWER and not self.question.takes_answer(method, status_code):
+            return
+        slot = self.slot(row.start, row.environment, row.subject, method, status_code)
+        rollups.add_row(cells[slot], row[4:10])
+
+    def add_edge(self, cells: Gathered, row: Row) -> None:
+        if self.only is not None and (row.subject or "") not in self.only:
+            return
+        slot = self.slot(row.start, row.environment, row.subject or "", row.method, row.status_code)
+        cell = cells[slot]
+        cell.requests += row.requests
+        cell.errors += row.errors
+        cell.request_bytes += row.request_bytes
+        cell.response_bytes += row.response_bytes
+        cell.answers[row.method, row.status_code] += row.requests
+        cell.latencies.total += row.latency_ms
+        if row.bucket is not None:
+            cell.latencies.add_bucket(row.bucket, row.requests)
+
+    def add_facts(self, cells: Gathered, found: Iterable[Fact], plan: Plan) -> None:
+        """Those that lie within tiles: the edges were counted from the logs, and these are among them."""
+        spans = [(tile.since.timestamp() // 60, tile.until.timestamp() // 60) for tile in plan.tiles]
+        for fact in self.asked(found):
+            if not any(since <= fact.minute < until for since, until in spans):
+                continue
+            subject = subject_of(fact, self.family.value)
+            if self.only is not None and subject not in self.only:
+                continue
+            start = datetime.fromtimestamp(fact.minute * 60, tz=UTC)
+            slot = self.slot(start, fact.environment, subject, fact.method, fact.status_code)
+            cells[slot].add_fact(fact)
+
+    def asked(self, found: Iterable[Fact]) -> Iterator[Fact]:
+        """The facts that the filters leave."""
+        filters = self.question.filters
+        services = {id_.bytes for id_ in self.question.service_ids}
+        subjects = self.question.subjects
+        for fact in found:
+            if (
+                fact.service in services
+                and filters.get("environment", fact.environment) == fact.environment
+                and filters.get("mode", fact.mode) == fact.mode
+                and self.question.takes_answer(fact.method, fact.status_code)
+                and (subjects is None or subject_of(fact, self.family.value) in subjects)
+            ):
+                yield fact
+
+    def slot(
+        self, start: datetime | None, environment: str, subject: str, method: str, status_code: int | None
+    ) -> Slot:
+        group = {
+            None: "",
+            GroupBy.ENVIRONMENT: environment,
+            GroupBy.METHOD: method,
+            GroupBy.STATUS_CLASS: class_of(status_code),
+            GroupBy.ENDPOINT: subject,
+            GroupBy.CONSUMER: subject,
+        }[self.by]
+        if self.step is None or start is None:
+            return Slot(group=group)
+        return Slot(start=start - (start - EPOCH) % self.step, group=group)
+
+
+# As monitor.lib.histogram.bucket_of has it; a value at a boundary may fall to the other side of it.
+BUCKET = (
+    f"CASE WHEN latency_ms <= {ZERO_THRESHOLD} THEN {ZERO_BUCKET}"
+    f" ELSE ceil(ln(latency_ms) / ln(2::float8) * {BUCKETS_PER_DOUBLING})::int - 1 END"
+)
+
+
+def lean(logs: RequestLogQuerySet) -> tuple[str, tuple[Any, ...]]:
+    """The SQL that gives what the numbers are made of, and its parameters."""
+    failed = ExpressionWrapper(FAILED, output_field=BooleanField())
+    columns = logs.order_by().annotate(has_failed=failed).values(*LEAN_COLUMNS, "has_failed")
+    text, params = columns.query.sql_with_params()
+    return text, params
+
+
+LEAN_COLUMNS = (
+    "captured_at",
+    "environment",
+    "mode",
+    "method",
+    "status_code",
+    "endpoint_id",
+    "consumer_id",
+    "latency_ms",
+    "request_bytes",
+    "response_bytes",
+)

@@ -1,0 +1,57 @@
+"""Requests in numbers, however they were counted."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from monitor.metrics.cells import NO_STATUS, Answers, Cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """Counts, bytes of the bodies as sent, latencies in milliseconds; null where nothing reported one.
+
+    `percentiles_ms` stand in the order of the ranks that were asked for.
+    """
+
+    requests: int = 0
+    errors: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    mean_ms: float | None = None
+    percentiles_ms: tuple[float | None, ...] = ()
+    answers: Answers = field(default_factory=Counter)
+
+    @classmethod
+    def nothing(cls, ranks: Sequence[float]) -> "Numbers":
+        return cls(percentiles_ms=(None,) * len(ranks))
+
+    @classmethod
+    def of_cell(cls, cell: Cell, ranks: Sequence[float]) -> "Numbers":
+        return cls(
+            requests=cell.requests,
+            errors=cell.errors,
+            request_bytes=cell.request_bytes,
+            response_bytes=cell.response_bytes,
+            mean_ms=cell.latencies.mean,
+            percentiles_ms=tuple(cell.latencies.percentiles(ranks)),
+            answers=cell.answers,
+        )
+
+    @property
+    def error_rate(self) -> float:
+        return self.errors / self.requests if self.requests else 0.0
+
+    @property
+    def by_method(self) -> dict[str, int]:
+        counted: Counter[str] = Counter()
+        for (method, _), count in self.answers.items():
+            counted[method] += count
+        return dict(sorted(counted.items()))
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        counted: Counter[str] = Counter()
+        for (_, status_code), count in self.answers.items():
+            counted[NO_STATUS if status_code is None else str(status_code)] += count
+        return dict(sorted(counted.items()))
