@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from monitor.metrics.exact import GROUPS
 from monitor.models import RequestLog
 from tests.factories import a_client, a_key, a_log, a_service, an_organization, keep_logs, rfc3339
 
@@ -21,6 +22,8 @@ NOTHING = {
     "p99_latency_ms": None,
     "by_method": {},
     "by_status": {},
+    "p95_method": "exact",
+    "source": "logs",
 }
 
 
@@ -32,6 +35,12 @@ def service(db):
 @pytest.fixture
 def reader(service):
     return a_client(a_key(service, scopes=["read"])[1])
+
+
+def without_window(measured):
+    """The window ends a little after the clock's now: these tests are about the rest."""
+    assert measured.pop("since") < measured.pop("until")
+    return measured
 
 
 def percentile(values, rank):
@@ -52,6 +61,8 @@ def by_hand(logs):
         "error_rate": errors / len(logs),
         "avg_latency_ms": statistics.fmean(latencies),
         **{f"p{rank}_latency_ms": percentile(latencies, rank) for rank in (50, 95, 99)},
+        "p95_method": "exact",
+        "source": "logs",
         "by_method": Counter(log["method"] for log in logs),
         "by_status": Counter(
             "none" if log["status_code"] is None else str(log["status_code"]) for log in logs
@@ -60,13 +71,13 @@ def by_hand(logs):
 
 
 def test_nothing_logged_gives_zeros_and_nulls(reader):
-    assert reader.get("/v1/metrics").json() == NOTHING
+    assert without_window(reader.get("/v1/metrics").json()) == NOTHING
 
 
 def test_an_actor_without_services_gets_zeros_and_nulls(db):
     reader = a_client(a_key(organization=an_organization())[1])
 
-    assert reader.get("/v1/metrics").json() == NOTHING
+    assert without_window(reader.get("/v1/metrics").json()) == NOTHING
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -83,10 +94,10 @@ def test_the_numbers_are_those_computed_by_hand(service, reader, seed):
     ]
     keep_logs(service, *logs)
 
-    measured = reader.get("/v1/metrics").json()
+    measured = without_window(reader.get("/v1/metrics").json())
 
     expected = by_hand(logs)
-    for counts in ("by_method", "by_status"):
+    for counts in ("by_method", "by_status", "p95_method", "source"):
         assert measured.pop(counts) == expected.pop(counts)
     assert measured == pytest.approx(expected, rel=1e-12)
 
@@ -186,7 +197,147 @@ def test_query_budget(service, reader, django_assert_num_queries):
     keep_logs(service, *[a_log(method=method) for method in ("GET", "PUT")] * 5)
     reader.get("/v1/metrics")
 
-    # the key; the services in reach; totals and percentiles; counts by method and status.
-    with django_assert_num_queries(4):
+    # the key; the services in reach; a savepoint with its time limit; what was counted already; the few logs
+    # themselves; the savepoint's end.
+    with django_assert_num_queries(7):
         reader.get("/v1/metrics")
     assert RequestLog.objects.count() == 10
+
+
+def test_percentiles_of_any_rank_are_given_on_request(service, reader):
+    keep_logs(service, *[a_log(latency_ms=float(latency)) for latency in range(101)])
+
+    measured = reader.get("/v1/metrics", {"percentiles": "0,75,99.9,100"}).json()
+
+    assert measured["percentiles"] == pytest.approx({"0": 0, "75": 75, "99.9": 99.9, "100": 100})
+
+
+def test_beyond_the_limit_histograms_speak_and_say_so(service, reader, monkeypatch):
+    dice = random.Random(3)  # noqa: S311 - reproducible, not secret
+    logs = [a_log(latency_ms=dice.lognormvariate(3, 1)) for _ in range(400)]
+    keep_logs(service, *logs)
+    exact = reader.get("/v1/metrics", {"percentiles": "90"}).json()
+    monkeypatch.setattr("monitor.metrics.answer.EXACT_UP_TO", 399)
+
+    told = reader.get("/v1/metrics", {"percentiles": "90"}).json()
+
+    assert (exact.pop("p95_method"), told.pop("p95_method")) == ("exact", "histogram")
+    assert (told["total_requests"], told["by_status"]) == (400, {"200": 400})
+    assert told["avg_latency_ms"] == pytest.approx(exact["avg_latency_ms"], rel=1e-12)
+    for name in ("p50_latency_ms", "p95_latency_ms", "p99_latency_ms"):
+        assert told[name] == pytest.approx(exact[name], rel=0.01)
+    assert told["percentiles"]["90"] == pytest.approx(exact["percentiles"]["90"], rel=0.01)
+
+
+def test_a_series_has_every_step_and_adds_up(service, reader):
+    end = timezone.now().replace(second=0, microsecond=0)
+    for minutes, code in [(5, 200), (5, 500), (90, 404), (115, 204)]:
+        keep_logs(service, a_log(status_code=code, timestamp=rfc3339(end - timedelta(minutes=minutes))))
+    window = {"since": rfc3339(end - timedelta(hours=2)), "until": rfc3339(end)}
+
+    measured = reader.get("/v1/metrics", {**window, "interval": "minute"}).json()
+
+    steps = measured["series"]
+    assert [step["start"] for step in steps] == [
+        rfc3339(end - timedelta(minutes=minutes)) for minutes in range(120, 0, -1)
+    ]
+    busy = {120 - place: step for place, step in enumerate(steps) if step["total_requests"]}
+    assert {place: step["by_status_class"] for place, step in busy.items()} == {
+        5: {"2xx": 1, "5xx": 1},
+        90: {"4xx": 1},
+        115: {"2xx": 1},
+    }
+    assert sum(step["error_count"] for step in steps) == 1
+    assert steps[0]["p95_latency_ms"] is None
+    for interval, most in (("hour", 3), ("day", 2), ("1800", 5)):
+        told = reader.get("/v1/metrics", {**window, "interval": interval}).json()["series"]
+        assert sum(step["total_requests"] for step in told) == 4
+        assert len(told) <= most
+
+
+def test_a_series_does_not_reach_into_the_future(service, reader):
+    keep_logs(service, a_log())
+    since = rfc3339(timezone.now() - timedelta(minutes=10))
+
+    steps = reader.get("/v1/metrics", {"since": since, "interval": "minute"}).json()["series"]
+
+    assert len(steps) in (11, 12)
+    assert sum(step["total_requests"] for step in steps) == 1
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("endpoint", {"GET /orders": 3, "POST /orders": 2}),
+        ("method", {"GET": 3, "POST": 2}),
+        ("status_class", {"2xx": 4, "none": 1}),
+        ("consumer", {"acme": 4, "": 1}),
+        ("environment", {"eu": 4, "": 1}),
+    ],
+)
+def test_groups_have_the_busiest_first(service, reader, by, expected):
+    keep_logs(
+        service,
+        *[a_log(consumer="acme", environment="eu", response_body="1234")] * 3,
+        a_log(method="POST", consumer="acme", environment="eu"),
+        a_log(method="POST", status_code=None, error="lost"),
+    )
+
+    measured = reader.get("/v1/metrics", {"group_by": by}).json()
+
+    groups = measured["groups"]
+    assert {group["name"]: group["total_requests"] for group in groups} == expected
+    assert [group["total_requests"] for group in groups] == sorted(expected.values(), reverse=True)
+    assert sum(group["error_count"] for group in groups) == 1
+    assert sum(group["response_bytes"] for group in groups) == 12
+    assert (measured["more_groups"], measured["groups_p95_method"]) == (0, "exact")
+    for group in groups:
+        if group["value"] and by != "status_class":
+            name = {"endpoint": "endpoint_id"}.get(by, by)
+            narrowed = reader.get("/v1/metrics", {name: group["value"]}).json()
+            assert narrowed["total_requests"] == group["total_requests"]
+
+
+def test_groups_and_series_of_others_stay_theirs(service, reader):
+    keep_logs(a_service(service.organization), a_log(), a_log())
+    keep_logs(service, a_log())
+
+    measured = reader.get("/v1/metrics", {"group_by": "endpoint", "interval": "3600"}).json()
+
+    assert [group["total_requests"] for group in measured["groups"]] == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("interval", "week"),
+        ("interval", "0"),
+        ("interval", "-60"),
+        ("interval", "1"),
+        ("group_by", "colour"),
+        ("percentiles", "101"),
+        ("percentiles", "50,x"),
+        ("percentiles", "nan"),
+        ("percentiles", ",".join(["50"] * 11)),
+        ("limit", "0"),
+        ("mode", "dead"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_by_name(reader, name, value):
+    answer = reader.get("/v1/metrics", {name: value})
+
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == [name]
+
+
+def test_too_much_to_read_says_what_to_narrow(service, reader, monkeypatch):
+    monkeypatch.setattr("monitor.metrics.answer.LIMIT", timedelta(milliseconds=20))
+    monkeypatch.setitem(GROUPS, None, "pg_sleep(0.05)::text")
+    keep_logs(service, a_log())
+
+    answer = reader.get("/v1/metrics", {"path": "orders"})
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "too_much_to_read"
+    assert "the filter path" in answer.json()["detail"]
+    assert reader.get("/v1/metrics", {"path": "nowhere"}).status_code == 200
