@@ -13,7 +13,7 @@ ALTER TABLE metric_rollup SET (fillfactor = 90)
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0003_rule_changes"),
+        ("monitor", "0007_search_indexes"),
     ]
 
     operations = [
