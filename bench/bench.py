@@ -68,10 +68,15 @@ class Bench:
         """A file with a body to post on each line: single logs, or arrays of `batch` logs."""
         file = self.folder / f"bodies-{batch}.txt"
         if not file.exists():
-            items = [call.as_item() for call in Traffic().calls(max(BODIES, batch))]
+            count = max(200 if self.options.quick else BODIES, batch)
+            items = [call.as_item() for call in Traffic().calls(count)]
             groups: Sequence[Any] = items if batch == 0 else chunks(items, batch)
             file.write_text("".join(json.dumps(group, separators=(",", ":")) + "\n" for group in groups))
         return file
+
+    def rounds_with_warming(self) -> range:
+        """The numbers of the rounds; number 0 warms up and does not count."""
+        return range(1 if self.options.quick else 0, self.options.rounds + 1)
 
     def empty_tables(self) -> None:
         """Forget the logs, so that every part and contestant begins alike."""

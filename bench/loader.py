@@ -43,7 +43,7 @@ def load_history(bench: Bench, count: int) -> datetime:
     """Replace what is kept by `count` logs of the last 30 days. Gives the moment of the newest."""
     require_space(bench.folder, count)
     now = datetime.now(UTC)
-    pool = templates(bench)
+    pool = templates(bench, min(POOL, count))
     for day in existing_days():
         drop_day(day)
     for day, rows in groupby(history(pool, count, now), key=lambda pair: pair[0][CAPTURED].date()):
@@ -64,9 +64,9 @@ def require_space(folder: Path, count: int) -> None:
         )
 
 
-def templates(bench: Bench) -> list[tuple[Row, bytes]]:
+def templates(bench: Bench, size: int) -> list[tuple[Row, bytes]]:
     """Rows and payloads of calls, to be dated and numbered."""
-    calls = Traffic().calls(POOL)
+    calls = Traffic().calls(size)
     pool: list[tuple[Row, bytes]] = []
     for number, name in enumerate(SERVICES):
         entries = entries_of([call for call in calls if call.service == number], bench.sender(name))

@@ -33,7 +33,7 @@ def read_options(arguments: list[str], parts: Sequence[str]) -> Options:
     parser.add_argument("--rows", help="rows for read and disk, several with commas (100000,1000000)")
     parser.add_argument("--postgres", help="a major version of Debian's, or a folder of binaries")
     given = parser.parse_args(arguments)
-    rows = given.rows or ("2000,4000" if given.quick else "100000,1000000")
+    rows = given.rows or ("1000,2000" if given.quick else "100000,1000000")
     return Options(
         part=given.part,
         quick=given.quick,

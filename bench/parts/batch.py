@@ -20,11 +20,11 @@ def measure(bench: Bench) -> Result:
     paired: dict[int, list[float]] = {size: [] for size in sizes}
     copied: dict[int, list[float]] = {size: [] for size in sizes}
     with bench.product() as address:
-        for number in range(bench.options.rounds + 1):
+        for number in bench.rounds_with_warming():
             for size in sizes:
                 one, two = (post(bench, address, size, clients=clients) for clients in (1, 2))
                 floor = copy(bench, size)
-                if number or bench.options.quick:  # The first round only warms up.
+                if number:
                     posted[size].append(one)
                     paired[size].append(two)
                     copied[size].append(floor)

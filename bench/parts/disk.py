@@ -78,7 +78,10 @@ def fill_ours(bench: Bench, calls: Sequence[Call], count: int) -> None:
     batch: list[Entry] = []
     for number, moment in enumerate(moments(count)):
         entry = entries[number % len(entries)]
-        batch.append(replace(entry, id=uuid7_at(moment), captured_at=moment, received_at=moment))
+        trace_id = entry.trace_id and uuid4().hex
+        batch.append(
+            replace(entry, id=uuid7_at(moment), trace_id=trace_id, captured_at=moment, received_at=moment)
+        )
         if len(batch) == BATCH or number == count - 1:
             store_batch(batch, now=moment)
             batch.clear()

@@ -48,7 +48,8 @@ def measure(bench: Bench) -> Result:
         with bench.product() as address:
             questions = questions_about(address, newest)
             seen[count] = {each.name: ask(address, each, bench) for each in questions}
-        explain(questions, seen[count], count)
+        slow = sorted(questions, key=lambda each: -median(seen[count][each.name].ms))
+        explain(slow[:1] if bench.options.quick else slow, seen[count], count)
     result = Result(part="read", tables=[table_of(questions, seen)])
     result.checks = checks_of(questions, seen)
     return result

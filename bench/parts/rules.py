@@ -29,12 +29,12 @@ def measure(bench: Bench) -> Result:
     with bench.product() as address:
         for told, path, batch, connections in cases:
             rates: dict[str, list[float]] = {without: [], ruled: []}
-            for number in range(bench.options.rounds + 1):
+            for number in bench.rounds_with_warming():
                 # Who goes first changes, because the second one meets larger tables.
                 for key in (without, ruled) if number % 2 else (ruled, without):
                     done = load(address + path, connections=connections, seconds=bench.options.seconds,
                                 bodies=bench.bodies_file(batch=batch), key=key)  # fmt: skip
-                    if number or bench.options.quick:
+                    if number:
                         rates[key].append(done.rate * max(batch, 1))
             cost = [100 * (each - 1) for each in ratios(rates[without], rates[ruled])]
             rows.append(

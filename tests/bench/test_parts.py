@@ -1,0 +1,82 @@
+"""The bench measures what it says, also when nobody has looked at it for a while."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import report
+from bench.figures import Check, Result, Table, percentile, ratios, spread
+from bench.parts import NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def shown() -> str:
+    """What a quick run of all parts prints."""
+    if shutil.which("wrk") is None:
+        pytest.skip("there is no wrk here (Debian: apt install wrk)")
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "all", "--quick"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("part", NAMES)
+def test_each_part_runs_in_its_quick_form(shown, part):
+    assert f"=== {part}\n" in shown
+
+
+def test_no_post_is_lost_or_doubled_even_in_a_quick_run(shown):
+    assert "0 refused or unanswered, 0 lost, 0 doubled" in shown
+
+
+def test_every_question_to_the_api_is_answered(shown):
+    assert "answers 4" not in shown
+    assert "answers 5" not in shown
+
+
+def test_a_median_is_told_with_its_spread():
+    assert spread([3.0, 1.0, 2.0], unit=" ms") == "2 ms (1-3)"
+
+
+def test_ratios_are_taken_round_by_round():
+    assert ratios([10, 40], [5, 10]) == [2, 4]
+
+
+@pytest.mark.parametrize(("rank", "expected"), [(50, 50), (99, 99), (99.9, 100), (100, 100)])
+def test_a_percentile_is_a_value_that_was_seen(rank, expected):
+    assert percentile([*range(100, 0, -1)], rank) == expected
+
+
+def test_written_figures_replace_their_part_and_leave_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "FIGURES", tmp_path / "figures.json")
+    monkeypatch.setattr(report, "DOCUMENT", tmp_path / "page.md")
+    (tmp_path / "page.md").write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+
+    for part, reached in (("disk", "9 B"), ("memory", "7 MiB"), ("disk", "5 B")):
+        report.write([a_result(part, reached)], machine={"cores": "2"}, command="scripts/bench", day="today")
+
+    page = (tmp_path / "page.md").read_text()
+    assert page.startswith("before\n")
+    assert page.endswith("after\n")
+    assert "old" not in page
+    assert "9 B" not in page
+    assert page.count("5 B") == 2  # once among the targets, once in the part's own table
+    assert "7 MiB" in page
+    assert list(json.loads((tmp_path / "figures.json").read_text())) == ["disk", "memory"]
+
+
+def a_result(part: str, reached: str) -> Result:
+    return Result(
+        part=part,
+        tables=[Table(title="a table", columns=["", "x"], rows=[["row", reached]])],
+        checks=[Check(what=part, target="small", reached=reached, met=True)],
+    )
