@@ -1,6 +1,8 @@
 """`scripts/bench PART`: measure one part, or all."""
 
 import shlex
+import signal
+import sys
 from datetime import UTC, datetime
 
 from apimonitor.supervisor.errors import run_main, say
@@ -19,6 +21,8 @@ def main(arguments: list[str]) -> int:
     options = read_options(arguments, NAMES)
     if options.part not in WITHOUT_LOAD:
         require_wrk()
+    # A stop from outside must not leave the database's folder behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     results: list[Result] = []
     with own_folder() as folder, own_database(folder, options.postgres) as cluster:
         described = machine.describe(cluster)

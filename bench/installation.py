@@ -57,7 +57,7 @@ def own_database(folder: Path, postgres: Path | None) -> Iterator[Cluster]:
 
 def set_up_django(database_url: str) -> None:
     """Let this process speak with the database as the product does, and make the tables."""
-    os.environ.update(environment(database_url, port=1))
+    os.environ.update(environment(database_url, port=1), LOG_LEVEL="warning")
     import django
     from django.core.management import call_command
 

@@ -72,8 +72,9 @@ class Call:
 class Traffic:
     """An endless source of calls."""
 
-    def __init__(self, seed: int = SEED) -> None:
+    def __init__(self, seed: int = SEED, *, median_body_bytes: int = MEDIAN_BODY_BYTES) -> None:
         self.random = random.Random(seed)
+        self._median_body_bytes = median_body_bytes
         self._endpoints = _endpoints()
         self._weights = [1 / (rank + 1) for rank in range(len(self._endpoints))]
         self._consumers = [f"customer-{number:04d}" for number in range(1, 501)]
@@ -114,7 +115,7 @@ class Traffic:
 
     def _body(self) -> str:
         chance = self.random
-        size = min(chance.lognormvariate(0, BODY_SIGMA) * MEDIAN_BODY_BYTES, MAX_BODY_BYTES)
+        size = min(chance.lognormvariate(0, BODY_SIGMA) * self._median_body_bytes, MAX_BODY_BYTES)
         pieces: list[str] = []
         length = 2
         while length < size:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apimonitor.supervisor.errors import CannotStart
+from bench.processes import Stopwatch
 
 SCRIPT = Path(__file__).with_name("load.lua")
 
@@ -20,11 +21,18 @@ class Load:
     broken: int
     p50_ms: float
     p99_ms: float
+    server_s: float
+    """Processor time that the servers spent meanwhile, PostgreSQL's included."""
 
     @property
     def rate(self) -> float:
         """Requests for each second."""
         return self.requests / self.seconds
+
+    @property
+    def cost_us(self) -> float:
+        """Processor time of the servers for each request, in microseconds."""
+        return self.server_s / max(self.requests, 1) * 1e6
 
 
 def require_wrk() -> None:
@@ -37,6 +45,7 @@ def load(
 ) -> Load:
     """Raises CannotStart when an answer was an error: a server that refuses quickly is not fast."""
     environment = {"BENCH_KEY": key, **({"BENCH_BODIES": str(bodies)} if bodies else {})}
+    stopwatch = Stopwatch()
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT), url],
         env=environment,
@@ -45,7 +54,7 @@ def load(
         text=True,
         check=True,
     )
-    measured = Load(**json.loads(done.stdout.strip().splitlines()[-1]))
+    measured = Load(**json.loads(done.stdout.strip().splitlines()[-1]), server_s=stopwatch.seconds())
     if sound and (measured.refused or measured.broken or not measured.requests):
         raise CannotStart(f"{url} did not answer well under load: {measured}")
     return measured

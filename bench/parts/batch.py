@@ -2,7 +2,7 @@
 
 import time
 
-from bench.bench import Bench
+from bench.bench import BATCH_BODY_BYTES, Bench, mean_size
 from bench.figures import Check, Result, Table, median, ratios, spread
 from bench.floors.copying import Copier
 from bench.rows import entries_of, fresh, ready_rows
@@ -45,13 +45,17 @@ def measure(bench: Bench) -> Result:
         for who, shares in (("one client", share[TARGET_SIZE]), ("two clients", pair_share[TARGET_SIZE]))
     ]
     table = Table(
-        title="Logs a second, by logs in a batch",
+        title=f"Logs a second, by logs in a batch ({size_of_log(bench):,.0f} B a log)",
         columns=["batch of", "one client", "two clients", "raw COPY, one connection", "one client's share"],
         rows=rows,
         note="A client sends its next batch when the last one was answered. COPY begins with rows that are "
         "decoded, masked, named and packed already.",
     )
     return Result(part="batch", tables=[table], checks=checks)
+
+
+def size_of_log(bench: Bench) -> float:
+    return mean_size(bench.bodies_file(batch=TARGET_SIZE)) / TARGET_SIZE
 
 
 def told(shares: list[float]) -> str:
@@ -73,7 +77,8 @@ def post(bench: Bench, address: str, size: int, *, clients: int) -> float:
 
 def copy(bench: Bench, size: int) -> float:
     """Rows a second through COPY for about as long; making the rows is not counted."""
-    entries = entries_of(Traffic().calls(max(size, 100)), bench.sender())
+    calls = Traffic(median_body_bytes=BATCH_BODY_BYTES).calls(max(size, 100))
+    entries = entries_of(calls, bench.sender())
     copier = Copier(bench.url)
     spent, kept = 0.0, 0
     while spent < bench.options.seconds / 2:

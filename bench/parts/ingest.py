@@ -48,6 +48,16 @@ def measure(bench: Bench) -> Result:
             note=f"The same rows through raw COPY, 1,000 in a transaction: {spread(copied)} rows a second.",
         )
     )
+    result.tables.append(
+        Table(
+            title="Processor time for each post, servers and PostgreSQL together",
+            columns=["server", *(f"{count} connections, us" for count in connections)],
+            rows=[
+                [name, *(spread([each.cost_us for each in loads[name, count]]) for count in connections)]
+                for name in contestants
+            ],
+        )
+    )
     rates = {name: [each.rate for each in loads[name, TARGET_CONNECTIONS]] for name in contestants}
     plain, bare = ratios(rates["ours"], rates["plain DRF"]), ratios(rates["ours"], rates["bare ASGI"])
     result.checks += [
@@ -68,7 +78,7 @@ def start(bench: Bench, stack: ExitStack, bodies: Path) -> dict[str, Contestant]
     plain = stack.enter_context(served(bench.url, *PLAIN, log=bench.log, ready="/v1/logs"))
     seconds, key = bench.options.seconds, bench.key()
     # Every process has met every endpoint and consumer before it is measured.
-    load(f"{ours}/v1/logs/batch", connections=8, seconds=2, bodies=bench.bodies_file(batch=1_000), key=key)
+    load(f"{ours}/v1/logs/batch", connections=2, seconds=4, bodies=bench.bodies_file(batch=100), key=key)
 
     def posting(address: str) -> Contestant:
         return lambda count: load(

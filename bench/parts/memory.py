@@ -17,6 +17,7 @@ from apimonitor.supervisor.errors import CannotStart
 from bench.bench import Bench
 from bench.figures import Check, Result, Table, spread
 from bench.installation import KEPT, ROOT, START_S, free_port, own_folder
+from bench.processes import family
 from bench.wrk import load
 
 SETTLE_S = 5
@@ -131,26 +132,6 @@ def usage(root: int) -> Mapping[str, float]:
         sums[kind_of(command)] += pss_kib / 1024
         sums["all"] += pss_kib / 1024
     return dict(sums)
-
-
-def family(root: int) -> Iterator[tuple[int, str]]:
-    """The process and its descendants, with their command lines."""
-    children: dict[int, list[int]] = defaultdict(list)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children[parent].append(int(entry.name))
-    waiting = [root]
-    while waiting:
-        pid = waiting.pop()
-        waiting += children[pid]
-        try:
-            yield pid, Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
 
 
 def kind_of(command: str) -> str:
