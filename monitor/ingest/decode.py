@@ -80,7 +80,7 @@ def decode_one(data: bytes) -> LogItem:
     except RecursionError:
         raise Undecodable("The JSON is nested too deeply.", code="malformed_json") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return _convert(_load_leniently(data))
+        return convert_item(load_leniently(data))
 
 
 def decode_batch(data: bytes, kind: Literal["array", "ndjson"]) -> Iterator[LogItem | Undecodable]:
@@ -113,7 +113,7 @@ def _decode_or_explain(data: bytes | msgspec.Raw) -> LogItem | Undecodable:
 
 
 def _split_leniently(data: bytes) -> Iterator[LogItem | Undecodable]:
-    items = _load_leniently(data)
+    items = load_leniently(data)
     if not isinstance(items, list):
         raise Undecodable("A batch is a JSON array of logs, or NDJSON as application/x-ndjson.")
     return (_convert_or_explain(item) for item in items)
@@ -122,19 +122,19 @@ def _split_leniently(data: bytes) -> Iterator[LogItem | Undecodable]:
 def _convert_or_explain(item: object) -> LogItem | Undecodable:
     try:
         check_size(len(msgspec.json.encode(item)))
-        return _convert(item)
+        return convert_item(item)
     except Undecodable as error:
         return error
 
 
-def _convert(item: object) -> LogItem:
+def convert_item(item: object) -> LogItem:
     try:
         return msgspec.convert(item, LogItem)
     except msgspec.ValidationError as error:
         raise _named(error) from None
 
 
-def _load_leniently(data: bytes) -> object:
+def load_leniently(data: bytes) -> object:
     """JSON that may hold lone surrogates: JavaScript clients that cut a text inside an emoji send them.
 
     They become U+FFFD, so the log is kept. Everything else that is wrong stays an error.
