@@ -11,7 +11,8 @@ from django.conf import settings
 from apimonitor.wsgi import application as django_application
 from monitor.health.lifespan import FlushAtStop
 from monitor.ingest.lane import Lane
+from monitor.otlp.doors import ALL_DOORS
 
 # The two packages spell the same WSGI type differently.
-django_threads = WSGIMiddleware(cast(Any, django_application), workers=settings.WEB_THREADS)
-application = FlushAtStop(Lane(cast(Any, django_threads)))
+django_threads = cast(Any, WSGIMiddleware(cast(Any, django_application), workers=settings.WEB_THREADS))
+application = FlushAtStop(Lane(django_threads, doors=ALL_DOORS))

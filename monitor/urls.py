@@ -6,9 +6,12 @@ from monitor.alerts.urls import api_routes as alert_routes
 from monitor.alerts.urls import page_routes as alert_page_routes
 from monitor.health.api import PrometheusView
 from monitor.health.urls import page_routes as health_page_routes
-from monitor.ingest.api import IngestBatch, IngestLog
-from monitor.metrics.urls import api_routes as metric_routes
+from monitor.ingest.api import IngestBatch
+from monitor.metrics.api import MetricsView
 from monitor.metrics.urls import page_routes as metric_page_routes
+from monitor.otlp.api import OneLogOrRecords, Points
+from monitor.otlp.urls import api_routes as trace_routes
+from monitor.otlp.urls import otlp_routes
 from monitor.replay.urls import api_routes as replay_routes
 from monitor.replay.urls import page_routes as replay_page_routes
 from monitor.retention.urls import page_routes as storage_page_routes
@@ -19,16 +22,21 @@ from monitor.services.urls import api_routes as service_routes
 from monitor.services.urls import page_routes as service_page_routes
 
 
-class LogsView(SearchLogs, IngestLog):
+class LogsView(SearchLogs, OneLogOrRecords):
     """One address, two rooms: reading searches, posting ingests."""
+
+
+class MetricsOrPoints(MetricsView, Points):
+    """One address, two rooms: reading measures, posting is OpenTelemetry's."""
 
 
 api_patterns = [
     path("logs", LogsView.as_view()),
     path("logs/batch", IngestBatch.as_view()),
+    path("metrics", MetricsOrPoints.as_view()),
+    *trace_routes,
     *search_routes,
     *service_routes,
-    *metric_routes,
     *alert_routes,
     *replay_routes,
 ]
@@ -46,6 +54,7 @@ page_patterns = [
 urlpatterns = [
     path("metrics", PrometheusView.as_view()),
     path("v1/", include(api_patterns)),
+    path("otlp/", include(otlp_routes)),
     # Routed here, a page is closed to strangers: see monitor.access.gate.
     path("", include((page_patterns, "pages"))),
 ]

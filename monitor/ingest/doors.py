@@ -24,19 +24,24 @@ JSON = "application/json"
 JSON_TYPES = frozenset({"", JSON, "text/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 # Rejections that are no fault of the sender.
-FAILURES = {"internal_error": 500, "database_unavailable": 503}
+DATABASE_UNAVAILABLE = "database_unavailable"
+FAILURES = {"internal_error": 500, DATABASE_UNAVAILABLE: 503}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     status: int
-    body: Mapping[str, Any]
+    # Bytes are encoded already; the rest becomes JSON.
+    body: Mapping[str, Any] | bytes
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Door(Protocol):
     """One ingestion address."""
+
+    def for_request(self, media_type: str) -> "Door":
+        """The door as one request meets it: one whose answer depends on what it read is made anew."""
 
     def limit_bytes(self) -> int:
         """The largest body, after decompression."""
@@ -49,8 +54,21 @@ class Door(Protocol):
 
     def answer(self, outcome: Outcome) -> Answer: ...
 
+    def refusal(self, problem: Answer) -> Answer:
+        """A problem in the form that the door's clients read."""
 
-class OneLog:
+
+class OwnDoor:
+    """What our own doors have in common: they remember nothing, and refuse in problems."""
+
+    def for_request(self, media_type: str) -> Any:
+        return self
+
+    def refusal(self, problem: Answer) -> Answer:
+        return problem
+
+
+class OneLog(OwnDoor):
     """POST /v1/logs: one JSON object."""
 
     def limit_bytes(self) -> int:
@@ -72,7 +90,7 @@ class OneLog:
         return Answer(status=201, body=light_row(outcome.entries[0]))
 
 
-class ManyLogs:
+class ManyLogs(OwnDoor):
     """POST /v1/logs/batch: a JSON array, or NDJSON."""
 
     def limit_bytes(self) -> int:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -81,12 +81,14 @@ class Lane:
         self,
         behind: Application,
         *,
+        doors: Mapping[str, Door] = DOORS,
         notices: Notices | None = None,
         keys: "KeyCache[Sender | PermissionDenied] | None" = None,
         make_commits: Callable[[], GroupCommit] = GroupCommit,
         room: Room | None = None,
     ) -> None:
         self._behind = behind
+        self._doors = doors
         self._notices = notices or Notices()
         self._keys = keys or KeyCache(ingesting_sender)
         self._notices.add(
@@ -102,7 +104,9 @@ class Lane:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        door = DOORS.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        door = (
+            self._doors.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        )
         if door is None:
             await self._behind(scope, receive, send)
             return
@@ -110,13 +114,13 @@ class Lane:
         remember_request_id(request_id)
         started = time.perf_counter()
         headers = headers_of(scope)
+        door = door.for_request(media_type_of(headers.get("content-type", "")))
         try:
             answer = await self._answer(door, scope, headers, receive)
         except Disconnected:
             return
         except Exception as error:  # the client is owed an answer, whatever it was
-            answer = error_answer(error)
-            count_rejected(str(answer.body["code"]))
+            answer = refused(door, error)
         await respond(send, answer, request_id, standing_headers(secure=is_secure(scope, headers)))
         count_request("ingest", time.perf_counter() - started)
         if answer.status >= 400:
@@ -267,6 +271,13 @@ def is_secure(scope: Message, headers: Headers) -> bool:
     return bool(scope.get("scheme") == "https")
 
 
+def refused(door: Door, error: Exception) -> Answer:
+    """The error as the door's clients read it, counted."""
+    answer = error_answer(error)
+    count_rejected(str(answer.body["code"]))
+    return door.refusal(answer)
+
+
 def error_answer(error: Exception) -> Answer:
     """The problem that the DRF views would answer with."""
     if not isinstance(error, (APIException, *DATABASE_AWAY)):
@@ -288,7 +299,7 @@ def error_answer(error: Exception) -> Answer:
 
 
 async def respond(send: Send, answer: Answer, request_id: str, standing: list[tuple[bytes, bytes]]) -> None:
-    body = encode(answer.body)
+    body = answer.body if isinstance(answer.body, bytes) else encode(answer.body)
     headers = [
         (b"content-type", answer.content_type.encode()),
         (b"content-length", str(len(body)).encode()),

@@ -1,9 +1,7 @@
-"""Routes of the metrics."""
+"""Routes of the metrics' pages; their one address in the API is shared, see `monitor.urls`."""
 
 from django.urls import path
 
-from monitor.metrics import api, pages
-
-api_routes = [path("metrics", api.MetricsView.as_view())]
+from monitor.metrics import pages
 
 page_routes = [path("metrics-ui", pages.metrics, name="metrics")]

@@ -54,5 +54,8 @@ def _walk(patterns: list[Any], prefix: str, namespaces: tuple[str, ...]) -> Iter
             yield Route(pattern=pattern, namespaces=namespaces, view=each.callback)
 
 
+API_PREFIXES = ("v1/", "otlp/")
+
+
 def api_routes() -> dict[str, Route]:
-    return {route.pattern: route for route in all_routes() if route.pattern.startswith("v1/")}
+    return {route.pattern: route for route in all_routes() if route.pattern.startswith(API_PREFIXES)}

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from monitor.access import revoke_key
 from monitor.models import ApiKey, Organization, Service
-from tests.access.routes import all_routes, api_routes
+from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
     a_key,
@@ -75,6 +75,10 @@ TABLE = {
         "POST",
         "v1/logs/batch",
     ): "401 401 401 | 403 403 403 403 403 | 201 403 403 403 | 403 201 201 | 401 401 401",
+    **{
+        ("POST", address): "401 401 401 | 403 403 403 403 403 | 200 403 403 403 | 403 200 200 | 401 401 401"
+        for address in ("v1/traces", "v1/metrics", "otlp/v1/traces", "otlp/v1/metrics", "otlp/v1/logs")
+    },
     ("GET", "v1/logs/<str:log_id>"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -135,6 +139,13 @@ class World:
             ("POST", "v1/services/<str:service_id>/keys"): {"name": "another", "scopes": ["ingest"]},
             ("POST", "v1/logs"): a_log(),
             ("POST", "v1/logs/batch"): [a_log()],
+            **{
+                ("POST", f"{place}v1/{signal}"): {}
+                for place, signal in (
+                    *(("", "traces"), ("", "metrics")),
+                    *(("otlp/", "traces"), ("otlp/", "metrics"), ("otlp/", "logs")),
+                )
+            },
             ("POST", "v1/logs/<str:log_id>/replay"): {},
             ("POST", "v1/alerts"): {"service_id": str(self.service.id), "name": "another", **rule},
             ("PATCH", "v1/alerts/<str:alert_id>"): {"name": "changed"},
@@ -212,7 +223,7 @@ def test_every_other_route_is_a_page_the_admins_or_known_to_be_public():
     unknown_ones = [
         route.pattern
         for route in all_routes()
-        if not route.pattern.startswith("v1/")
+        if not route.pattern.startswith(API_PREFIXES)
         and not {"pages", "admin"} & set(route.namespaces)
         and route.pattern not in PUBLIC | WITH_A_GATE_OF_ITS_OWN
     ]
