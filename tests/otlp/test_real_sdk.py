@@ -1,0 +1,113 @@
+"""An unmodified OpenTelemetry SDK, set up by environment variables alone, sends to a running server."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from monitor.models import RequestLog
+from tests.factories import a_key, a_service
+from tests.web import ROOT
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WAIT_SECONDS = 30
+
+
+@contextmanager
+def a_broken_line(target):
+    """The address of a relay that breaks its first connection after the request went through, before the
+    answer comes back; and the number of requests it has passed on."""
+    passed = []
+
+    class Relay(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            names = ("Content-Type", "Content-Encoding", "x-api-key")
+            headers = {name: self.headers[name] for name in names if name in self.headers}
+            answer = httpx.post(target + self.path, content=body, headers=headers, timeout=30)
+            passed.append(answer.status_code)
+            self.close_connection = True
+            if len(passed) == 1:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}", passed
+        server.shutdown()
+
+
+@contextmanager
+def a_shop(**environment):
+    """The address of the application under `opentelemetry-instrument`."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        process = subprocess.Popen(
+            [
+                str(Path(sys.executable).with_name("opentelemetry-instrument")),
+                *(sys.executable, "-m", "uvicorn", "tests.otlp.shop:app"),
+                *("--fd", str(listener.fileno()), "--log-level", "critical"),
+            ],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            pass_fds=[listener.fileno()],
+        )
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            # The SDK sends what it still holds when the application ends.
+            process.terminate()
+            process.wait(timeout=WAIT_SECONDS)
+
+
+@pytest.mark.parametrize("conventions", ["", "http"], ids=["old names", "new names"])
+def test_every_request_is_counted_once_even_when_an_answer_gets_lost(web_server, conventions):
+    key = a_key(a_service())[1]
+    sent = ["/items/1", "/items/2", "/items/2", "/items/404", "/items/x", "/nowhere", "/boom"]
+
+    with (
+        a_broken_line(web_server) as (endpoint, passed),
+        a_shop(
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"{endpoint}/otlp",
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            OTEL_EXPORTER_OTLP_HEADERS=f"x-api-key={key}",
+            OTEL_METRICS_EXPORTER="none",
+            OTEL_LOGS_EXPORTER="none",
+            OTEL_SERVICE_NAME="shop",
+            OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=prod",
+            OTEL_BSP_SCHEDULE_DELAY="200",
+            OTEL_SEMCONV_STABILITY_OPT_IN=conventions,
+        ) as shop,
+    ):
+        answers = [httpx.get(shop + path, timeout=WAIT_SECONDS).status_code for path in sent]
+        deadline = time.monotonic() + WAIT_SECONDS
+        while (RequestLog.objects.count() < len(sent) or len(passed) < 2) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    assert set(passed) == {200}
+    assert len(passed) >= 2
+    logs = RequestLog.objects.with_names()
+    assert Counter((log.path, log.status_code) for log in logs) == Counter(zip(sent, answers, strict=True))
+    assert {log.environment for log in logs} == {"prod"}
+    assert {log.route for log in logs if log.path == "/items/2"} == {"/items/{item_id}"}
+    (failed,) = [log for log in logs if log.path == "/boom"]
+    assert failed.error.startswith("ValueError: boom happened")
+    assert all(log.trace_id and "service.name=shop" in log.tags for log in logs)
