@@ -16,11 +16,11 @@ class FlushAtStop:
     """The application behind it, whose stop is complete once the last counts are written."""
 
     def __init__(self, behind: Application) -> None:
-        self._behind = behind
+        self.behind = behind
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            await self._behind(scope, receive, send)
+            await self.behind(scope, receive, send)
             return
 
         async def sending(message: Message) -> None:
@@ -28,4 +28,4 @@ class FlushAtStop:
                 await asyncio.to_thread(end_flushing)
             await send(message)
 
-        await self._behind(scope, receive, sending)
+        await self.behind(scope, receive, sending)

@@ -274,6 +274,8 @@ def is_secure(scope: Message, headers: Headers) -> bool:
 def refused(door: Door, error: Exception) -> Answer:
     """The error as the door's clients read it, counted."""
     answer = error_answer(error)
+    if isinstance(answer.body, bytes):
+        raise TypeError("A problem is not encoded yet.")
     count_rejected(str(answer.body["code"]))
     return door.refusal(answer)
 

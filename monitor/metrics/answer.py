@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
+
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.metrics import exact
 from monitor.metrics.cells import Cell
@@ -84,6 +86,9 @@ def answer(
     try:
         with time_limit(LIMIT):
             return _answer(question, ranks=ranks, by=by, step=step, limit=limit)
+    except EmptyResultSet:
+        # Filters that no log can satisfy, as one service within another: Django asks the database nothing.
+        return Answer()
     except TookTooLong as error:
         raise TooMuchToCount(what_to_narrow(question, by, step)) from error
 

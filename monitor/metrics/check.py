@@ -19,7 +19,7 @@ from monitor.metrics.cells import Cells
 from monitor.metrics.compact import cells_of, take_in
 from monitor.metrics.facts import Fact
 from monitor.metrics.gather import lean
-from monitor.metrics.question import first_day_of_logs
+from monitor.metrics.question import first_whole_day
 from monitor.metrics.tiles import EPOCH
 from monitor.models import RequestLog
 from monitor.models.partitions import existing_days, start_of
@@ -45,9 +45,9 @@ class Checked:
     wrong: int
 
 
-def days_with_logs(*, now: datetime) -> list[date]:
+def days_with_logs(service_id: UUID, *, now: datetime) -> list[date]:
     """The days whose logs are all there, oldest first: those before may have lost some."""
-    oldest = first_day_of_logs(now).date()
+    oldest = first_whole_day([service_id], now).date()
     return [day for day in existing_days() if day >= oldest]
 
 

@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from monitor.metrics import rollups, tiles
 from monitor.metrics.tiles import Plan
-from monitor.models import Consumer
+from monitor.models import Consumer, Service
 from monitor.models.logs import RequestLogQuerySet
 from monitor.models.metrics import Family, Resolution
+from monitor.models.partitions import existing_days, start_of
+from monitor.models.services import longest_retention_days
 from monitor.search import LogFilter
 
 # Senders' clocks may be this far ahead; nothing lies beyond.
@@ -112,31 +112,38 @@ TAKES: Mapping[str, Callable[[Any, str, int | None], bool]] = {
 def ask(*, service_ids: Iterable[UUID], asked: LogFilter, now: datetime) -> Question:
     """The question that a valid LogFilter asks.
 
-    Without `since`, from the first day that logs are kept for. Before that there are rollups alone, in hours
-    and days: a window that begins or ends there is widened to whole ones.
+    Without `since`, from the first day that any logs are kept for. Before the first day whose logs are all
+    there, rollups alone can tell, in hours and days: a window that begins or ends there is widened to whole
+    ones.
     """
     filters = asked.parameters
     since, until = asked.ends(now=now)
     asked_service = filters.get("service_id")
     ids = [id_ for id_ in service_ids if asked_service in (None, id_)]
-    oldest = first_day_of_logs(now)
+    all_kept = first_whole_day(ids, now)
+    some_kept = tiles.floor(now.astimezone(UTC), timedelta(days=1)) - timedelta(days=longest_retention_days())
     ahead = tiles.ceiling(whole_milliseconds(now + AHEAD), timedelta(minutes=1))
-    since = max(since or oldest, tiles.ceiling(now - rollups.DAYS_KEPT, timedelta(days=1)))
+    since = max(since or some_kept, tiles.ceiling(now - rollups.DAYS_KEPT, timedelta(days=1)))
     # Nothing lies beyond `ahead`, so a window that reaches that far needs no edge at its end.
     until = min(until or ahead, ahead)
     return Question(
         service_ids=ids,
-        since=widened(whole_milliseconds(since), tiles.floor, oldest, now=now),
-        until=widened(whole_milliseconds(until), tiles.ceiling, oldest, now=now),
+        since=widened(whole_milliseconds(since), tiles.floor, all_kept, now=now),
+        until=widened(whole_milliseconds(until), tiles.ceiling, all_kept, now=now),
         now=now,
         filters=filters,
         logs=asked.qs,
     )
 
 
-def first_day_of_logs(now: datetime) -> datetime:
-    """The beginning of the oldest day that logs are kept for."""
-    return tiles.floor(now.astimezone(UTC), timedelta(days=1)) - timedelta(days=settings.RETENTION_DAYS)
+def first_whole_day(service_ids: Sequence[UUID], now: datetime) -> datetime:
+    """The beginning of the oldest day of which these services' logs are all there still.
+
+    Age takes days by each service's retention, and the guard of the disk takes the oldest of all.
+    """
+    services = Service.objects.filter(id__in=service_ids)
+    by_age = services.oldest_whole_day(now.astimezone(UTC).date())
+    return start_of(max([by_age, *existing_days()[:1]]))
 
 
 def whole_milliseconds(moment: datetime) -> datetime:

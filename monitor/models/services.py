@@ -1,6 +1,6 @@
 """What is observed: services, their endpoints, and the consumers that call them."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Self
 
 from django.conf import settings
@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.cache import cache
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import new_uuid7
@@ -48,6 +49,11 @@ class ServiceQuerySet(models.QuerySet["Service"]):
             error_days=models.Max("error_retention_days", default=0),
         )
         return int(max(longest["days"], longest["error_days"]))
+
+    def oldest_whole_day(self, today: date) -> date:
+        """The oldest day of which none of these has lost a log to its age."""
+        days = Coalesce("retention_days", settings.RETENTION_DAYS)
+        return today - timedelta(days=self.aggregate(days=models.Min(days))["days"] or 0)
 
 
 class Service(models.Model):

@@ -256,6 +256,7 @@ class LogFilter(django_filters.FilterSet):
 def spelled_out(query: Query) -> dict[str, Any] | None:
     """The search as parameters, cleaned; None where one of its terms has none, or two share one."""
     parameters: dict[str, Any] = {}
+    value: int | str
     for term in query.terms:
         if term.field in (Field.SINCE, Field.UNTIL):
             continue

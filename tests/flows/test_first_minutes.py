@@ -74,8 +74,8 @@ def test_a_newcomer_reports_finds_measures_is_told_and_replays(
         paste(curl)
 
         page.goto(f"{installation.address}/dashboard")
-        page.get_by_label("Path contains").fill("/orders/10")
-        page.get_by_label("Path contains").press("Enter")
+        page.get_by_label("Search", exact=True).fill("path:/orders/10* status:2xx")
+        page.get_by_label("Search", exact=True).press("Enter")
         row = page.locator("[data-row]").first
         expect(row).to_contain_text("/orders/{id}")
         row.locator("a.row-link").first.click()

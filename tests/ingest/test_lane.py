@@ -66,7 +66,7 @@ def count_kept():
 
 
 def test_what_the_product_serves_is_the_lane():
-    assert isinstance(application, Lane)
+    assert isinstance(application.behind, Lane)
 
 
 def test_all_but_the_doors_goes_on_to_the_application_behind():

@@ -140,9 +140,6 @@ def test_the_row_that_the_lane_answers_with_has_every_field_of_a_row(web_server)
     assert {name: listed[name] for name in made} == made
 
 
-@pytest.mark.xfail(
-    strict=True, reason="The lane's key cache hears of no revocation: for up to 5 s the key still opens."
-)
 def test_a_key_that_is_revoked_while_it_is_in_use_opens_nothing_from_then_on(web_server):
     key, raw = a_key(a_service())
     with httpx.Client(base_url=web_server, headers={"Authorization": f"Bearer {raw}"}) as client:

@@ -15,6 +15,7 @@ from monitor.metrics.compact import compact, compact_round
 from monitor.metrics.deltas import HURRY_AFTER_DELTAS, _Waiting
 from monitor.models import MetricDelta, MetricRollup, RequestLog
 from monitor.models.metrics import Source
+from monitor.search import LogFilter
 from monitor.services.purge import purge
 from tests.factories import a_log, a_service, keep_logs, rfc3339
 
@@ -26,13 +27,16 @@ def _histograms(monkeypatch):
     monkeypatch.setattr("monitor.metrics.answer.PARTS_EXACT_UP_TO", -1)
 
 
-def told(*services, **cleaned):
+def question_about(*services, **parameters):
+    ids = [service.id for service in services]
+    asked = LogFilter(parameters, queryset=RequestLog.objects.of_services(ids))
+    assert asked.is_valid(), asked.errors
+    return ask(service_ids=ids, asked=asked, now=timezone.now())
+
+
+def told(*services, **parameters):
     """How many requests the numbers know of."""
-    logs = RequestLog.objects.of_services([service.id for service in services])
-    question = ask(
-        service_ids=[service.id for service in services], cleaned=cleaned, logs=logs, now=timezone.now()
-    )
-    return measure_for(question)[0].total_requests
+    return measure_for(question_about(*services, **parameters))[0].total_requests
 
 
 def keep_many(service, batches=20, logs=5):
@@ -296,9 +300,7 @@ def test_test_and_live_are_kept_apart():
 def test_groups_say_how_many_were_left_out():
     service = a_service()
     keep_many(service, batches=1)
-    logs = RequestLog.objects.all()
-    question = ask(service_ids=[service.id], cleaned={}, logs=logs, now=timezone.now())
 
-    found = groups_for(question, by=GroupBy.ENDPOINT, limit=2)
+    found = groups_for(question_about(service), by=GroupBy.ENDPOINT, limit=2)
 
     assert (len(found.groups), found.more) == (2, 3)

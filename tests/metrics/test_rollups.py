@@ -93,7 +93,7 @@ def question_about(service, asked):
     data |= {"since": rfc3339(asked.since), "until": rfc3339(asked.until)}
     filterset = LogFilter(data, queryset=RequestLog.objects.of_services([service.id]))
     assert filterset.is_valid(), filterset.errors
-    return ask(service_ids=[service.id], cleaned=filterset.form.cleaned_data, logs=filterset.qs, now=NOW)
+    return ask(service_ids=[service.id], asked=filterset, now=NOW)
 
 
 def keep(service, batches):

@@ -30,7 +30,7 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no service {options['service']}.")
         requests = rows = wrong = 0
         for service_id in services.values_list("id", flat=True):
-            for day in days_with_logs(now=now):
+            for day in days_with_logs(service_id, now=now):
                 checked = check_day(service_id, day, repair=options["repair"], now=now)
                 requests, rows, wrong = (
                     requests + checked.requests,
