@@ -45,11 +45,15 @@ class WebServer:
 
 
 @contextmanager
-def running_web_server(*, workers: int = 1, **environment: str) -> Iterator[WebServer]:
-    """A server on the test database, with the product's own configuration. It is stopped on the way out."""
+def running_web_server(*, workers: int = 1, port: int = 0, **environment: str) -> Iterator[WebServer]:
+    """A server on the test database, with the product's own configuration. It is stopped on the way out.
+
+    `port` brings one back where it was before.
+    """
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # The server inherits the open socket, so nobody can take the port in between.
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", port))
         listener.listen(128)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         process = subprocess.Popen(

@@ -15,6 +15,7 @@ from pathlib import Path
 from apimonitor.supervisor.errors import run_main, say
 
 ROOT = Path(__file__).resolve().parents[2]
+TYPED = ("apimonitor", "bench", "monitor", "clients/python/src")
 OLDEST_POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
@@ -57,7 +58,7 @@ def steps(environment: Mapping[str, str], folder: Path) -> list[Step]:
     chosen = [
         Step(name="ruff check", command=python("ruff", "check", "."), environment=environment),
         Step(name="ruff format", command=python("ruff", "format", "--check", "."), environment=environment),
-        Step(name="mypy", command=python("mypy", "apimonitor", "bench", "monitor"), environment=offline),
+        Step(name="mypy", command=python("mypy", *TYPED), environment=offline),
         Step(
             name="migrations are complete",
             command=[sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
