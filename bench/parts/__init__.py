@@ -5,7 +5,7 @@ from importlib import import_module
 
 from bench.figures import Result
 
-NAMES = ("ingest", "batch", "mixed", "rules", "disk", "read", "memory")
+NAMES = ("ingest", "batch", "mixed", "rules", "disk", "read", "memory", "client")
 
 
 def parts() -> Mapping[str, Callable[..., Result]]:
