@@ -1,4 +1,4 @@
-"""Lines to paste that report a first request. Pure."""
+"""Lines to paste that report a first request, or every request of an application. Pure."""
 
 import json
 import shlex
@@ -11,11 +11,14 @@ EXAMPLE_URL = "https://shop.example"
 
 @dataclass(frozen=True, kw_only=True)
 class Snippets:
-    """The same first steps in three ways."""
+    """The same first steps in three ways, and the lines that set up our client for each framework."""
 
     one: str
     batch: str
     python: str
+    django: str
+    fastapi: str
+    flask: str
 
 
 def snippets_for(*, public_url: str, base_url: str = "", raw_key: str = NO_KEY) -> Snippets:
@@ -32,6 +35,18 @@ def snippets_for(*, public_url: str, base_url: str = "", raw_key: str = NO_KEY) 
         one=curl(f"{public_url}/v1/logs", raw_key, json.dumps(example)),
         batch=curl(f"{public_url}/v1/logs/batch", raw_key, json.dumps([example, failed])),
         python=python(f"{public_url}/v1/logs", raw_key, example),
+        django=(
+            'MIDDLEWARE.insert(0, "apimonitor_client.django.Monitor")\n'
+            f'APIMONITOR = {{"url": "{public_url}", "key": "{raw_key}"}}'
+        ),
+        fastapi=(
+            "from apimonitor_client import AsgiMonitor\n"
+            f'app.add_middleware(AsgiMonitor, url="{public_url}", key="{raw_key}")'
+        ),
+        flask=(
+            "from apimonitor_client import WsgiMonitor\n"
+            f'app.wsgi_app = WsgiMonitor(app.wsgi_app, url="{public_url}", key="{raw_key}")'
+        ),
     )
 
 

@@ -12,7 +12,11 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from django.utils.module_loading import import_string
+from fastapi import FastAPI
+from flask import Flask
 
+from apimonitor_client.options import options_from
 from monitor.access import authenticate_key
 from monitor.lib.actors import Role
 from monitor.models import ApiKey, RequestLog, Service
@@ -480,3 +484,22 @@ def test_without_a_key_the_lines_say_where_it_goes():
 
     assert "Bearer YOUR_KEY" in lines.one
     assert "http://127.0.0.1:8090/v1/logs/batch" in lines.batch
+
+
+def test_the_lines_of_each_framework_set_up_our_client_with_the_key():
+    """They are run as they stand; what they send is tried in tests/clients."""
+    lines = snippets_for(public_url="http://127.0.0.1:8090", raw_key="mkey_mine")
+    django = {"MIDDLEWARE": ["django.middleware.common.CommonMiddleware"]}
+    fastapi, flask = {"app": FastAPI()}, {"app": Flask("shop")}
+
+    exec(lines.django, django)  # noqa: S102 - the lines are ours
+    exec(lines.fastapi, fastapi)  # noqa: S102
+    exec(lines.flask, flask)  # noqa: S102
+
+    assert import_string(django["MIDDLEWARE"][0]).__module__ == "apimonitor_client.django"
+    set_ups = [
+        options_from(django["APIMONITOR"]),
+        options_from(fastapi["app"].user_middleware[0].kwargs),
+        flask["app"].wsgi_app.reporter.options,
+    ]
+    assert {(options.url, options.key) for options in set_ups} == {("http://127.0.0.1:8090", "mkey_mine")}
