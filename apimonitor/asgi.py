@@ -11,8 +11,12 @@ from django.conf import settings
 from apimonitor.wsgi import application as django_application
 from monitor.health.lifespan import FlushAtStop
 from monitor.ingest.lane import Lane
+from monitor.lib.notices import Notices
 from monitor.otlp.doors import ALL_DOORS
+from monitor.tail.stream import Tail
 
 # The two packages spell the same WSGI type differently.
 django_threads = cast(Any, WSGIMiddleware(cast(Any, django_application), workers=settings.WEB_THREADS))
-application = FlushAtStop(Lane(django_threads, doors=ALL_DOORS))
+# One connection a process listens for all who want to hear; the lane, which hears of start and stop, runs it.
+notices = Notices()
+application = FlushAtStop(Tail(Lane(django_threads, doors=ALL_DOORS, notices=notices), notices=notices))

@@ -4,11 +4,25 @@ One place for the quick start and for the container.
 """
 
 import os
+import socket
+import sys
 
 from django.conf import settings
+from gunicorn.arbiter import Arbiter
+from uvicorn import Server
 from uvicorn_worker import UvicornWorker
 
+from monitor.lib.stopping import stopping
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apimonitor.settings")
+
+
+class StoppingServer(Server):
+    """Ends event streams first: it would wait for them, as they never end by themselves."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        stopping.begin()
+        await super().shutdown(sockets)
 
 
 class Worker(UvicornWorker):
@@ -18,9 +32,18 @@ class Worker(UvicornWorker):
         # TRUSTED_PROXY_COUNT decides whose X-Forwarded-* counts; uvicorn would believe any local program.
         "proxy_headers": False,
         "server_header": False,
-        # Event streams never end by themselves; a stop must not wait for them longer than this, in seconds.
+        # A slow answer is not waited for longer than this, in seconds.
         "timeout_graceful_shutdown": 5,
     }
+
+    async def _serve(self) -> None:
+        """As the original, with a server of our own."""
+        self.config.app = self.wsgi
+        server = StoppingServer(config=self.config)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 
 def post_worker_init(worker: object) -> None:

@@ -20,6 +20,7 @@ from monitor.search.urls import api_routes as search_routes
 from monitor.search.urls import page_routes as search_page_routes
 from monitor.services.urls import api_routes as service_routes
 from monitor.services.urls import page_routes as service_page_routes
+from monitor.tail.urls import api_routes as tail_routes
 
 
 class LogsView(SearchLogs, OneLogOrRecords):
@@ -35,6 +36,7 @@ api_patterns = [
     path("logs/batch", IngestBatch.as_view()),
     path("metrics", MetricsOrPoints.as_view()),
     *trace_routes,
+    *tail_routes,
     *search_routes,
     *service_routes,
     *alert_routes,

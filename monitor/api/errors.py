@@ -59,6 +59,7 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
         "Too much to read",
         "Only the logs themselves can tell, and there are too many: narrow what `detail` names.",
     ),
+    "no_streams": ("No streams here", "Ask `GET /v1/logs` now and then, or have the server run as ASGI."),
     "server_busy": ("Server busy", "Nothing was kept. Try again after the seconds that `Retry-After` names."),
     "database_unavailable": ("Database unavailable", "Nothing was kept. Try again in a few seconds."),
     "internal_error": (
@@ -78,6 +79,7 @@ STATUS_CODES: Mapping[int, str] = {
     415: "unsupported_media_type",
     422: "too_much_to_read",
     500: "internal_error",
+    501: "no_streams",
     503: "database_unavailable",
 }
 
