@@ -79,7 +79,6 @@ STATUS_CODES: Mapping[int, str] = {
     415: "unsupported_media_type",
     422: "too_much_to_read",
     500: "internal_error",
-    501: "no_streams",
     503: "database_unavailable",
 }
 

@@ -25,6 +25,7 @@ from monitor.search.filters import TextLogFilter
 from monitor.search.finding import Search, find
 from monitor.search.sides import query_rows, sides_of
 from monitor.search.story import tell_story
+from monitor.search.tailed import has_tail, read_id, read_number, tail_of
 from monitor.search.traffic import draw_traffic
 from monitor.search.walk import LAST_RESORT
 
@@ -57,10 +58,36 @@ def logs(request: HttpRequest) -> HttpResponse:
     if tidy is not None:
         return tidy
     asked = read_address(request.GET, page_actor(request), now=timezone.now(), filter_class=TextLogFilter)
-    context = filter_context(request, asked) | {"section": "logs", "is_live": bool(request.GET.get("live"))}
+    context = filter_context(request, asked) | {
+        "section": "logs",
+        "is_live": bool(request.GET.get("live")),
+        "has_tail": has_tail(),
+        "tail": tail_of(request.GET) if has_tail() else None,
+    }
     if asked.is_valid:
         context |= results(asked, request.GET, path=request.path)
     return respond(request, context, whole="search/list.html", part="search/_results.html")
+
+
+@require_safe
+def log_rows(request: HttpRequest) -> HttpResponse:
+    """The rows of these logs as the table shows them, for a page that heard of them by a stream.
+
+    The rest of the address is that of the page, so that the links in the rows lead where its own do.
+    """
+    query = request.GET.copy()
+    ids = [id_ for id_ in map(read_id, query.pop("ids", [""])[0].split(",")[:ROWS]) if id_]
+    full_ms = read_number(query.pop("full_ms", [""])[0])
+    logs = RequestLog.objects.visible_to(page_actor(request)).with_names().filter(id__in=ids)
+    request.GET = query  # type: ignore[assignment] # immutable from here on, as it was
+    found = Found(
+        page=Page(rows=list(logs.newest_first())),
+        full_ms=full_ms,
+        is_first=True,
+        is_complete=True,
+        reached=timezone.now(),
+    )
+    return render(request, "search/_rows.html", {"found": found})
 
 
 def results(asked: Asked, query: QueryDict, *, path: str) -> dict[str, Any]:

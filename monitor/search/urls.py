@@ -8,5 +8,6 @@ api_routes = [path("logs/<str:log_id>", api.LogView.as_view())]
 
 page_routes = [
     path("dashboard", pages.logs, name="logs"),
+    path("dashboard/rows", pages.log_rows, name="log-rows"),
     path("log/<uuid:log_id>", pages.log, name="log"),
 ]

@@ -17,7 +17,7 @@ from monitor.search.filters import TextLogFilter
 class NoStreams(APIException):
     """Django's threads serve this request: each stream would hold one for good."""
 
-    status_code = HTTPStatus.NOT_IMPLEMENTED
+    status_code = HTTPStatus.NOT_FOUND
     default_code = "no_streams"
     default_detail = (
         "This installation is served without streams (WEB_INTERFACE=wsgi). Ask GET /v1/logs now and then."
@@ -28,6 +28,7 @@ class TailLogs(GenericAPIView[RequestLog]):
     filter_backends = [LogFilterBackend]
     filterset_class = TextLogFilter
     pagination_class = None
+    problems = {"GET": ("404",)}
     queryset = RequestLog.objects.none()
 
     @extend_schema(

@@ -1,4 +1,4 @@
-// The keyboard: "/" search, j and k through [data-row], Enter opens, "[" and "]" turn pages, "g" goes, "?" helps.
+// The keyboard: "/" search, j and k through [data-row], Enter opens, "[" and "]" turn pages, "l" is live, "g" goes, "?" helps.
 
 const isTyping = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
 const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")].filter((row) => row.offsetParent !== null);
@@ -37,6 +37,7 @@ const actions = {
   k: () => move(-1),
   "[": () => document.querySelector('a[rel="prev"]')?.click(),
   "]": () => document.querySelector('a[rel="next"]')?.click(),
+  l: () => document.querySelector("[data-live-switch]")?.click(),
   "?": () => document.querySelector("[data-keys-help]")?.showModal(),
   Enter: () => {
     // A focused link or button has its own Enter.

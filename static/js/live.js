@@ -4,7 +4,7 @@ const READING_PX = 160; // scrolled this far, the reader is in the list and not 
 const region = () => document.querySelector("[data-results][data-live]");
 const words = () => document.querySelector("[data-live-words]");
 
-const reasonToWait = (results) => {
+export const reasonToWait = (results) => {
   if (document.hidden) return "Paused in the background";
   if (scrollY > READING_PX) return "Paused while you scroll";
   if (results.querySelector(".is-chosen")) return "Paused on the chosen row";
@@ -14,14 +14,16 @@ const reasonToWait = (results) => {
   return "";
 };
 
-const say = (text, isStale) => {
+export const say = (text, isStale) => {
   const place = words();
-  if (!place) return;
+  if (!place || place.textContent === text) return;
   place.textContent = text;
   place.classList.toggle("stale", isStale);
   place.classList.toggle("dim", !isStale);
 };
 
+// tail.js then has the word.
+const isStreamed = () => region()?.dataset.tail !== undefined;
 const isPoll = (event) => event.detail.elt === region();
 let lastUpdate = Date.now();
 let known = new Set();
@@ -34,7 +36,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   known = new Set(ids());
   if (!reason) return;
   event.preventDefault();
-  say(`${reason} · ${age()}`, false);
+  if (!isStreamed()) say(`${reason} · ${age()}`, false);
 });
 
 const age = () => {
@@ -53,6 +55,6 @@ document.addEventListener("htmx:afterSwap", (event) => {
 
 for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
   document.addEventListener(trouble, () => {
-    if (region()) say(`No answer from the server · ${age()}`, true);
+    if (region() && !isStreamed()) say(`No answer from the server · ${age()}`, true);
   });
 }

@@ -79,6 +79,11 @@ TABLE = {
         ("POST", address): "401 401 401 | 403 403 403 403 403 | 200 403 403 403 | 403 200 200 | 401 401 401"
         for address in ("v1/traces", "v1/metrics", "otlp/v1/traces", "otlp/v1/metrics", "otlp/v1/logs")
     },
+    # Django has no streams; whoever may read is told so here, and in front of it gets one (tests/tail).
+    (
+        "GET",
+        "v1/logs/tail",
+    ): "401 404 404 | 404 404 404 404 404 | 403 404 403 403 | 404 404 404 | 401 401 401",
     ("GET", "v1/logs/<str:log_id>"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),

@@ -435,17 +435,45 @@ def test_going_back_in_history_brings_the_whole_page(reader):
     assert "<html" in answer.content.decode()
 
 
-def test_the_live_table_asks_again_for_what_it_shows_and_old_pages_stand_still(reader, service, monkeypatch):
+def test_the_live_table_asks_again_for_what_it_shows_and_old_pages_stand_still(
+    reader, service, monkeypatch, settings
+):
+    settings.WEB_INTERFACE = "wsgi"
     monkeypatch.setattr(pages, "ROWS", 1)
     keep_logs(service, a_log(timestamp=ago(seconds=9)), a_log())
 
     live = reader.get("/dashboard?path=orders&live=1")
     older = reader.get("/dashboard" + link(live, "Older"))
 
-    assert 'hx-get="/dashboard?path=orders&amp;live=1" hx-trigger="every 5s"' in live.content.decode()
+    assert 'hx-get="/dashboard?path=orders&amp;live=1"' in live.content.decode()
+    assert 'hx-trigger="every 5s"' in live.content.decode()
+    assert "data-tail" not in live.content.decode()
     assert "every 5s" not in older.content.decode()
     assert link(older, "Back to the newest") == "?path=orders&live=1"
-    assert "every 5s" not in reader.get("/dashboard").content.decode()
+    assert "This server does not stream" in reader.get("/dashboard").content.decode()
+
+
+def test_where_the_server_streams_the_live_table_names_the_stream_of_what_it_shows(reader, service):
+    keep_logs(service, a_log())
+
+    live = reader.get("/dashboard?q=path%3Aorders&window=1h&live=1").content.decode()
+
+    assert 'data-tail="/v1/logs/tail?q=path%3Aorders&amp;fields=id"' in live
+    assert 'data-tail-rows="/dashboard/rows?q=path%3Aorders&amp;window=1h&amp;live=1"' in live
+    assert "data-tail" not in reader.get("/dashboard").content.decode()
+
+
+def test_rows_are_given_by_id_with_links_that_keep_the_page_and_only_to_who_may_see_them(reader, service):
+    own = keep_logs(service, a_log(path="/a"), a_log(path="/b"))
+    foreign = keep_logs(a_service(), a_log(path="/theirs"))
+    ids = ",".join(map(str, [*own, *foreign, "nonsense"]))
+
+    page = reader.get("/dashboard/rows", {"ids": ids, "live": "1", "full_ms": "nan"}).content.decode()
+
+    assert page.count("data-row ") == 2
+    assert "/theirs" not in page
+    assert 'href="?live=1&amp;method=GET"' in page
+    assert "data-row " not in reader.get("/dashboard/rows").content.decode()
 
 
 def test_pages_of_logs_are_kept_by_no_shared_cache(reader):

@@ -310,4 +310,4 @@ def test_under_plain_wsgi_there_is_no_tail(plain_web_server):
 
     answer = httpx.get(f"{plain_web_server}/v1/logs/tail", headers={"Authorization": f"Bearer {key}"})
 
-    assert (answer.status_code, answer.json()["code"]) == (501, "no_streams")
+    assert (answer.status_code, answer.json()["code"]) == (404, "no_streams")
