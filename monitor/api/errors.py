@@ -21,10 +21,12 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from monitor.lib.requestids import current_request_id
+from monitor.lib.time_limit import TookTooLong
 
 PROBLEM_JSON = "application/problem+json"
 # How a database that is away, or a connection to it that broke, shows itself.
 DATABASE_AWAY = (OperationalError, InterfaceError)
+NARROW = "Narrow it: a shorter window with since and until, one service, or a whole value."
 logger = logging.getLogger(__name__)
 
 # What each code is called, and what to do about it; `/docs/errors` shows this table.
@@ -118,6 +120,13 @@ class DatabaseUnavailable(APIException):
     wait = 1
 
 
+class TooMuchToRead(APIException):
+    """The time for this was over before it was found; the detail says what to narrow."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+    default_code = "too_much_to_read"
+
+
 class RequestTimedOut(APIException):
     """The body did not arrive in the time there is for one."""
 
@@ -172,6 +181,8 @@ class ProblemFormatter(ExceptionFormatter):
 
 def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: whatever a view raises leaves as a problem."""
+    if isinstance(exc, TookTooLong):
+        exc = TooMuchToRead(NARROW)
     if isinstance(exc, DATABASE_AWAY):
         logger.warning("The database did not answer: %s", exc)
         exc = DatabaseUnavailable()

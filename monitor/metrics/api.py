@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Any, get_args
 
 from django.utils import timezone
@@ -11,12 +10,12 @@ from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import APIException
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitor.api.authentication import actor_of
+from monitor.api.errors import TooMuchToRead
 from monitor.metrics.answer import (
     Group,
     Groups,
@@ -39,13 +38,6 @@ MAX_STEPS = 2000
 MAX_PERCENTILES = 10
 MAX_GROUPS = 1000
 USUAL_PERCENTILES = ("50", "95", "99")
-
-
-class TooMuchToRead(APIException):
-    """Only the logs could tell, and they are too many."""
-
-    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
-    default_code = "too_much_to_read"
 
 
 class IntervalField(serializers.Field[timedelta, str, str, Any]):

@@ -49,6 +49,7 @@ class SearchLogs(GenericAPIView[RequestLog]):
     filter_backends = [LogFilterBackend]
     filterset_class = TextLogFilter
     queryset = RequestLog.objects.none()
+    problems = {"GET": ("422",)}
 
     def get_queryset(self) -> QuerySet[RequestLog]:
         return RequestLog.objects.visible_to(actor_of(self.request)).with_names().newest_first()

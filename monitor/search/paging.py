@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitor.api.errors import NARROW, TooMuchToRead
 from monitor.api.keyset import Cursor, Page, cut_page
 from monitor.api.paging import (
     DEFAULT_LIMIT,
@@ -26,7 +27,6 @@ from monitor.search.finding import Finding, Search, find
 
 # What counting and skipping may take, which have to look at every row.
 PATIENCE = timedelta(seconds=10)
-NARROW = "Narrow it: a shorter window with since and until, one service, or a whole value."
 SEARCH_COMPLETE = OpenApiParameter(
     "X-Search-Complete",
     OpenApiTypes.BOOL,
@@ -76,15 +76,13 @@ def found(search: Search, *, limit: int, cursor: Cursor | None) -> Finding:
     try:
         return find(search, limit=limit, cursor=cursor)
     except TookTooLong:
-        raise ValidationError({"q": f"Not even a part of this can be searched in time. {NARROW}"}) from None
+        raise TooMuchToRead(f"Not even a part of this can be searched in time. {NARROW}") from None
 
 
 def patiently(name: str, look: Callable[[], Answer]) -> Answer:
-    """What `look` gives within PATIENCE; else the parameter that asked for it is refused."""
+    """What `look` gives within PATIENCE. Raises TooMuchToRead, which names the parameter at fault."""
     try:
         with time_limit(PATIENCE):
             return look()
     except TookTooLong:
-        raise ValidationError(
-            {name: f"This takes longer than {PATIENCE.seconds} seconds. {NARROW}"}
-        ) from None
+        raise TooMuchToRead(f"{name} takes longer than {PATIENCE.seconds} seconds here. {NARROW}") from None

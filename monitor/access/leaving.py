@@ -1,0 +1,133 @@
+"""When the reader leaves, what the database still looks up for it is cancelled.
+
+An ASGI server tells the application; the query runs in one of Django's threads, which cannot hear. Under
+plain WSGI nobody tells, and the time limits alone end a query.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextvars import ContextVar
+from typing import Any
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest, HttpResponse
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+CANCEL_TIMEOUT_S = 2.0
+READS = frozenset({"GET", "HEAD"})
+BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+
+
+class ReaderLeft(OperationalError):
+    """Nobody waits for this any more."""
+
+
+class Reader:
+    """Who waits for an answer. One thread asks the database for it, and the event loop hears it leave."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: BaseDatabaseWrapper | None = None
+        self.has_left = False
+
+    def leave(self) -> None:
+        """Cancel the query under way; those after it are not begun. May wait for the server."""
+        with self._lock:
+            self.has_left = True
+            under_way = self._connection.connection if self._connection else None
+            if under_way is not None:
+                # One that cannot be told is ended by its time limit.
+                with contextlib.suppress(psycopg.Error):
+                    under_way.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+
+    @contextlib.contextmanager
+    def using(self, connection: BaseDatabaseWrapper) -> Iterator[None]:
+        """Queries within may be cancelled. Ends only after a cancellation under way, which would otherwise
+        hit the thread's next request."""
+        with self._lock:
+            before, self._connection = self._connection, connection
+        try:
+            with connection.execute_wrapper(self._refuse):
+                yield
+        finally:
+            with self._lock:
+                self._connection = before
+
+    def _refuse(self, execute: Callable[..., Any], *arguments: Any) -> Any:
+        if self.has_left:
+            raise ReaderLeft("The reader has left.")
+        return execute(*arguments)
+
+
+_reader: ContextVar[Reader | None] = ContextVar("reader", default=None)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Queries within end when the reader leaves: with ReaderLeft, or as a query that was cancelled."""
+    reader = _reader.get()
+    if reader is None:
+        yield
+        return
+    # The thread's own: django.db.connection would name that of the thread that cancels.
+    with reader.using(connections[DEFAULT_DB_ALIAS]):
+        yield
+
+
+class StoppableMiddleware:
+    """What a view asks of the database ends with its reader. Streamed answers see to their own queries."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with stoppable():
+            return self.get_response(request)
+
+
+class CancelWhenLeft:
+    """In front of Django's threads: listens for the end of the connection while they answer a read."""
+
+    def __init__(self, behind: Application) -> None:
+        self._behind = behind
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if not is_plain_read(scope):
+            await self._behind(scope, receive, send)
+            return
+        reader = Reader()
+        messages: asyncio.Queue[Message] = asyncio.Queue()
+        listening = asyncio.create_task(listen(receive, reader, messages))
+        # Django's thread runs in a copy of this context.
+        token = _reader.set(reader)
+        try:
+            await self._behind(scope, messages.get, send)
+        finally:
+            _reader.reset(token)
+            listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listening
+
+
+def is_plain_read(scope: Message) -> bool:
+    """A read without a body: one with a body would have to be kept here until it is asked for."""
+    if scope["type"] != "http" or scope["method"] not in READS:
+        return False
+    return not any(name in BODY_HEADERS for name, _ in scope["headers"])
+
+
+async def listen(receive: Receive, reader: Reader, messages: "asyncio.Queue[Message]") -> None:
+    while True:
+        message = await receive()
+        messages.put_nowait(message)
+        if message["type"] == "http.disconnect":
+            await asyncio.to_thread(reader.leave)
+            return
