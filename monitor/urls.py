@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.alerts.urls import page_routes as alert_page_routes
+from monitor.export.urls import api_routes as export_routes
 from monitor.health.api import PrometheusView
 from monitor.health.urls import page_routes as health_page_routes
 from monitor.ingest.api import IngestBatch
@@ -37,6 +38,7 @@ api_patterns = [
     path("metrics", MetricsOrPoints.as_view()),
     *trace_routes,
     *tail_routes,
+    *export_routes,
     *search_routes,
     *service_routes,
     *alert_routes,

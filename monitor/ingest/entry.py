@@ -11,6 +11,7 @@ from django.conf import settings
 
 from monitor.ingest.decode import HeaderValue, LogItem, Undecodable
 from monitor.lib import ids, masking, routes
+from monitor.lib.exported import log_of, scope_of
 from monitor.lib.kept_text import RULES, content_type, cut, storable
 from monitor.models import ApiKey
 from monitor.models.retention import Retention
@@ -151,11 +152,12 @@ def too_old(retention: Retention, *, failed: bool) -> str:
 
 def _id_for(item: LogItem, sender: Sender, captured_at: datetime, *, repeatable: bool) -> UUID:
     """A repeat of the same event and timestamp gets the same id, so the primary key keeps it once."""
-    if repeatable:
-        return ids.event_uuid7(
-            captured_at, scope=f"{sender.service_id}:{sender.mode}", event_id=item.event_id or ""
-        )
-    return ids.uuid7_at(captured_at)
+    if not repeatable:
+        return ids.uuid7_at(captured_at)
+    scope, event_id = scope_of(sender.service_id, sender.mode), item.event_id or ""
+    return log_of(event_id, scope, captured_at) or ids.event_uuid7(
+        captured_at, scope=scope, event_id=event_id
+    )
 
 
 def _label(text: str | None, max_chars: int) -> str:

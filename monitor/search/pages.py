@@ -30,6 +30,7 @@ from monitor.search.traffic import draw_traffic
 from monitor.search.walk import LAST_RESORT
 
 ROWS = 50
+EXPORT = "/v1/logs/export"
 CHART_LIMIT = timedelta(seconds=2)
 
 
@@ -65,8 +66,14 @@ def logs(request: HttpRequest) -> HttpResponse:
         "tail": tail_of(request.GET) if has_tail() else None,
     }
     if asked.is_valid:
-        context |= results(asked, request.GET, path=request.path)
+        context |= results(asked, request.GET, path=request.path) | {"export": export_of(asked)}
     return respond(request, context, whole="search/list.html", part="search/_results.html")
+
+
+def export_of(asked: Asked) -> str:
+    """Where all of these logs are a file; the format is still to be added."""
+    changes = {"live": None, "window": None, "since": asked.window.since.isoformat()}
+    return EXPORT + address_with(asked.query, changes)
 
 
 @require_safe
