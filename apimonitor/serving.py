@@ -8,7 +8,7 @@ import socket
 import sys
 
 from django.conf import settings
-from gunicorn.arbiter import Arbiter
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships none
 from uvicorn import Server
 from uvicorn_worker import UvicornWorker
 

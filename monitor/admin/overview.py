@@ -1,21 +1,22 @@
 """The last hour in numbers, for the admin's front page."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count
 from django.utils.safestring import SafeString
 
 from monitor import charts
-from monitor.admin.limits import time_limit
-from monitor.metrics import Bucket, Measurement, measure, measure_over_time
-from monitor.metrics.measure import Percentile
+from monitor.admin.limits import TookTooLong, time_limit
+from monitor.metrics import Bucket, Measurement, TooMuchToCount, ask, measure_for, series_for
 from monitor.models import RequestLog, Service
-from monitor.models.logs import FAILED
+from monitor.search import LogFilter
+from monitor.services.hour import last_hour_of
 
 WINDOW = timedelta(hours=1)
 STEP = timedelta(minutes=1)
-# For each statement; exact percentiles sort every latency of the hour.
+# For each statement.
 LIMIT = timedelta(seconds=2)
 BUSIEST = 10
 NEWEST_ERRORS = 8
@@ -75,39 +76,41 @@ class Overview:
         return bool(self.services or self.silent_services)
 
 
+@contextmanager
+def counting() -> Iterator[None]:
+    """What the numbers cannot tell in time, in the words of this page."""
+    try:
+        yield
+    except TooMuchToCount as error:
+        raise TookTooLong from error
+
+
 def last_hour(*, now: datetime) -> Overview:
     """What every service that is not deleted reported within the last hour. Raises TookTooLong."""
     until = now.astimezone(UTC)
     since = until - WINDOW
     alive = {service.id: service for service in Service.objects.alive().select_related("organization")}
     logs = RequestLog.objects.of_services(alive).within(since, until)
-    with time_limit(LIMIT):
-        totals = measure(logs)
-        minutes = (
-            measure_over_time(logs, since=since, until=until, step=STEP) if totals.total_requests else []
-        )
-        rows = list(
-            logs.order_by()
-            .values("service_id")
-            .annotate(
-                requests=Count("*"), errors=Count("id", filter=FAILED), p95=Percentile("latency_ms", 0.95)
-            )
-        )
+    asked = LogFilter({"since": since.isoformat(), "until": until.isoformat()}, queryset=logs)
+    asked.is_valid()
+    question = ask(service_ids=alive, asked=asked, now=until)
+    with time_limit(LIMIT), counting():
+        totals, _ = measure_for(question)
+        minutes = series_for(question, step=STEP).buckets if totals.total_requests else []
+        hours = last_hour_of(list(alive), now=until)
         newest_errors = list(logs.failed().newest_first().with_names()[:NEWEST_ERRORS])
-    rows.sort(key=lambda row: (-row["errors"], -row["requests"]))
+    rows = [(alive[id_], hour) for id_, hour in hours.items() if hour.requests]
+    rows.sort(key=lambda row: (-row[1].errors, -row[1].requests))
     return Overview(
         since=since,
         until=until,
         totals=totals,
-        minutes=minutes,
+        minutes=list(minutes),
         services=[
             ServiceHour(
-                service=alive[row["service_id"]],
-                requests=row["requests"],
-                errors=row["errors"],
-                p95_latency_ms=row["p95"],
+                service=service, requests=hour.requests, errors=hour.errors, p95_latency_ms=hour.p95_ms
             )
-            for row in rows[:BUSIEST]
+            for service, hour in rows[:BUSIEST]
         ],
         other_services=max(len(rows) - BUSIEST, 0),
         silent_services=len(alive) - len(rows),

@@ -12,7 +12,6 @@ look every quarter of a second costs less than one notice for each commit.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from django.db import DataError, connection
@@ -20,12 +19,12 @@ from django.db import DataError, connection
 from monitor.lib.locks import patiently
 
 # How long arrivals go on being written after the last sign of a reader: long enough to connect again.
-WATCHED_FOR = timedelta(seconds=60)
+WATCHED_FOR_S = 60
 # A watch with less time left than this counts as over: its end must not come before the extension's commit.
-MARGIN = timedelta(seconds=10)
-KEPT_FOR = timedelta(minutes=5)
+MARGIN_S = 10
+KEPT_FOR_S = 300
 # What is younger than this has certainly not been pruned.
-RESUMED_FOR = timedelta(minutes=4)
+RESUMED_FOR_S = 240
 PLACE = re.compile(r"(?P<era>\d{1,18})\.(?P<at>\d{1,12})\.(?P<snapshot>\d{1,19}:\d{1,19}:[\d,]{0,4000})")
 
 # Part of the statement that each transaction of logs ends with; takes packed ids. It locks log_arrival even
@@ -35,12 +34,14 @@ NOTE_IF_WATCHED = (
     " WHERE EXISTS (SELECT FROM log_watch WHERE until > statement_timestamp()))"
 )
 EXTEND = (
-    "UPDATE log_watch SET until = clock_timestamp() + %s WHERE until > clock_timestamp() + %s RETURNING era"
+    "UPDATE log_watch SET until = clock_timestamp() + make_interval(secs => %(watched_for)s)"
+    " WHERE until > clock_timestamp() + make_interval(secs => %(margin)s) RETURNING era"
 )
 BEGIN = (
-    "INSERT INTO log_watch (era, until) VALUES (1, clock_timestamp() + %s)"
+    "INSERT INTO log_watch (era, until)"
+    " VALUES (1, clock_timestamp() + make_interval(secs => %(watched_for)s))"
     " ON CONFLICT (id) DO UPDATE SET era = log_watch.era + 1, until = excluded.until"
-    " WHERE log_watch.until <= clock_timestamp() + %s"
+    " WHERE log_watch.until <= clock_timestamp() + make_interval(secs => %(margin)s)"
 )
 STAND = (
     "SELECT pg_current_snapshot()::text, extract(epoch FROM clock_timestamp())::bigint,"
@@ -51,6 +52,7 @@ LOOK = (
     + ", ARRAY(SELECT ids FROM log_arrival WHERE xid >= pg_snapshot_xmin(%(before)s::pg_snapshot)"
     " AND NOT pg_visible_in_snapshot(xid, %(before)s::pg_snapshot) ORDER BY id)"
 )
+PRUNE = "DELETE FROM log_arrival WHERE arrived_at < clock_timestamp() - make_interval(secs => %s)"
 BETWEEN = (
     "SELECT ids FROM log_arrival WHERE xid >= pg_snapshot_xmin(%(before)s::pg_snapshot)"
     " AND NOT pg_visible_in_snapshot(xid, %(before)s::pg_snapshot)"
@@ -78,7 +80,7 @@ class Place:
 
     def leads_to(self, now: "Place") -> bool:
         """Whether all that was committed between the two was written down, and is still there."""
-        oldest = now.at - int(RESUMED_FOR.total_seconds())
+        oldest = now.at - RESUMED_FOR_S
         return self.era == now.era != 0 and oldest <= self.at <= now.at
 
 
@@ -107,7 +109,7 @@ def begin_watch() -> Place:
     until its commit. One that looks afterwards sees the watch.
     """
     with connection.cursor() as cursor:
-        cursor.execute(BEGIN, [WATCHED_FOR, MARGIN])
+        cursor.execute(BEGIN, {"watched_for": WATCHED_FOR_S, "margin": MARGIN_S})
     extend_watch()
     patiently(wait_for_writers, tries=10, pause_s=0.1)
     return standing()
@@ -121,7 +123,7 @@ def wait_for_writers() -> None:
 def extend_watch() -> int | None:
     """The era that goes on, or None when it is over: then begin again, and tell of the gap."""
     with connection.cursor() as cursor:
-        cursor.execute(EXTEND, [WATCHED_FOR, MARGIN])
+        cursor.execute(EXTEND, {"watched_for": WATCHED_FOR_S, "margin": MARGIN_S})
         row = cursor.fetchone()
         return int(row[0]) if row else None
 
@@ -161,4 +163,4 @@ def joined(contents: Iterable[bytes | memoryview]) -> list[UUID]:
 
 def prune() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM log_arrival WHERE arrived_at < clock_timestamp() - %s", [KEPT_FOR])
+        cursor.execute(PRUNE, [KEPT_FOR_S])

@@ -1,6 +1,6 @@
 """The last hour of services in numbers, for lists of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,14 +8,21 @@ from uuid import UUID
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
+from monitor.lib.time_limit import TookTooLong, time_limit
+from monitor.metrics.by_service import cells_of_services
+from monitor.metrics.cells import Cell
 from monitor.metrics.measure import Percentile
 from monitor.metrics.series import DateBin, starts
+from monitor.metrics.tiles import floor
 from monitor.models import RequestLog, Service
 from monitor.models.logs import FAILED
 from monitor.search import Window
 
 HOUR = timedelta(hours=1)
 BAR = timedelta(minutes=5)
+# Up to so many logs of the hour are counted one by one, about 5 us each.
+COUNTED = 20_000
+LIMIT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +40,47 @@ class LastHour:
 
 
 def last_hour_of(services: Sequence[UUID], *, now: datetime) -> dict[UUID, LastHour]:
-    """The last hour of each of these services, in two queries however many they are."""
+    """The last hour of each of these services, in at most three queries however many they are.
+
+    Few logs are counted one by one. Many (230,000 took 1.1 s) are told by rollups: then the hour begins with
+    its whole minute, and the 95th percentile is true to 0.54 %.
+    """
     if not services:
         return {}
+    since = floor(now - HOUR, timedelta(minutes=1))
+    until = floor(now, timedelta(minutes=1)) + timedelta(minutes=1)
+    cells = cells_of_services(services, since=since, until=until, step=BAR)
+    if sum(cell.requests for steps in cells.values() for cell in steps.values()) > COUNTED:
+        bins = list(starts(since, until, BAR))
+        return {service: told(cells.get(service, {}), bins) for service in services}
+    try:
+        with time_limit(LIMIT):
+            return counted(services, now=now)
+    except TookTooLong:
+        bins = list(starts(since, until, BAR))
+        return {service: told(cells.get(service, {}), bins) for service in services}
+
+
+def told(steps: Mapping[datetime, Cell], bins: Sequence[datetime]) -> LastHour:
+    """The hour as rollups have it."""
+    whole = Cell()
+    for cell in steps.values():
+        whole.merge(cell)
+    return LastHour(
+        requests=whole.requests,
+        errors=whole.errors,
+        p95_ms=whole.latencies.percentiles([0.95])[0],
+        bars=[steps[start].requests if start in steps else 0 for start in bins],
+    )
+
+
+def counted(services: Sequence[UUID], *, now: datetime) -> dict[UUID, LastHour]:
+    """The hour as the logs themselves have it."""
     logs = RequestLog.objects.of_services(services).within(now - HOUR, now + timedelta(seconds=1)).order_by()
-    counted: Any = logs.values("service_id").annotate(
+    by_service: Any = logs.values("service_id").annotate(
         requests=Count("*"), errors=Count("id", filter=FAILED), p95_ms=Percentile("latency_ms", 0.95)
     )
-    numbers: dict[UUID, dict[str, Any]] = {row.pop("service_id"): row for row in map(dict, counted)}
+    numbers: dict[UUID, dict[str, Any]] = {row.pop("service_id"): row for row in map(dict, by_service)}
     bins = list(starts(now - HOUR, now, BAR))
     by_bin = logs.values("service_id").annotate(start=DateBin(BAR, "captured_at"), requests=Count("*"))
     heights = {(row["service_id"], row["start"]): row["requests"] for row in by_bin}

@@ -251,9 +251,11 @@ def test_each_caller_gets_what_the_table_says(world, settings, method, pattern):
             answer = client.generic(
                 method, address, encoded(world, method, pattern), content_type="application/json"
             )
+            # Read to its end: an export that nobody reads keeps its place.
+            content = b"".join(answer.streaming_content) if answer.streaming else answer.content
             transaction.set_rollback(True)
         answers[caller] = answer.status_code
-        if caller in ("outsider", "key:foreign") and names_anything_of(world, answer.content.decode()):
+        if caller in ("outsider", "key:foreign") and names_anything_of(world, content.decode()):
             leaks.append(caller)
 
     assert answers == expectations()[method, pattern]

@@ -19,7 +19,9 @@ from flask import Flask
 from apimonitor_client.options import options_from
 from monitor.access import authenticate_key
 from monitor.lib.actors import Role
+from monitor.metrics.compact import compact
 from monitor.models import ApiKey, RequestLog, Service
+from monitor.services import hour
 from monitor.services.snippets import snippets_for
 from tests.factories import a_client, a_key, a_log, a_service, a_user, an_organization, keep_logs
 from tests.factories import the_default_organization as default_organization
@@ -93,6 +95,30 @@ def test_the_list_shows_the_last_hour_of_each_service(admin, organization, servi
     assert "foreign" not in page
 
 
+def test_an_hour_of_many_logs_is_told_by_rollups_in_the_same_numbers(organization, service, monkeypatch):
+    now = timezone.now()
+    ages = (0, 1, 7, 30, 58)
+    keep_logs(
+        service,
+        *(a_log(timestamp=(now - timedelta(minutes=age)).timestamp(), latency_ms=10) for age in ages),
+        a_log(timestamp=(now - timedelta(minutes=62)).timestamp()),
+        a_log(timestamp=(now - timedelta(minutes=20)).timestamp(), status_code=503, latency_ms=10),
+    )
+    other = a_service(organization)
+    counted = hour.last_hour_of([service.id, other.id], now=now)
+    monkeypatch.setattr(hour, "COUNTED", 0)
+
+    told = hour.last_hour_of([service.id, other.id], now=now)
+    compact(now=now)
+    compacted = hour.last_hour_of([service.id, other.id], now=now)
+
+    assert told == compacted
+    assert told[other.id].requests == 0
+    for each in (counted[service.id], told[service.id]):
+        assert (each.requests, each.errors, sum(each.bars)) == (6, 1, 6)
+    assert told[service.id].p95_ms == pytest.approx(counted[service.id].p95_ms, rel=0.0055)
+
+
 def test_a_service_without_logs_leads_to_how_to_send_one(admin, service):
     assert f'href="{page_of(service, "#send")}"' in text_of(admin.get("/"))
 
@@ -103,15 +129,16 @@ def test_the_list_costs_the_same_number_of_queries_however_long_it_is(
     for _ in range(12):
         keep_logs(a_service(organization), a_log())
 
-    # session, user, memberships; services with organization and last log, two aggregates over the last hour
-    with django_assert_num_queries(6):
+    # session, user, memberships; services with organization and last log, the hour in rollups, and as it
+    # is small two aggregates over its logs within a limit of time (four)
+    with django_assert_num_queries(11):
         admin.get("/")
 
 
 def test_the_list_looks_at_logs_within_bounds_of_their_ids(admin, service, django_assert_num_queries):
     keep_logs(service, a_log())
 
-    with django_assert_num_queries(6) as captured:
+    with django_assert_num_queries(11) as captured:
         admin.get("/")
 
     of_logs = [query["sql"] for query in captured.captured_queries if '"request_log"' in query["sql"]]
@@ -449,8 +476,9 @@ def test_the_page_of_a_service_states_what_it_asks_the_database(admin, service, 
         a_key(service)
     keep_logs(service, a_log())
 
-    # session, user, memberships; service, keys, last log, two aggregates over the last hour
-    with django_assert_num_queries(8):
+    # session, user, memberships; service, keys, last log, the hour in rollups, two aggregates over it
+    # within a limit of time (four)
+    with django_assert_num_queries(13):
         admin.get(page_of(service))
 
 
