@@ -5,7 +5,7 @@ scan all that is kept: instead each step is stopped by the server when its time 
 become smaller, and the reader learns how far the search came.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from time import monotonic
@@ -33,6 +33,18 @@ QUICK_S = 0.04
 LAST_RESORT = timedelta(seconds=5)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """Rows that were read in the walk's order: how many, and the id of the last."""
+
+    count: int
+    last: UUID | None = None
+
+
+# Reads the next rows of a queryset in its order, at most so many.
+Read = Callable[[RequestLogQuerySet, int], Stretch]
+
+
 @dataclass(kw_only=True)
 class Walk:
     """What of `logs` lies between two ids and has not been searched: from `low` up to, not with, `high`.
@@ -48,6 +60,8 @@ class Walk:
     time_given: timedelta
     upwards: bool = False
     has_moved: bool = False
+    # Rows, in the advance that is under way.
+    has_read: int = 0
     # None as long as whole days go well.
     slice: int | None = None
 
@@ -95,24 +109,37 @@ class Walk:
         Raises TookTooLong when not even the smallest slice could be searched.
         """
         rows: list[RequestLog] = []
+
+        def read(logs: RequestLogQuerySet, wanted: int) -> Stretch:
+            found = list(logs[:wanted])
+            rows.extend(found)
+            return Stretch(count=len(found), last=found[-1].id if found else None)
+
+        self.advance(count, read)
+        return rows
+
+    def advance(self, count: int, read: Read) -> int:
+        """Have `read` read the next rows, at most `count` of them, and give how many those were. Ends as
+        `take` does."""
+        self.has_read = 0
         if self.time_left <= NO_TIME and not self.has_moved:
             # Something else took all the time; a search that is asked for again must still come forward.
             self.slice = self.slice or SMALLEST_SLICE
         if self.slice is None and self.time_left > NO_TIME:
             try:
                 with time_limit(min(self.time_given * SHARE_OF_DAYS, self.time_left)):
-                    self._take_days(rows, count)
+                    self._take_days(count, read)
             except TookTooLong:
                 self.slice = SLICE
         if self.slice is not None:
-            self._take_slices(rows, count)
-        return rows
+            self._take_slices(count, read)
+        return self.has_read
 
-    def _take_days(self, rows: list[RequestLog], count: int) -> None:
+    def _take_days(self, count: int, read: Read) -> None:
         for end in self._ends_of_days():
-            if len(rows) == count or self.is_over or self.time_left <= NO_TIME:
+            if self.has_read == count or self.is_over or self.time_left <= NO_TIME:
                 return
-            self._search(end, rows, count)
+            self._search(end, count, read)
 
     def _ends_of_days(self) -> Iterator[UUID]:
         """Where steps of days end, from here on."""
@@ -126,8 +153,8 @@ class Walk:
             end += days * DAY if self.upwards else -days * DAY
         yield self.high if self.upwards else self.low
 
-    def _take_slices(self, rows: list[RequestLog], count: int) -> None:
-        while len(rows) < count and not self.is_over:
+    def _take_slices(self, count: int, read: Read) -> None:
+        while self.has_read < count and not self.is_over:
             is_last_resort = self.time_left <= NO_TIME
             if is_last_resort and self.has_moved:
                 return
@@ -135,7 +162,7 @@ class Walk:
             began = monotonic()
             try:
                 with time_limit(LAST_RESORT if is_last_resort else self.time_left):
-                    self._search(self._end_of_slice(size), rows, count)
+                    self._search(self._end_of_slice(size), count, read)
             except TookTooLong:
                 if is_last_resort:
                     raise
@@ -149,20 +176,20 @@ class Walk:
         last = ids.order_by("id" if self.upwards else "-id")[size : size + 1]
         return next(iter(last), self.high if self.upwards else self.low)
 
-    def _search(self, end: UUID, rows: list[RequestLog], count: int) -> None:
+    def _search(self, end: UUID, count: int, read: Read) -> None:
         """Read the rows up to `end` in one query, and move there, or to the last row that was wanted."""
-        wanted = count - len(rows)
+        wanted = count - self.has_read
         low = self.low if self.upwards else max(end, self.low)
         high = min(end, self.high) if self.upwards else self.high
         between = self.logs.filter(id__gte=low, id__lt=high)
-        found = list(between.order_by("id" if self.upwards else "-id")[:wanted])
-        rows += found
+        stretch = read(between.order_by("id" if self.upwards else "-id"), wanted)
+        self.has_read += stretch.count
         self.has_moved = True
-        is_full = len(found) == wanted
+        last = stretch.last if stretch.count == wanted else None
         if self.upwards:
-            self.low = UUID(int=found[-1].id.int + 1) if is_full else high
+            self.low = high if last is None else UUID(int=last.int + 1)
         else:
-            self.high = found[-1].id if is_full else low
+            self.high = low if last is None else last
 
 
 def moment_in(log_id: UUID) -> datetime:
