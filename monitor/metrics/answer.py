@@ -87,7 +87,7 @@ def answer(
         with time_limit(LIMIT):
             return _answer(question, ranks=ranks, by=by, step=step, limit=limit)
     except EmptyResultSet:
-        # Filters that no log can satisfy, as one service within another: Django asks the database nothing.
+        # Filters that no log can satisfy, as a consumer that nobody is: Django asks the database nothing.
         return Answer()
     except TookTooLong as error:
         raise TooMuchToCount(what_to_narrow(question, by, step)) from error

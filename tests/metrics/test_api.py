@@ -212,6 +212,17 @@ def test_query_budget(service, reader, django_assert_num_queries):
     assert RequestLog.objects.count() == 10
 
 
+@pytest.mark.parametrize(
+    "query", ["consumer=nobody", "consumer=nobody&tag=a", "q=service:nobody&group_by=method"]
+)
+def test_a_name_that_nobody_has_measures_nothing(service, reader, query):
+    keep_logs(service, a_log())
+
+    answer = reader.get(f"/v1/metrics?{query}")
+
+    assert (answer.status_code, answer.json()["total_requests"]) == (200, 0)
+
+
 def test_percentiles_of_any_rank_are_given_on_request(service, reader):
     keep_logs(service, *[a_log(latency_ms=float(latency)) for latency in range(101)])
 
