@@ -139,8 +139,15 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     counts: list[int]
 
 
+class _PackedAnswers(msgspec.Struct, array_like=True, gc=False):
+    """The beginning of a _Packed; what follows is passed over."""
+
+    answers: list[tuple[str, int | None, int]]
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Packed).decode
+_decode_answers = msgspec.msgpack.Decoder(_PackedAnswers).decode
 
 
 def pack(cell: Cell) -> bytes:
@@ -154,6 +161,11 @@ def pack(cell: Cell) -> bytes:
         answers=answers, scale=histogram.SCALE, zeros=cell.latencies.zeros, gaps=gaps, counts=counts
     )
     return _encode(packed)
+
+
+def answers_of(packed: bytes | memoryview) -> list[tuple[str, int | None, int]]:
+    """Method, status code and requests of each answer that `pack` packed."""
+    return _decode_answers(packed).answers
 
 
 def unpack_into(cell: Cell, packed: bytes | memoryview, *, latency_ms: float) -> None:

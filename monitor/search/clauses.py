@@ -142,20 +142,27 @@ def error(value: Flag) -> Q:
 
 
 def consumer(value: Exactly) -> Q:
-    return any_of("consumer_id", Consumer.objects.filter(identifier=value.text).values_list("id", flat=True))
+    return any_of("consumer_id", ids_named(Field.CONSUMER, value.text))
 
 
 def service(value: Exactly) -> Q:
-    return any_of("service_id", Service.objects.alive().filter(name=value.text).values_list("id", flat=True))
+    return any_of("service_id", ids_named(Field.SERVICE, value.text))
 
 
 def endpoint(value: Exactly) -> Q:
-    """By route, or by method and route: `/orders/{id}` or `GET /orders/{id}`."""
-    word, blank, route = value.text.partition(" ")
-    named = Endpoint.objects.filter(route=value.text)
-    if blank and word.isalpha():
-        named = Endpoint.objects.filter(method=word.upper(), route=route)
-    return any_of("endpoint_id", named.values_list("id", flat=True))
+    return any_of("endpoint_id", ids_named(Field.ENDPOINT, value.text))
+
+
+def ids_named(field: Field, text: str) -> list[UUID]:
+    """The ids that this text means. An endpoint is named by its route, `/orders/{id}`, or by its method and
+    route, `GET /orders/{id}`."""
+    if field == Field.CONSUMER:
+        return list(Consumer.objects.filter(identifier=text).values_list("id", flat=True))
+    if field == Field.SERVICE:
+        return list(Service.objects.alive().filter(name=text).values_list("id", flat=True))
+    method, _, route = text.partition(" ")
+    named = Endpoint.objects.filter(Q(route=text) | Q(method=method.upper(), route=route))
+    return list(named.values_list("id", flat=True))
 
 
 def any_of(column: str, found: Iterable[UUID]) -> Q:

@@ -248,6 +248,18 @@ class LogFilter(django_filters.FilterSet):
         given.pop("q", None)
         return given | spelled
 
+    @property
+    def terms(self) -> list[list[Term]]:
+        """What is asked for in terms, beside the window, `mode` and the filters by id: those of `q`, and each
+        parameter by itself. All of the lists must hold."""
+        given = self.form.cleaned_data
+        spelled = [
+            [Term(field=each.field_of_term, value=each.value_of_term(given[name]))]
+            for name, each in self.filters.items()
+            if isinstance(each, TermFilter) and given.get(name) not in django_filters.constants.EMPTY_VALUES
+        ]
+        return [list(self.asked.terms), *spelled]
+
     def in_window(self, queryset: QuerySet[RequestLog], name: str, value: datetime) -> QuerySet[RequestLog]:
         """Both ends are taken together, in filter_queryset."""
         return queryset

@@ -1,0 +1,238 @@
+"""Count a window by several columns at once, from rollups, deltas and edges: for facets and bars.
+
+Where `gather` adds up latencies for a question in parameters, this counts alone, and leaves it to its caller
+to say which of the counted parts are asked for: a search may exclude, compare and combine as it likes, as
+long as it speaks of what rollups tell apart.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+
+from monitor.metrics import facts, rollups, tiles
+from monitor.metrics.cells import answer_of_subject, answers_of, subject_of
+from monitor.metrics.facts import Fact
+from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
+from monitor.models.logs import RequestLogQuerySet
+from monitor.models.metrics import Family
+
+SUBJECT_COLUMNS: Mapping[Family, str] = {Family.ENDPOINT: "endpoint_id", Family.CONSUMER: "consumer_id"}
+EDGE_COLUMNS = (
+    "captured_at",
+    "service_id",
+    "environment",
+    "mode",
+    "method",
+    "status_code",
+    "endpoint_id",
+    "consumer_id",
+)
+
+
+class Part(NamedTuple):
+    """Requests that nothing here tells apart. `subject` is the id of an endpoint or consumer, where the
+    family has one; method and status are empty where they were not asked for; `start` is the step."""
+
+    service_id: UUID
+    environment: str
+    mode: str
+    method: str = ""
+    status_code: int | None = None
+    subject: str = ""
+    start: datetime | None = None
+
+
+class Row(NamedTuple):
+    """What each part of the statement gives; those that do not apply are null."""
+
+    kind: str
+    family: str
+    start: datetime | None
+    service_id: UUID
+    environment: str
+    mode: str
+    subject: str
+    requests: int
+    packed: bytes | None
+    method: str
+    status_code: int | None
+
+
+Parts = Counter[Part]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breakdown:
+    """The requests of `service_ids` between `since` and `until` that `takes` takes.
+
+    `logs` is what the same search finds in the log table; the edges are counted from it, and all before
+    `whole_from`, the moment since which the table still holds every log that the rollups count.
+    """
+
+    service_ids: Sequence[UUID]
+    since: datetime
+    until: datetime
+    whole_from: datetime
+    now: datetime
+    logs: RequestLogQuerySet
+    takes: Callable[[Family, Part], bool]
+
+    def count(
+        self, families: Sequence[Family], *, with_answers: bool = False, step: timedelta | None = None
+    ) -> dict[Family, Parts]:
+        """The parts of each family. All are read by one statement, so that they are of one moment.
+
+        `with_answers` tells all of them apart by method and status too, which takes unpacking.
+        """
+        counted: dict[Family, Parts] = {family: Counter() for family in families}
+        if not self.service_ids or self.since >= self.until:
+            return counted
+        plans = {family: self.plan(family, step) for family in families}
+        statement, params = self.statement(plans, with_answers, step)
+        with connection.cursor() as cursor:
+            cursor.execute(statement, params)
+            for values in cursor.fetchall():
+                row = Row._make(values)
+                if row.kind == "delta":
+                    self.add_facts(counted, facts.unpack(row.packed or b""), plans, step)
+                else:
+                    family = Family(row.family)
+                    for part, requests in parts_of(row, family, step):
+                        self.add(counted[family], family, part, requests)
+        return counted
+
+    def add(self, parts: Parts, family: Family, part: Part, requests: int) -> None:
+        if self.takes(family, part):
+            parts[part] += requests
+
+    def plan(self, family: Family, step: timedelta | None = None) -> Plan:
+        """Tiles and edges; with a step, no tile reaches over the end of one."""
+        since = min(max(self.since, self.whole_from), self.until)
+        plan = tiles.lay(
+            since,
+            self.until,
+            {
+                resolution: rollups.kept_from(resolution, family, now=self.now)
+                for resolution, length in tiles.LENGTHS.items()
+                if rollups.time_kept(resolution, family) and (step is None or step % length == timedelta())
+            },
+        )
+        before = [Span(since=self.since, until=since)] if self.since < since else []
+        return Plan(tiles=plan.tiles, edges=[*before, *plan.edges])
+
+    # --- The statement ---------------------------------------------------------------------------------
+
+    def statement(
+        self, plans: Mapping[Family, Plan], with_answers: bool, step: timedelta | None
+    ) -> tuple[str, list[Any]]:
+        selects: list[tuple[str, list[Any]]] = []
+        for family, plan in plans.items():
+            is_packed = with_answers and family != Family.ANSWER
+            selects += [self.rollups_of(family, tile, is_packed, step) for tile in plan.tiles]
+            compiled = [text for edge in plan.edges for text in self.sql_of(edge)]
+            if compiled:
+                selects.append(self.logs_of(family, compiled, step))
+        selects.append(self.deltas())
+        return " UNION ALL ".join(text for text, _ in selects), [each for _, ps in selects for each in ps]
+
+    def rollups_of(
+        self, family: Family, tile: Tile, is_packed: bool, step: timedelta | None
+    ) -> tuple[str, list[Any]]:
+        start, params = binned("start", step)
+        requests, packed = ("requests", "packed") if is_packed else ("sum(requests)::int8", "NULL::bytea")
+        text = (
+            f"SELECT 'rollup', family::text, {start}, service_id, environment::text, mode::text,"  # noqa: S608 - our own words
+            f" subject::text, {requests}, {packed}, NULL::text, NULL::int FROM metric_rollup"
+            " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
+            " AND source = 'logs'"
+        )
+        params += [list(self.service_ids), family.value, tile.resolution.value, tile.since, tile.until]
+        return (text if is_packed else text + " GROUP BY 2, 3, 4, 5, 6, 7"), params
+
+    def sql_of(self, edge: Span) -> list[tuple[str, tuple[Any, ...]]]:
+        """The logs of an edge in SQL; none where Django knows that nothing can match."""
+        logs = self.logs.within(edge.since, edge.until).order_by().values(*EDGE_COLUMNS)
+        try:
+            return [logs.query.sql_with_params()]
+        except EmptyResultSet:
+            return []
+
+    def logs_of(
+        self, family: Family, compiled: Sequence[tuple[str, tuple[Any, ...]]], step: timedelta | None
+    ) -> tuple[str, list[Any]]:
+        start, params = binned("captured_at", step)
+        subject = SUBJECT_COLUMNS.get(family, "NULL")
+        text = (
+            f"SELECT 'edge', %s, {start}, service_id, environment::text, mode::text,"  # noqa: S608 - our own words
+            f" coalesce({subject}::text, ''), count(*), NULL::bytea, method::text, status_code::int"
+            f" FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
+            " GROUP BY 2, 3, 4, 5, 6, 7, 10, 11"
+        )
+        return text, [family.value, *params, *(each for _, ps in compiled for each in ps)]
+
+    def deltas(self) -> tuple[str, list[Any]]:
+        return (
+            "SELECT 'delta', NULL, NULL::timestamptz, NULL::uuid, NULL, NULL, NULL, NULL::int8, packed, NULL,"
+            " NULL::int"
+            " FROM metric_delta WHERE services && %s",
+            [list(self.service_ids)],
+        )
+
+    # --- Its rows --------------------------------------------------------------------------------------
+
+    def add_facts(
+        self,
+        counted: Mapping[Family, Parts],
+        found: Iterable[Fact],
+        plans: Mapping[Family, Plan],
+        step: timedelta | None,
+    ) -> None:
+        """Those that lie within tiles: the edges were counted from the logs, and these are among them."""
+        spans = {
+            family: [(tile.since.timestamp() // 60, tile.until.timestamp() // 60) for tile in plan.tiles]
+            for family, plan in plans.items()
+        }
+        services = {id_.bytes for id_ in self.service_ids}
+        for fact in found:
+            if fact.service not in services:
+                continue
+            for family, within in spans.items():
+                if any(since <= fact.minute < until for since, until in within):
+                    self.add(counted[family], family, part_of(fact, family, step), fact.requests)
+
+
+def binned(column: str, step: timedelta | None) -> tuple[str, list[Any]]:
+    return ("NULL::timestamptz", []) if step is None else (f"date_bin(%s, {column}, %s)", [step, EPOCH])
+
+
+def parts_of(row: Row, family: Family, step: timedelta | None) -> Iterable[tuple[Part, int]]:
+    """A row as parts: one, or one for each method and status that it has packed."""
+    place = (row.service_id, row.environment, row.mode)
+    if row.kind == "edge":
+        yield Part(*place, row.method, row.status_code, row.subject, row.start), row.requests
+    elif family == Family.ANSWER:
+        yield Part(*place, *answer_of_subject(row.subject), "", row.start), row.requests
+    elif row.packed is None:
+        yield Part(*place, "", None, row.subject, row.start), row.requests
+    else:
+        for method, status_code, requests in answers_of(row.packed):
+            yield Part(*place, method, status_code, row.subject, row.start), requests
+
+
+def part_of(fact: Fact, family: Family, step: timedelta | None) -> Part:
+    moment = datetime.fromtimestamp(fact.minute * 60, tz=UTC)
+    return Part(
+        UUID(bytes=fact.service),
+        fact.environment,
+        fact.mode,
+        fact.method,
+        fact.status_code,
+        subject_of(fact, family.value) if family in SUBJECT_COLUMNS else "",
+        None if step is None else tiles.floor(moment, step),
+    )
