@@ -1,5 +1,5 @@
 """A short list: importing it puts every noun on the admin site."""
 
-from monitor.admin import alerts, audit, catalogue, jobs, keys, logs, people, replays, services
+from monitor.admin import alerts, audit, catalogue, jobs, keys, logs, people, replays, services, views
 
-__all__ = ["alerts", "audit", "catalogue", "jobs", "keys", "logs", "people", "replays", "services"]
+__all__ = ["alerts", "audit", "catalogue", "jobs", "keys", "logs", "people", "replays", "services", "views"]

@@ -9,6 +9,7 @@ from monitor.models.replays import Replay
 from monitor.models.services import Consumer, Endpoint, Service
 from monitor.models.storage import StorageEvent
 from monitor.models.tenants import Membership, Organization
+from monitor.models.views import SavedView
 
 __all__ = [
     "AlertEvent",
@@ -26,6 +27,7 @@ __all__ = [
     "Organization",
     "Replay",
     "RequestLog",
+    "SavedView",
     "Service",
     "StorageEvent",
 ]

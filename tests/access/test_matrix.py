@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.access import revoke_key
-from monitor.models import ApiKey, Organization, Service
+from monitor.models import ApiKey, Organization, SavedView, Service
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
@@ -70,6 +70,10 @@ TABLE = {
         "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
     ),
     ("GET", "v1/logs"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    (
+        "GET",
+        "v1/logs/facets",
+    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
     ("POST", "v1/logs"): "401 401 401 | 403 403 403 403 403 | 201 403 403 403 | 403 201 201 | 401 401 401",
     (
         "POST",
@@ -108,6 +112,18 @@ TABLE = {
     ),
     ("DELETE", "v1/alerts/<str:alert_id>"): (
         "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
+    ),
+    # A view of the team: members keep and change them; keys of one service have nothing to do with them.
+    ("GET", "v1/views"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    ("POST", "v1/views"): "401 401 201 | 403 201 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
+    ("GET", "v1/views/<str:view_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("PATCH", "v1/views/<str:view_id>"): (
+        "401 401 200 | 403 200 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("DELETE", "v1/views/<str:view_id>"): (
+        "401 401 204 | 403 204 204 204 404 | 403 403 403 403 | 204 403 404 | 401 401 401"
     ),
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
@@ -158,6 +174,8 @@ class World:
             ("POST", "v1/logs/<str:log_id>/replay"): {},
             ("POST", "v1/alerts"): {"service_id": str(self.service.id), "name": "another", **rule},
             ("PATCH", "v1/alerts/<str:alert_id>"): {"name": "changed"},
+            ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
+            ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
         }
 
 
@@ -169,6 +187,7 @@ def world(db):
     key, _ = a_key(service, name="the key")
     (log_id,) = keep_logs(service, a_log(status_code=500, request_body='{"password": "x"}', path="/the-log"))
     ids = {"service_id": service.id, "key_id": key.id, "log_id": log_id, "alert_id": rule.id}
+    ids["view_id"] = SavedView.objects.create(organization=organization, name="the view").id
     return World(
         organization=organization,
         service=service,
@@ -269,7 +288,8 @@ def encoded(world: World, method: str, pattern: str) -> bytes:
 
 def names_anything_of(world: World, text: str) -> bool:
     return any(
-        word in text for word in (*world.ids.values(), "the service", "the rule", "the key", "/the-log")
+        word in text
+        for word in (*world.ids.values(), "the service", "the rule", "the view", "the key", "/the-log")
     )
 
 
