@@ -14,15 +14,18 @@ from django.views.decorators.http import require_safe
 
 from monitor.access.gate import page_actor
 from monitor.api.keyset import Page, read_cursor
-from monitor.lib.addresses import address_with
+from monitor.lib.addresses import PLACES, address_with
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.models import RequestLog
 from monitor.search.asked import Asked, read_address
+from monitor.search.columns import choose_columns, shown_columns
 from monitor.search.curl import as_curl, notes_on
 from monitor.search.detail import read_detail
-from monitor.search.filtering import filter_context, redirect_to_tidy, respond
+from monitor.search.facets import Asking
+from monitor.search.filtering import filter_context, is_from_form, redirect_to_tidy, respond
 from monitor.search.filters import TextLogFilter
 from monitor.search.finding import Search, find
+from monitor.search.saved.menu import menu_for
 from monitor.search.sides import query_rows, sides_of
 from monitor.search.story import tell_story
 from monitor.search.tailed import has_tail, read_id, read_number, tail_of
@@ -55,11 +58,12 @@ class Found:
 
 @require_safe
 def logs(request: HttpRequest) -> HttpResponse:
-    tidy = redirect_to_tidy(request)
-    if tidy is not None:
-        return tidy
+    elsewhere = choose_columns(request) or redirect_to_tidy(request)
+    if elsewhere is not None:
+        return elsewhere
     asked = read_address(request.GET, page_actor(request), now=timezone.now(), filter_class=TextLogFilter)
-    context = filter_context(request, asked) | {
+    context = filter_context(request, asked) | menu_for(request) | columns_context(request)
+    context |= {
         "section": "logs",
         "is_live": bool(request.GET.get("live")),
         "has_tail": has_tail(),
@@ -94,7 +98,14 @@ def log_rows(request: HttpRequest) -> HttpResponse:
         is_complete=True,
         reached=timezone.now(),
     )
-    return render(request, "search/_rows.html", {"found": found})
+    return render(request, "search/_rows.html", {"found": found} | columns_context(request))
+
+
+def columns_context(request: HttpRequest) -> dict[str, Any]:
+    """The columns, and what of the address goes along when others are chosen."""
+    dropped = {"column", "columns", *PLACES}
+    kept = [(name, value) for name, value in request.GET.items() if value and name not in dropped]
+    return {"shown": shown_columns(request), "kept_in_columns": kept, "from_form": is_from_form(request)}
 
 
 def results(asked: Asked, query: QueryDict, *, path: str) -> dict[str, Any]:
@@ -111,7 +122,9 @@ def results(asked: Asked, query: QueryDict, *, path: str) -> dict[str, Any]:
             jump = path + address_with(query, {"live": None})
             return {
                 "found": found,
-                "traffic": draw_traffic(asked.logs, asked.window, now=asked.now, jump=jump),
+                "traffic": draw_traffic(
+                    Asking(filter=asked.filter, services=asked.services, now=asked.now), jump=jump
+                ),
             }
     except TookTooLong:
         return {"found": found, "chart_stopped_after": CHART_LIMIT.seconds}

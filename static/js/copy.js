@@ -18,7 +18,7 @@ const copyOldWay = (text) => {
   return done;
 };
 
-const copy = async (text) => {
+export const copy = async (text) => {
   try {
     await navigator.clipboard.writeText(text);
     return true;
