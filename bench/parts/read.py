@@ -104,6 +104,19 @@ def questions_about(address: str, newest: datetime) -> list[Question]:
     ):
         since = quote(moment(newest - window))
         asked.append(Question(name=f"metrics of {told}", path=f"/v1/metrics?since={since}", limit_ms=50))
+    month = quote(moment(newest - timedelta(days=30)))
+    for told, query in (
+        ("30 d", f"?since={month}"),
+        ("30 d, a class excluded", f"?since={month}&q=-status:2xx"),
+        ("30 d, one consumer", f"?since={month}&consumer=customer-0001"),
+        ("30 d, a common text in the path", f"?since={month}&path={quote(COMMON_PATH)}"),
+    ):
+        # The page shows the table first and asks for these then; together they are the dashboard.
+        asked.append(Question(name=f"facets of {told}", path=f"/v1/logs/facets{query}", limit_ms=500))
+    asked.append(
+        Question(name="dashboard, values of 30 d", path=f"/dashboard/facets?since={month}", limit_ms=500)
+    )
+    asked.append(Question(name="dashboard, 30 d", path=f"/dashboard?since={month}", limit_ms=500))
     return [*asked, Question(name="dashboard, first paint", path="/dashboard", limit_ms=500)]
 
 
@@ -182,7 +195,7 @@ def checks_of(questions: Sequence[Question], seen: dict[int, dict[str, Answered]
     """One line for each kind of target: how many questions kept it, and the worst."""
     most = max(seen)
     checks: list[Check] = []
-    for limit, what in ((25, "lists of 50"), (50, "metrics"), (500, "dashboard")):
+    for limit, what in ((25, "lists of 50"), (50, "metrics"), (500, "dashboard and facets")):
         within = [
             each for each in questions if each.limit_ms == limit and seen[most][each.name].status == 200
         ]
