@@ -49,13 +49,7 @@ class Bench:
         return self._services[name]
 
     def sender(self, name: str = "shop") -> Sender:
-        service, _ = self.service(name)
-        return Sender(
-            organization_id=service.organization_id,
-            service_id=service.id,
-            mode="live",
-            keep_bodies=service.keep_bodies,
-        )
+        return sender_of(self.service(name)[0])
 
     def key(self, name: str = "shop") -> str:
         return self.service(name)[1]
@@ -92,6 +86,15 @@ class Bench:
             cursor.execute(statement)
             row = cursor.fetchone()
         return row[0] if row else None
+
+
+def sender_of(service: Service) -> Sender:
+    return Sender(
+        organization_id=service.organization_id,
+        service_id=service.id,
+        mode="live",
+        keep_bodies=service.keep_bodies,
+    )
 
 
 def chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -16,6 +16,8 @@ class Options:
     rows: tuple[int, ...]
     postgres: Path | None
     """The folder of the PostgreSQL to use; None for the embedded one."""
+    data: Path | None
+    """Where loaded databases are kept for the next run; None to remove them."""
 
 
 def read_options(arguments: list[str], parts: Sequence[str]) -> Options:
@@ -32,6 +34,7 @@ def read_options(arguments: list[str], parts: Sequence[str]) -> Options:
     parser.add_argument("--seconds", type=int, help="seconds of load in each round (5)")
     parser.add_argument("--rows", help="rows for read and disk, several with commas (100000,1000000)")
     parser.add_argument("--postgres", help="a major version of Debian's, or a folder of binaries")
+    parser.add_argument("--data", type=Path, help="keep what was loaded for read here, and use what is kept")
     given = parser.parse_args(arguments)
     rows = given.rows or ("1000,2000" if given.quick else "100000,1000000")
     return Options(
@@ -41,6 +44,7 @@ def read_options(arguments: list[str], parts: Sequence[str]) -> Options:
         rounds=given.rounds or (1 if given.quick else 5),
         seconds=given.seconds or (1 if given.quick else 5),
         rows=tuple(int(number.replace("_", "")) for number in rows.split(",")),
+        data=given.data.resolve() if given.data else None,
         postgres=postgres_folder(given.postgres) if given.postgres else None,
     )
 

@@ -92,7 +92,7 @@ class Traffic:
             service=service,
             method=method,
             route=route,
-            path=route.replace("{id}", str(chance.randrange(10**6))),
+            path=route.replace("{id}", str(chance.randrange(10**5, 10**6))),
             status_code=chance.choice((500, 502, 503, 504)) if failed else _status(method, chance),
             latency_ms=round(chance.lognormvariate(3.6, 0.9), 3),
             consumer=chance.choices(self._consumers, self._consumer_weights)[0],

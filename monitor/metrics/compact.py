@@ -69,7 +69,11 @@ def alive(found: list[Fact]) -> list[Fact]:
 
 def cells_of(found: list[Fact], *, now: datetime) -> Cells:
     """All cells that facts belong to, from minutes to days; none that would be removed right away."""
-    minutes = minutes_of(found)
+    return whole(minutes_of(found), now=now)
+
+
+def whole(minutes: Cells, *, now: datetime) -> Cells:
+    """Minutes with all longer spans, without what would be removed right away."""
     all_cells, finer = dict(minutes), minutes
     for resolution in COARSER:
         finer = coarser(finer, resolution)

@@ -1,0 +1,1 @@
+"""What readers ask, how long they wait, and why."""
