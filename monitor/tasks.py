@@ -4,12 +4,14 @@ from monitor.health.tasks import forget_minutes
 from monitor.metrics.tasks import compact_deltas, remove_old_rollups
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
 from monitor.retention.tasks import turn_days, watch_disk
+from monitor.search.tasks import index_paths
 from monitor.services.tasks import purge_service
 
 __all__ = [
     "compact_deltas",
     "forget_finished_jobs",
     "forget_minutes",
+    "index_paths",
     "purge_service",
     "remove_old_rollups",
     "retry_stalled_jobs",

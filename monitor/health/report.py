@@ -13,6 +13,7 @@ from monitor.models import Counter, CounterMinute, RequestLog, StorageEvent
 from monitor.models.partitions import existing_days
 from monitor.retention.disk import Disk, look_at_disk
 from monitor.retention.storage import oldest_log, overdue_days
+from monitor.search.path_index import PathIndexes, look_at_path_indexes
 
 RATE_WINDOW = timedelta(minutes=5)
 CHART_WINDOW = timedelta(hours=1)
@@ -57,6 +58,7 @@ class Report:
     newest_log: datetime | None
     last_check: datetime | None
     overdue: list[date]
+    path_indexes: PathIndexes
 
     @property
     def warnings(self) -> list[str]:
@@ -105,6 +107,7 @@ def look(*, now: datetime) -> Report:
         newest_log=newest.values_list("captured_at", flat=True).first(),
         last_check=StorageEvent.objects.last_check(),
         overdue=overdue_days(now=now),
+        path_indexes=look_at_path_indexes(now=now),
     )
 
 
