@@ -1,16 +1,19 @@
 """What is known around one log: its alerts, its replays, its neighbours, and how its latency compares."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from monitor.lib.time_limit import TookTooLong
 from monitor.models import AlertEvent, Replay, RequestLog
 from monitor.models.logs import RequestLogQuerySet
+from monitor.search.walk import Walk
 from monitor.search.window import Window
 
 MOST_SHOWN = 20
 # Calls of the same endpoint that a latency is held against, and how many make a comparison worth telling.
 COMPARED = 500
 LEAST_COMPARED = 20
+TIME = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +53,20 @@ def tell_story(log: RequestLog, visible: RequestLogQuerySet, *, now: datetime) -
         replays=list(replays.order_by("-id")[:MOST_SHOWN]),
         newer=neighbours.filter(id__gt=log.id).order_by("id").first(),
         older=neighbours.filter(id__lt=log.id).order_by("-id").first(),
-        standing=standing_of(log, neighbours),
+        standing=standing_of(log, visible, kept),
     )
 
 
-def standing_of(log: RequestLog, neighbours: RequestLogQuerySet) -> Standing | None:
-    """Held against the calls right before it: one walk of COMPARED entries along the endpoint's index."""
+def standing_of(log: RequestLog, visible: RequestLogQuerySet, kept: Window) -> Standing | None:
+    """Held against the calls right before it, as far back as they are found in time."""
     if log.latency_ms is None or log.endpoint_id is None:
         return None
-    before = neighbours.filter(endpoint_id=log.endpoint_id, id__lt=log.id, latency_ms__isnull=False)
-    others = list(before.newest_first().values_list("latency_ms", flat=True)[:COMPARED])
+    calls = visible.filter(endpoint_id=log.endpoint_id, latency_ms__isnull=False).only("id", "latency_ms")
+    try:
+        others = Walk.within(calls, kept.since, kept.until, limit=TIME, after=log.id).take(COMPARED)
+    except TookTooLong:
+        return None
     if len(others) < LEAST_COMPARED:
         return None
-    faster = sum(other is not None and other < log.latency_ms for other in others)
+    faster = sum(other.latency_ms is not None and other.latency_ms < log.latency_ms for other in others)
     return Standing(faster=faster, others=len(others))
