@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from monitor.lib.histogram import BUCKETS_PER_DOUBLING, ZERO_BUCKET, ZERO_THRESHOLD
 from monitor.metrics import facts, rollups
@@ -22,6 +23,7 @@ from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
 from monitor.models.logs import FAILED, RequestLogQuerySet
 from monitor.models.metrics import Family
 
+SUBJECT_COLUMNS = {Family.ENDPOINT: "endpoint_id", Family.CONSUMER: "consumer_id"}
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", NO_STATUS)
 
 
@@ -156,18 +158,30 @@ class Gathering:
 
     def logs_of(self, edges: Iterable[Span]) -> tuple[str, list[Any]]:
         """The logs at the edges, with the same filters as in every search, grouped to few rows."""
-        compiled = [lean(self.question.logs.within(edge.since, edge.until)) for edge in edges]
+        compiled = [lean(self.edge_logs(edge)) for edge in edges]
         start = "date_bin(%s, captured_at, %s)" if self.step else "NULL::timestamptz"
-        subject = {Family.ENDPOINT: "endpoint_id", Family.CONSUMER: "consumer_id"}.get(self.family, "NULL")
+        column = SUBJECT_COLUMNS.get(self.family)
+        # For counts alone, an edge is a row for each subject, not for each of its latencies.
+        parts = (
+            "NULL::text, NULL::int, NULL::int" if self.counts_alone else f"method, status_code::int, {BUCKET}"
+        )
         text = (
-            f"SELECT 'edge', {start}, {subject}::text, environment, count(*),"  # noqa: S608 - our own words
+            f"SELECT 'edge', {start}, {column or 'NULL'}::text, environment, count(*),"  # noqa: S608 - our own words
             " count(*) FILTER (WHERE has_failed), coalesce(sum(request_bytes), 0),"
-            " coalesce(sum(response_bytes), 0), coalesce(sum(latency_ms), 0), NULL::bytea, method,"
-            f" status_code::int, {BUCKET} FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
+            " coalesce(sum(response_bytes), 0), coalesce(sum(latency_ms), 0), NULL::bytea,"
+            f" {parts} FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
             " GROUP BY 2, 3, 4, 11, 12, 13"
         )
         params: list[Any] = [self.step, EPOCH] if self.step else []
         return text, params + [each for _, params in compiled for each in params]
+
+    def edge_logs(self, edge: Span) -> RequestLogQuerySet:
+        logs = self.question.logs.within(edge.since, edge.until)
+        column = SUBJECT_COLUMNS.get(self.family)
+        if self.only is None or column is None:
+            return logs
+        wanted = Q((f"{column}__in", [UUID(subject) for subject in self.only if subject]))
+        return logs.filter(wanted | Q((f"{column}__isnull", True)) if "" in self.only else wanted)
 
     # --- Its rows --------------------------------------------------------------------------------------
 
@@ -179,16 +193,16 @@ class Gathering:
         rollups.add_row(cells[slot], row[4:10])
 
     def add_edge(self, cells: Gathered, row: Row) -> None:
-        if self.only is not None and (row.subject or "") not in self.only:
-            return
         slot = self.slot(row.start, row.environment, row.subject or "", row.method, row.status_code)
         cell = cells[slot]
         cell.requests += row.requests
         cell.errors += row.errors
         cell.request_bytes += row.request_bytes
         cell.response_bytes += row.response_bytes
-        cell.answers[row.method, row.status_code] += row.requests
         cell.latencies.total += row.latency_ms
+        if self.counts_alone:
+            return
+        cell.answers[row.method, row.status_code] += row.requests
         if row.bucket is not None:
             cell.latencies.add_bucket(row.bucket, row.requests)
 
