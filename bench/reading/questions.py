@@ -27,7 +27,7 @@ class Kind(StrEnum):
     OTHER = "other combinations"
     DETAIL = "one log"
     NUMBERS = "metrics and charts"
-    PAGE = "dashboard"
+    PAGE = "dashboard and facets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +76,7 @@ def questions_about(about: Subjects) -> list[Question]:
         Question(kind=Kind.DETAIL, name="one log with its bodies", path=f"/v1/logs/{about.deep[0]['id']}"),
         Question(kind=Kind.DETAIL, name="one log, the page", path=f"/log/{about.deep[0]['id']}"),
         *numbers(about),
-        Question(kind=Kind.PAGE, name="dashboard, first paint", path="/dashboard"),
-        Question(kind=Kind.PAGE, name="dashboard, 30 d", path="/dashboard?window=30d"),
+        *dashboard(about),
     ]
 
 
@@ -199,6 +198,24 @@ def numbers(about: Subjects) -> Iterator[Question]:
         "grouped by status class, 30 d": since(30 * DAY, group_by="status_class"),
     }.items():
         yield Question(kind=Kind.NUMBERS, name=name, path=path)
+
+
+def dashboard(about: Subjects) -> Iterator[Question]:
+    """The page shows the table first and asks for the values then: a reader waits for both."""
+
+    def facets(**given: object) -> str:
+        return f"/v1/logs/facets?{urlencode({'since': moment(about.newest - 30 * DAY), **given})}"
+
+    for name, path in {
+        "dashboard, first paint": "/dashboard",
+        "dashboard, 30 d": "/dashboard?window=30d",
+        "dashboard, values of 30 d": "/dashboard/facets?window=30d",
+        "facets of 30 d": facets(),
+        "facets of 30 d, a class excluded": facets(q="-status:2xx"),
+        "facets of 30 d, one consumer": facets(consumer="customer-0001"),
+        "facets of 30 d, a common text in the path": facets(path=COMMON_PATH),
+    }.items():
+        yield Question(kind=Kind.PAGE, name=name, path=path)
 
 
 def moment(at: datetime) -> str:
