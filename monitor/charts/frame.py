@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.utils.safestring import SafeString
 
 from .scales import Scale, Unit, moment_iso, moment_text, step_text, tick_text, time_ticks, value_text
-from .series import Series, Threshold, TimeAxis
+from .series import Marker, Series, Threshold, TimeAxis
 from .svg import percent, tag, together
 
 # Pixels. The drawing is as wide as its place: x is given in per cent, y in pixels, and text
@@ -20,6 +20,8 @@ _ERRORS_AT = _TOP + PLOT_HEIGHT + 3
 _ERRORS_HEIGHT = 3
 _LABELS_AT = _TOP + PLOT_HEIGHT + 20
 _HEIGHT = _TOP + PLOT_HEIGHT + 26
+# A marker's label is left out where it would begin closer than this share of the axis to the one before it.
+_LABEL_ROOM = 0.12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class Chart:
 
     `chart_id` is unique on its page. `zoom` lets a reader drag over a part of the window; the page gets it as
     `since` and `until`. `jump`, a URL, is where a click on one bucket leads, with the same two parameters.
+    Markers outside the axis are not drawn.
     Raises ValueError when a series does not have a value for each bucket.
     """
 
@@ -40,6 +43,7 @@ class Chart:
     zoom: bool = False
     jump: str | None = None
     threshold: Threshold | None = None
+    markers: Sequence[Marker] = ()
 
     def __post_init__(self) -> None:
         for series in self.series:
@@ -137,6 +141,7 @@ def _drawing(chart: Chart, scale: Scale, marks: SafeString) -> SafeString:
             _grid(chart, scale),
             marks,
             _threshold(chart, scale),
+            _markers(chart),
             _time_labels(chart.axis),
         ),
     )
@@ -211,6 +216,37 @@ def _threshold(chart: Chart, scale: Scale) -> SafeString:
     )
 
 
+def _markers(chart: Chart) -> SafeString:
+    """Lines from top to bottom, in the order of time; two that are close share the room of one label."""
+    drawn = []
+    free_from = 0.0
+    for marker in sorted(chart.markers, key=lambda each: each.at):
+        if not chart.axis.start <= marker.at < chart.axis.end:
+            continue
+        share = chart.axis.share(marker.at)
+        has_room = share >= free_from
+        if has_room:
+            free_from = share + _LABEL_ROOM
+        drawn.append(_marker(marker, share, has_room=has_room))
+    return tag("g", {"class": "chart-markers"}, *drawn) if drawn else together([])
+
+
+def _marker(marker: Marker, share: float, *, has_room: bool) -> SafeString:
+    x = percent(share)
+    line = tag("line", {"x1": x, "x2": x, "y1": _TOP - 6, "y2": baseline()})
+    # Near the right end a label stands on the left of its line.
+    near_end = share > 1 - _LABEL_ROOM
+    label = tag(
+        "text",
+        {"class": "chart-label", "x": x, "y": _TOP + 3, "dx": -4 if near_end else 4}
+        | ({"text-anchor": "end"} if near_end else {}),
+        marker.label,
+    )
+    title = tag("title", None, f"{marker.label}, {moment_text(marker.at)}")
+    mark = tag("g", {"class": "chart-marker"}, title, line, *([label] if has_room else []))
+    return tag("a", {"href": marker.href}, mark) if marker.href else mark
+
+
 def _time_labels(axis: TimeAxis) -> SafeString:
     labels = []
     for index, tick in enumerate(time_ticks(axis)):
@@ -265,7 +301,9 @@ def _row(chart: Chart, index: int) -> SafeString:
     start = chart.axis.starts[index]
     form = "day" if chart.axis.step >= timedelta(days=1) else "moment"
     moment = tag("time", {"datetime": moment_iso(start), "data-time-form": form}, moment_text(start))
-    note = [tag("span", {"class": "chart-note"}, "so far")] if chart.axis.is_open(start) else []
+    words = [each.label for each in chart.markers if start <= each.at < chart.axis.end_of(start)]
+    words += ["so far"] if chart.axis.is_open(start) else []
+    note = [tag("span", {"class": "chart-note"}, ", ".join(words))] if words else []
     cells = [
         tag("td", {"class": "num"}, value_text(series.values[index], chart.unit)) for series in chart.series
     ]

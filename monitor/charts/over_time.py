@@ -17,7 +17,7 @@ from .frame import (
     pattern_url,
 )
 from .scales import Scale, Unit, value_scale, value_text
-from .series import Series, Threshold, TimeAxis
+from .series import Marker, Series, Threshold, TimeAxis
 from .svg import number, percent, tag, together
 
 # The width of the coordinates in which lines are drawn; stretched to the width of the place.
@@ -34,10 +34,19 @@ def stacked_bars(
     empty: str = "No requests in this window",
     zoom: bool = False,
     jump: str | None = None,
+    markers: Sequence[Marker] = (),
 ) -> SafeString:
     """A figure with a bar a bucket, the first series at its bottom. The legend tells each one's total."""
     chart = Chart(
-        axis=axis, series=series, chart_id=chart_id, title=title, unit=unit, empty=empty, zoom=zoom, jump=jump
+        axis=axis,
+        series=series,
+        chart_id=chart_id,
+        title=title,
+        unit=unit,
+        empty=empty,
+        zoom=zoom,
+        jump=jump,
+        markers=markers,
     )
     if all(each.is_silent for each in series):
         return framed_empty(chart)
@@ -106,6 +115,7 @@ def lines(
     zoom: bool = False,
     jump: str | None = None,
     threshold: Threshold | None = None,
+    markers: Sequence[Marker] = (),
 ) -> SafeString:
     """A figure with a line a series, from bucket middle to bucket middle; where values are missing it breaks.
 
@@ -121,6 +131,7 @@ def lines(
         zoom=zoom,
         jump=jump,
         threshold=threshold,
+        markers=markers,
     )
     if all(each.is_unknown for each in series):
         return framed_empty(chart)

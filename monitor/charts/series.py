@@ -99,6 +99,18 @@ class Threshold:
     label: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Marker:
+    """A moment that may explain what the numbers do after it, as a deployment does: a vertical line.
+
+    `label` is a word or two, `href` where a click on it leads.
+    """
+
+    at: datetime
+    label: str
+    href: str | None = None
+
+
 # From the bottom up: errors share the baseline, where heights compare best; the bulk of success floats above.
 _STATUS_LOOKS: tuple[tuple[str, str, str, Fill, bool], ...] = (
     ("5xx", "5xx", "series-5xx", "hatch", True),

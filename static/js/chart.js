@@ -80,6 +80,8 @@ class Chart {
   }
 
   onDown(event) {
+    // A captured pointer would take the click away from the link of a marker.
+    if (event.target.closest("a")) return;
     if (event.button !== 0 || !("zoom" in this.figure.dataset) || event.pointerType === "touch") return;
     event.preventDefault();
     this.svg.setPointerCapture(event.pointerId);
@@ -90,6 +92,7 @@ class Chart {
     const from = this.dragFrom;
     const to = this.shareOf(event);
     this.cancel();
+    if (from === null && event.target.closest("a")) return;
     const width = this.svg.getBoundingClientRect().width;
     if (from !== null && Math.abs(to - from) * width >= LEAST_DRAG_PX) this.zoom(from, to);
     else if (event.button === 0 && event.pointerType !== "touch") this.jump(this.bucketAt(to));
