@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.alerts.urls import page_routes as alert_page_routes
+from monitor.deployments.urls import api_routes as deployment_routes
 from monitor.export.urls import api_routes as export_routes
 from monitor.health.api import PrometheusView
 from monitor.health.urls import page_routes as health_page_routes
@@ -43,6 +44,7 @@ api_patterns = [
     *service_routes,
     *alert_routes,
     *replay_routes,
+    *deployment_routes,
 ]
 
 page_patterns = [

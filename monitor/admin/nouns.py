@@ -1,5 +1,29 @@
 """A short list: importing it puts every noun on the admin site."""
 
-from monitor.admin import alerts, audit, catalogue, jobs, keys, logs, people, replays, services, views
+from monitor.admin import (
+    alerts,
+    audit,
+    catalogue,
+    deployments,
+    jobs,
+    keys,
+    logs,
+    people,
+    replays,
+    services,
+    views,
+)
 
-__all__ = ["alerts", "audit", "catalogue", "jobs", "keys", "logs", "people", "replays", "services", "views"]
+__all__ = [
+    "alerts",
+    "audit",
+    "catalogue",
+    "deployments",
+    "jobs",
+    "keys",
+    "logs",
+    "people",
+    "replays",
+    "services",
+    "views",
+]

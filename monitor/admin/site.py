@@ -13,7 +13,7 @@ from monitor.admin.shared import NAMES
 
 # Section -> models, by object name. What is registered and not named here comes last.
 SECTIONS = {
-    "Services": ("Service", "ApiKey", "Endpoint", "Consumer"),
+    "Services": ("Service", "ApiKey", "Endpoint", "Consumer", "Deployment"),
     "Traffic": ("RequestLog", "Replay"),
     "Alerts": ("AlertRule", "AlertEvent"),
     "People": ("Organization", "Membership", "User"),

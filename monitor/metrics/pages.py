@@ -10,7 +10,17 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from monitor.access.gate import page_actor
-from monitor.charts import BarRow, TimeAxis, bar_list, lines, percentile_series, stacked_bars, status_series
+from monitor.charts import (
+    BarRow,
+    Marker,
+    TimeAxis,
+    bar_list,
+    lines,
+    percentile_series,
+    stacked_bars,
+    status_series,
+)
+from monitor.deployments import deployments_shown, markers_of
 from monitor.lib.addresses import address_with
 from monitor.metrics.answer import LIMIT, TooMuchToCount, measure_for, series_for
 from monitor.metrics.measure import NO_STATUS, Measurement
@@ -47,13 +57,21 @@ def numbers(asked: Asked) -> dict[str, Any]:
         series = series_for(question, step=step)
     except TooMuchToCount:
         return {"stopped_after": LIMIT.seconds}
+    deployments = deployments_shown(
+        question.service_ids,
+        since=question.since,
+        until=question.until,
+        environment=question.filters.get("environment", ""),
+    )
+    markers = markers_of(deployments)
     shown = drawn(series.buckets, asked)
     axis = TimeAxis(start=shown[0].start, end=shown[-1].start + step, step=step, now=asked.now)
     return {
         "measured": measured,
         "logs_page": logs_page,
-        "requests_chart": requests_chart(axis, shown, jump=logs_page),
-        "latency_chart": latency_chart(axis, shown, jump=logs_page),
+        "requests_chart": requests_chart(axis, shown, jump=logs_page, markers=markers),
+        "latency_chart": latency_chart(axis, shown, jump=logs_page, markers=markers),
+        "deployments": deployments,
         "method_bars": method_bars(measured, asked),
         "status_bars": status_bars(measured, asked),
     }
@@ -68,17 +86,27 @@ def drawn(buckets: Sequence[Bucket], asked: Asked) -> Sequence[Bucket]:
     return buckets[: last + 1]
 
 
-def requests_chart(axis: TimeAxis, buckets: Sequence[Bucket], *, jump: str) -> SafeString:
+def requests_chart(
+    axis: TimeAxis, buckets: Sequence[Bucket], *, jump: str, markers: Sequence[Marker] = ()
+) -> SafeString:
     by_class = {
         name: [sum(bucket.by_class.get(each, 0) for each in classes) for bucket in buckets]
         for name, classes in DRAWN_CLASSES.items()
     }
     return stacked_bars(
-        axis, status_series(by_class), chart_id="requests", title="Requests by status", zoom=True, jump=jump
+        axis,
+        status_series(by_class),
+        chart_id="requests",
+        title="Requests by status",
+        zoom=True,
+        jump=jump,
+        markers=markers,
     )
 
 
-def latency_chart(axis: TimeAxis, buckets: Sequence[Bucket], *, jump: str) -> SafeString:
+def latency_chart(
+    axis: TimeAxis, buckets: Sequence[Bucket], *, jump: str, markers: Sequence[Marker] = ()
+) -> SafeString:
     percentiles = {
         "p50": [bucket.p50 for bucket in buckets],
         "p95": [bucket.p95 for bucket in buckets],
@@ -92,6 +120,7 @@ def latency_chart(axis: TimeAxis, buckets: Sequence[Bucket], *, jump: str) -> Sa
         empty="No latency was reported in this window",
         zoom=True,
         jump=jump,
+        markers=markers,
     )
 
 

@@ -1,6 +1,7 @@
 """The nouns of the product, a file for each family."""
 
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
+from monitor.models.deployments import Deployment
 from monitor.models.health import Counter, CounterMinute
 from monitor.models.keys import ApiKey
 from monitor.models.logs import LogPayload, RequestLog
@@ -19,6 +20,7 @@ __all__ = [
     "Consumer",
     "Counter",
     "CounterMinute",
+    "Deployment",
     "Endpoint",
     "LogPayload",
     "Membership",

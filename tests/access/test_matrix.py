@@ -102,6 +102,15 @@ TABLE = {
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
     ("GET", "v1/metrics"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    (
+        "GET",
+        "v1/deployments",
+    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    # What reports logs says what it runs; people who manage the service may say it for it.
+    (
+        "POST",
+        "v1/deployments",
+    ): "401 401 201 | 403 403 201 201 404 | 201 403 403 201 | 201 403 404 | 401 401 401",
     ("GET", "v1/alerts"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
     ("POST", "v1/alerts"): "401 401 201 | 403 403 201 201 404 | 403 403 403 201 | 201 403 404 | 401 401 401",
     ("GET", "v1/alerts/<str:alert_id>"): (
@@ -173,6 +182,7 @@ class World:
             },
             ("POST", "v1/logs/<str:log_id>/replay"): {},
             ("POST", "v1/alerts"): {"service_id": str(self.service.id), "name": "another", **rule},
+            ("POST", "v1/deployments"): {"service": str(self.service.id), "version": "another"},
             ("PATCH", "v1/alerts/<str:alert_id>"): {"name": "changed"},
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.access import issue_key
+from monitor.deployments import report_deployment
 from monitor.models import AlertEvent, AlertRule, ApiKey, Membership, Organization, Replay, Service
 from tests.factories import a_log, keep_logs
 
@@ -55,6 +56,9 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
     )
     (log_id,) = keep(service, {"status_code": 503, "error": "no answer", "consumer": "mobile", "tags": ["a"]})
     assert AlertEvent.objects.filter(log_id=log_id).exists()
+    report_deployment(
+        service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
+    )
     Membership.objects.create(organization=service.organization, user=ada, role="owner")
     Replay.objects.create(
         service=service,

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitor.access import issue_key
+from monitor.deployments import report_deployment
 from monitor.models import AlertRule, Membership, Organization, Replay, Service
 from monitor.services.tasks import purge_service
 from tests.admin.conftest import keep
@@ -30,6 +31,9 @@ def grow(number):
     )
     (log_id,) = keep(
         service, {"error": "no", "path": f"/a{number}b", "route": f"/r{number}", "consumer": "app"}
+    )
+    report_deployment(
+        service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )
     person = User.objects.create_user(f"person {number}")
     Membership.objects.create(organization=organization, user=person)
