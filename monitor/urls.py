@@ -5,6 +5,8 @@ from django.urls import include, path
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.alerts.urls import page_routes as alert_page_routes
 from monitor.deployments.urls import api_routes as deployment_routes
+from monitor.endpoints.urls import api_routes as endpoint_routes
+from monitor.endpoints.urls import page_routes as endpoint_page_routes
 from monitor.export.urls import api_routes as export_routes
 from monitor.health.api import PrometheusView
 from monitor.health.urls import page_routes as health_page_routes
@@ -45,12 +47,14 @@ api_patterns = [
     *alert_routes,
     *replay_routes,
     *deployment_routes,
+    *endpoint_routes,
 ]
 
 page_patterns = [
     *service_page_routes,
     *search_page_routes,
     *metric_page_routes,
+    *endpoint_page_routes,
     *alert_page_routes,
     *replay_page_routes,
     *storage_page_routes,

@@ -238,8 +238,13 @@ def _marker(marker: Marker, share: float, *, has_room: bool) -> SafeString:
     near_end = share > 1 - _LABEL_ROOM
     label = tag(
         "text",
-        {"class": "chart-label", "x": x, "y": _TOP + 3, "dx": -4 if near_end else 4}
-        | ({"text-anchor": "end"} if near_end else {}),
+        {
+            "class": "chart-label",
+            "x": x,
+            "y": _TOP + 3,
+            "dx": -4 if near_end else 4,
+            "text-anchor": "end" if near_end else None,
+        },
         marker.label,
     )
     title = tag("title", None, f"{marker.label}, {moment_text(marker.at)}")

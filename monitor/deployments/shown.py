@@ -46,7 +46,7 @@ def deployments_shown(
 
 
 def logs_since(deployment: Deployment, filters: str = "") -> str:
-    asked = {"service_id": deployment.service_id, "since": moment_iso(deployment.deployed_at)}
+    asked = {"service_id": str(deployment.service_id), "since": moment_iso(deployment.deployed_at)}
     if deployment.environment:
         asked["environment"] = deployment.environment
     return f"{reverse('pages:logs')}?{urlencode(asked)}{'&' if filters else ''}{filters}"

@@ -76,16 +76,25 @@ def answer(
     by: GroupBy | None = None,
     step: timedelta | None = None,
     limit: int | None = None,
+    exact_up_to: int | None = None,
 ) -> Answer:
     """The question in numbers. Counts are always those of the logs. Raises TooMuchToCount.
 
-    `limit` is how many groups are needed: where others would cost much, they are left out.
+    `limit` is how many groups are needed: where others would cost much, they are left out. `exact_up_to` is
+    how many logs may be read for the percentiles of the whole, EXACT_UP_TO unless given.
     """
     if question.is_empty:
         return Answer()
     try:
         with time_limit(LIMIT):
-            return _answer(question, ranks=ranks, by=by, step=step, limit=limit)
+            return _answer(
+                question,
+                ranks=ranks,
+                by=by,
+                step=step,
+                limit=limit,
+                exact_up_to=EXACT_UP_TO if exact_up_to is None else exact_up_to,
+            )
     except EmptyResultSet:
         # Filters that no log can satisfy, as a consumer that nobody is: Django asks the database nothing.
         return Answer()
@@ -100,6 +109,7 @@ def _answer(
     by: GroupBy | None,
     step: timedelta | None,
     limit: int | None,
+    exact_up_to: int,
 ) -> Answer:
     family = question.family_for(by)
     if family is None or not question.plan(family, step=step).tiles:
@@ -110,7 +120,7 @@ def _answer(
     total = sum(cell.requests for cell in gathered.values())
     exactly = None
     if by is None and step is None:
-        if total <= EXACT_UP_TO:
+        if total <= exact_up_to:
             exactly = whole_exactly(question, gathered, ranks)
     elif total <= PARTS_EXACT_UP_TO:
         exactly = parts_exactly(question, total, ranks=ranks, by=by, step=step)
@@ -181,9 +191,14 @@ def what_to_narrow(question: Question, by: GroupBy | None, step: timedelta | Non
     )
 
 
-def measure_for(question: Question, *, ranks: Sequence[float] = ()) -> tuple[Measurement, Numbers]:
-    """The window in numbers; `ranks` (0 to 1) are the percentiles of the Numbers. Raises TooMuchToCount."""
-    answered = answer(question, ranks=[*USUAL_RANKS, *ranks])
+def measure_for(
+    question: Question, *, ranks: Sequence[float] = (), exact_up_to: int | None = None
+) -> tuple[Measurement, Numbers]:
+    """The window in numbers; `ranks` (0 to 1) are the percentiles of the Numbers. Raises TooMuchToCount.
+
+    `exact_up_to`: see `answer`.
+    """
+    answered = answer(question, ranks=[*USUAL_RANKS, *ranks], exact_up_to=exact_up_to)
     numbers = answered.slots.get(Slot(), Numbers.nothing([*USUAL_RANKS, *ranks]))
     p50, p95, p99, *others = numbers.percentiles_ms
     measurement = Measurement(

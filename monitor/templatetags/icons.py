@@ -13,6 +13,7 @@ ICONS = {
     '<path d="M10.5 5.5V4A1.5 1.5 0 0 0 9 2.5H4A1.5 1.5 0 0 0 2.5 4v5A1.5 1.5 0 0 0 4 10.5h1.5"/>',
     "cross": '<path d="m4 4 8 8M12 4l-8 8"/>',
     "dash": '<path d="M4 8h8"/>',
+    "endpoints": '<path d="M2.5 8h3M10.5 8h3"/><circle cx="8" cy="8" r="2.5"/><path d="M8 2.5v3M8 10.5v3"/>',
     "external": '<path d="M9.5 3H13v3.5M13 3 7.5 8.5M11.5 9.5v3h-8v-8h3"/>',
     "health": '<path d="M2 8.5h3l2-5 2.5 9 2-4H14"/>',
     "help": '<circle cx="8" cy="8" r="5.5"/>'

@@ -6,7 +6,7 @@ from django import template
 from django.utils.safestring import SafeString
 
 from monitor.charts.scales import Unit, value_text
-from monitor.charts.svg import tag, together
+from monitor.charts.svg import percent, tag, together
 from monitor.search.sides import size_text
 
 register = template.Library()
@@ -34,6 +34,23 @@ def about(number: int) -> str:
 def share(ratio: float) -> str:
     """A share from 0 to 1 in per cent."""
     return value_text(ratio, Unit.SHARE)
+
+
+@register.simple_tag
+def share_bar(ratio: float) -> SafeString:
+    """A bar as long as the share, 0 to 1; its number stands beside it or in a title."""
+    bar = tag("rect", {"width": percent(ratio), "height": 8, "rx": 1})
+    return tag(
+        "svg",
+        {
+            "class": "share-bar",
+            "width": "100%",
+            "height": 8,
+            "role": "img",
+            "aria-label": value_text(ratio, Unit.SHARE),
+        },
+        bar,
+    )
 
 
 @register.filter

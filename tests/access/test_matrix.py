@@ -106,6 +106,10 @@ TABLE = {
         "GET",
         "v1/deployments",
     ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    (
+        "GET",
+        "v1/endpoints",
+    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
     # What reports logs says what it runs; people who manage the service may say it for it.
     (
         "POST",
