@@ -20,7 +20,7 @@ _ERRORS_AT = _TOP + PLOT_HEIGHT + 3
 _ERRORS_HEIGHT = 3
 _LABELS_AT = _TOP + PLOT_HEIGHT + 20
 _HEIGHT = _TOP + PLOT_HEIGHT + 26
-# A marker's label is left out where it would begin closer than this share of the axis to the one before it.
+# A marker's label is left out where it stands closer than this share of the axis to that of a later one.
 _LABEL_ROOM = 0.12
 
 
@@ -217,17 +217,17 @@ def _threshold(chart: Chart, scale: Scale) -> SafeString:
 
 
 def _markers(chart: Chart) -> SafeString:
-    """Lines from top to bottom, in the order of time; two that are close share the room of one label."""
-    drawn = []
-    free_from = 0.0
-    for marker in sorted(chart.markers, key=lambda each: each.at):
+    """Lines from top to bottom, in the order of time; of two that are close the later one has its label."""
+    drawn: list[SafeString] = []
+    free_until = 1.0 + _LABEL_ROOM
+    for marker in sorted(chart.markers, key=lambda each: each.at, reverse=True):
         if not chart.axis.start <= marker.at < chart.axis.end:
             continue
         share = chart.axis.share(marker.at)
-        has_room = share >= free_from
+        has_room = share <= free_until - _LABEL_ROOM
         if has_room:
-            free_from = share + _LABEL_ROOM
-        drawn.append(_marker(marker, share, has_room=has_room))
+            free_until = share
+        drawn.insert(0, _marker(marker, share, has_room=has_room))
     return tag("g", {"class": "chart-markers"}, *drawn) if drawn else together([])
 
 

@@ -115,7 +115,7 @@ def _answer(
     if family is None or not question.plan(family, step=step).tiles:
         return Answer(slots=exact.count(in_window(question), ranks=ranks, by=by, step=step))
     # Of endpoints and consumers there are too many to merge the latencies of those that will not be shown.
-    counts_alone = by in (GroupBy.ENDPOINT, GroupBy.CONSUMER)
+    counts_alone = limit is not None and by in (GroupBy.ENDPOINT, GroupBy.CONSUMER)
     gathered = gather(question, family, by=by, step=step, counts_alone=counts_alone)
     total = sum(cell.requests for cell in gathered.values())
     exactly = None
@@ -253,9 +253,9 @@ def by_class(numbers: Numbers) -> dict[str, int]:
 
 
 def groups_for(
-    question: Question, *, by: GroupBy, ranks: Sequence[float] = USUAL_RANKS, limit: int = 20
+    question: Question, *, by: GroupBy, ranks: Sequence[float] = USUAL_RANKS, limit: int | None = 20
 ) -> Groups:
-    """The window in groups, the busiest first. Raises TooMuchToCount."""
+    """The window in groups, the busiest first; all of them without a limit. Raises TooMuchToCount."""
     answered = answer(question, ranks=ranks, by=by, limit=limit)
     slots = busiest(answered.slots)
     shown = slots[:limit]
