@@ -1,5 +1,6 @@
 """A short list: every room's tasks."""
 
+from monitor.consumers.tasks import erase_consumer
 from monitor.health.tasks import forget_minutes
 from monitor.metrics.tasks import compact_deltas, remove_old_rollups
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
@@ -9,6 +10,7 @@ from monitor.services.tasks import purge_service
 
 __all__ = [
     "compact_deltas",
+    "erase_consumer",
     "forget_finished_jobs",
     "forget_minutes",
     "index_paths",

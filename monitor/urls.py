@@ -4,6 +4,8 @@ from django.urls import include, path
 
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.alerts.urls import page_routes as alert_page_routes
+from monitor.consumers.urls import api_routes as consumer_routes
+from monitor.consumers.urls import page_routes as consumer_page_routes
 from monitor.deployments.urls import api_routes as deployment_routes
 from monitor.endpoints.urls import api_routes as endpoint_routes
 from monitor.endpoints.urls import page_routes as endpoint_page_routes
@@ -48,6 +50,7 @@ api_patterns = [
     *replay_routes,
     *deployment_routes,
     *endpoint_routes,
+    *consumer_routes,
 ]
 
 page_patterns = [
@@ -55,6 +58,7 @@ page_patterns = [
     *search_page_routes,
     *metric_page_routes,
     *endpoint_page_routes,
+    *consumer_page_routes,
     *alert_page_routes,
     *replay_page_routes,
     *storage_page_routes,

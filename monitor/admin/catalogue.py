@@ -3,11 +3,12 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from monitor.admin.endless import EndlessAdmin
 from monitor.admin.shared import ReadOnlyAdmin
-from monitor.admin.shown import code, moment
+from monitor.admin.shown import NOTHING, code, moment
 from monitor.models import Consumer, Endpoint
 
 
@@ -33,15 +34,16 @@ class EndpointAdmin(EndlessAdmin, ReadOnlyAdmin):
 @admin.register(Consumer)
 class ConsumerAdmin(EndlessAdmin):
     permissions = ("view", "change")
-    list_display = ("identifier", "name", "group", "organization", "first_seen")
+    list_display = ("identifier", "name", "group", "organization", "is_hidden", "first_seen")
     list_select_related = ("organization",)
+    list_filter = ("is_hidden",)
     search_fields = ("identifier", "name", "group")
-    fields = ("identifier", "name", "group", "organization", "first_seen", "id")
+    fields = ("identifier", "name", "group", "is_hidden", "organization", "first_seen", "erased", "id")
     # Senders name consumers by the identifier; people may only call them something else.
-    readonly_fields = ("identifier", "organization", "first_seen", "id")
+    readonly_fields = ("identifier", "organization", "first_seen", "erased", "id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Consumer]:
-        return super().get_queryset(request).select_related("organization")
+        return super().get_queryset(request).select_related("organization", "erasure")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -53,3 +55,19 @@ class ConsumerAdmin(EndlessAdmin):
     @admin.display(description="First seen")
     def first_seen(self, consumer: Consumer) -> SafeString | str:
         return moment(consumer.first_seen_at, "clock")
+
+    @admin.display(description="Forgotten")
+    def erased(self, consumer: Consumer) -> SafeString | str:
+        """The receipt, where the consumer was forgotten."""
+        erasure = getattr(consumer, "erasure", None)
+        if erasure is None:
+            return NOTHING
+        return format_html(
+            "{}, asked by {}: {} requests, {} payloads, {} replays; {}",
+            moment(erasure.asked_at),
+            erasure.asked_by,
+            erasure.logs,
+            erasure.payloads,
+            erasure.replays,
+            moment(erasure.finished_at, otherwise="not finished"),
+        )

@@ -7,8 +7,8 @@ class EndpointFilter(LogFilter):
     """LogFilter without what only the logs can tell one by one."""
 
     # django-filter's way to leave a filter out.
-    q = None
-    endpoint_id = None  # type: ignore[assignment]
+    q = None  # type: ignore[assignment] # stubs know no such way
+    endpoint_id = None
     method = None  # type: ignore[assignment]
     path = None  # type: ignore[assignment]
     status_code = None  # type: ignore[assignment]

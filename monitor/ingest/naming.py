@@ -5,6 +5,7 @@ endpoint at once then wait for each other for a moment only, and the cache never
 rolled back.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,13 +23,18 @@ from monitor.models.services import OTHER
 Name = TypeVar("Name")
 EndpointName = tuple[str, str]
 MAX_CACHED_NAMES = 100_000
+# A consumer who was forgotten is met anew by every process after this long; it costs a look-up a minute.
+MAX_AGE_S = 60.0
 
 _endpoints: dict[tuple[UUID, EndpointName], UUID] = {}
 _consumers: dict[tuple[UUID, str], UUID] = {}
+_emptied_at = 0.0
 
 
 def forget_names() -> None:
     """Empty this process's caches."""
+    global _emptied_at
+    _emptied_at = time.monotonic()
     _endpoints.clear()
     _consumers.clear()
 
@@ -49,6 +55,8 @@ class Names:
 
 def names_for(entries: Iterable[Entry], *, now: datetime) -> Names:
     """The names of all entries, which may be of several services."""
+    if time.monotonic() - _emptied_at > MAX_AGE_S:
+        forget_names()
     routes: dict[UUID, set[EndpointName]] = defaultdict(set)
     identifiers: dict[UUID, set[str]] = defaultdict(set)
     for entry in entries:

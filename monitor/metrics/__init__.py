@@ -1,6 +1,16 @@
 """Count and measure requests over windows of time."""
 
-from monitor.metrics.answer import Group, Groups, Series, TooMuchToCount, groups_for, measure_for, series_for
+from monitor.metrics.answer import (
+    Group,
+    Groups,
+    Series,
+    TooMuchToCount,
+    counts_by,
+    groups_for,
+    latencies_by,
+    measure_for,
+    series_for,
+)
 from monitor.metrics.measure import Measurement, measure
 from monitor.metrics.question import GroupBy, Question, ask
 from monitor.metrics.series import Bucket, measure_over_time
@@ -15,7 +25,9 @@ __all__ = [
     "Series",
     "TooMuchToCount",
     "ask",
+    "counts_by",
     "groups_for",
+    "latencies_by",
     "measure",
     "measure_for",
     "measure_over_time",

@@ -1,6 +1,6 @@
 """Answer a question in numbers: exactly where few logs match, from rollups where many do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -268,6 +268,40 @@ def groups_for(
         more=answered.more + len(slots) - len(shown),
         p95_method=answered.p95_method,
     )
+
+
+def counts_by(question: Question, by: GroupBy) -> dict[str, Numbers]:
+    """Requests, errors and bytes of every group, by its value; no latencies. Raises TooMuchToCount.
+
+    A fraction of what groups_for costs where there are many groups.
+    """
+    if question.is_empty:
+        return {}
+    try:
+        with time_limit(LIMIT):
+            family = question.family_for(by)
+            if family is None or not question.plan(family).tiles:
+                counted = exact.count(in_window(question), ranks=(), by=by)
+            else:
+                counted = of_cells(gather(question, family, by=by, counts_alone=True), ())
+    except TookTooLong as error:
+        raise TooMuchToCount(what_to_narrow(question, by, None)) from error
+    return {slot.group: numbers for slot, numbers in counted.items()}
+
+
+def latencies_by(
+    question: Question, by: GroupBy, *, only: Collection[str], ranks: Sequence[float]
+) -> dict[str, Numbers]:
+    """The numbers of these groups alone, with latencies from histograms. Raises TooMuchToCount."""
+    family = question.family_for(by)
+    if question.is_empty or not only or family is None:
+        return {}
+    try:
+        with time_limit(LIMIT):
+            gathered = gather(question, family, by=by, only=frozenset(only))
+    except TookTooLong as error:
+        raise TooMuchToCount(what_to_narrow(question, by, None)) from error
+    return {slot.group: numbers for slot, numbers in of_cells(gathered, ranks).items()}
 
 
 def names_of(by: GroupBy, groups: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -149,6 +149,14 @@ class Endpoint(models.Model):
         return f"{self.method} {self.route}"
 
 
+class ConsumerQuerySet(models.QuerySet["Consumer"]):
+    def visible_to(self, actor: Actor, scope: Scope = Scope.READ) -> Self:
+        return self.filter(organization__in=actor.organizations(scope))
+
+    def remembered(self) -> Self:
+        return self.filter(forgotten_at=None)
+
+
 class Consumer(models.Model):
     """Who calls: made on first sight of an identifier in a log."""
 
@@ -158,6 +166,12 @@ class Consumer(models.Model):
     name = models.CharField(max_length=128, blank=True, default="")
     group = models.CharField(max_length=64, blank=True, default="")
     first_seen_at = models.DateTimeField()
+    # Left out of lists, and counted all the same.
+    is_hidden = models.BooleanField("hidden", default=False, db_default=False)
+    # Since then nothing tells who it was; see ConsumerErasure.
+    forgotten_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ConsumerQuerySet.as_manager()
 
     class Meta:
         db_table = "consumer"
@@ -169,3 +183,23 @@ class Consumer(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.identifier
+
+
+class ConsumerErasure(models.Model):
+    """The receipt of a consumer who was forgotten: what was erased and when, and not who it was."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
+    consumer = models.OneToOneField(Consumer, models.CASCADE, related_name="erasure")
+    asked_by = models.CharField(max_length=200)
+    asked_at = models.DateTimeField()
+    # When the last look, after every process has let the name go, found nothing more.
+    finished_at = models.DateTimeField(null=True)
+    logs = models.BigIntegerField(default=0)
+    payloads = models.BigIntegerField(default=0)
+    replays = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "consumer_erasure"
+
+    def __str__(self) -> str:
+        return f"erasure of {self.asked_at:%Y-%m-%d}"

@@ -24,7 +24,7 @@ const focusSearch = () => {
   field?.select?.();
 };
 
-const GO = { s: "services", l: "logs", m: "metrics", a: "alerts", e: "endpoints" };
+const GO = { s: "services", l: "logs", m: "metrics", a: "alerts", e: "endpoints", c: "consumers" };
 let goingSince = 0;
 
 const go = (key) => {

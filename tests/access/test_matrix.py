@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.access import revoke_key
-from monitor.models import ApiKey, Organization, SavedView, Service
+from monitor.models import ApiKey, Consumer, Organization, SavedView, Service
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
@@ -110,6 +110,24 @@ TABLE = {
         "GET",
         "v1/endpoints",
     ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    (
+        "GET",
+        "v1/consumers",
+    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    # Consumers belong to the organization: a key of one service names none.
+    (
+        "POST",
+        "v1/consumers",
+    ): "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
+    ("GET", "v1/consumers/<str:consumer_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 404 404 | 401 401 401"
+    ),
+    ("PATCH", "v1/consumers/<str:consumer_id>"): (
+        "401 401 200 | 403 403 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("POST", "v1/consumers/<str:consumer_id>/forget"): (
+        "401 401 202 | 403 403 202 202 404 | 403 403 403 403 | 202 403 404 | 401 401 401"
+    ),
     # What reports logs says what it runs; people who manage the service may say it for it.
     (
         "POST",
@@ -186,6 +204,9 @@ class World:
             },
             ("POST", "v1/logs/<str:log_id>/replay"): {},
             ("POST", "v1/alerts"): {"service_id": str(self.service.id), "name": "another", **rule},
+            ("POST", "v1/consumers"): {"identifier": "another"},
+            ("PATCH", "v1/consumers/<str:consumer_id>"): {"name": "changed"},
+            ("POST", "v1/consumers/<str:consumer_id>/forget"): {},
             ("POST", "v1/deployments"): {"service": str(self.service.id), "version": "another"},
             ("PATCH", "v1/alerts/<str:alert_id>"): {"name": "changed"},
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
@@ -199,9 +220,13 @@ def world(db):
     service = a_service(organization, name="the service", base_url="https://shop.example")
     rule = a_rule(service, "status_code >= 500", name="the rule")
     key, _ = a_key(service, name="the key")
-    (log_id,) = keep_logs(service, a_log(status_code=500, request_body='{"password": "x"}', path="/the-log"))
+    (log_id,) = keep_logs(
+        service,
+        a_log(status_code=500, request_body='{"password": "x"}', path="/the-log", consumer="the consumer"),
+    )
     ids = {"service_id": service.id, "key_id": key.id, "log_id": log_id, "alert_id": rule.id}
     ids["view_id"] = SavedView.objects.create(organization=organization, name="the view").id
+    ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id
     return World(
         organization=organization,
         service=service,
@@ -304,6 +329,7 @@ def names_anything_of(world: World, text: str) -> bool:
     return any(
         word in text
         for word in (*world.ids.values(), "the service", "the rule", "the view", "the key", "/the-log")
+        for word in (*world.ids.values(), "the service", "the rule", "the key", "the consumer", "/the-log")
     )
 
 

@@ -15,7 +15,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from monitor.ingest import LogItem
-from monitor.models import SavedView, Service
+from monitor.models import Consumer, SavedView, Service
 from tests.access.routes import api_routes
 from tests.factories import a_key, a_log, a_rule, a_service, keep_logs
 
@@ -111,6 +111,7 @@ def ids(service: Service) -> dict[str, str]:
     key, _ = a_key(service)
     found = {"service_id": service.id, "log_id": log_id, "alert_id": rule.id, "key_id": key.id}
     found["view_id"] = SavedView.objects.create(organization=service.organization, name="errors").id
+    found["consumer_id"] = Consumer.objects.get(identifier="acme").id
     return {name: str(id_) for name, id_ in found.items()}
 
 

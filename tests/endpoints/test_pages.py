@@ -255,7 +255,7 @@ def test_the_slowest_requests_are_ten_and_lead_to_their_logs(reader, service):
 
 
 def test_where_many_others_are_as_slow_the_newest_calls_must_do(reader, service, monkeypatch):
-    monkeypatch.setattr(newest, "NEWEST", 5)
+    monkeypatch.setattr("monitor.metrics.newest.NEWEST", 5)
     now = timezone.now()
     for n in range(20):
         at = rfc3339(now - timedelta(seconds=100 - n))

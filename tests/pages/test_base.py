@@ -14,7 +14,10 @@ def nothing(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-PAGES = [path(name, nothing, name=name) for name in ("services", "logs", "metrics", "alerts")]
+PAGES = [
+    path(name, nothing, name=name)
+    for name in ("services", "logs", "metrics", "endpoints", "consumers", "alerts")
+]
 urlpatterns = [
     path("", include((PAGES, "pages"))),
     path("login", nothing, name="login"),

@@ -1,0 +1,145 @@
+"""Consumers with their numbers in a window."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import OuterRef, Q, Subquery
+
+from monitor.lib.actors import Actor
+from monitor.metrics import GroupBy, Question, counts_by, latencies_by
+from monitor.metrics.numbers import Numbers
+from monitor.models import Consumer, RequestLog
+from monitor.search import Window
+
+RANKS = (0.95,)
+
+
+class Order(StrEnum):
+    REQUESTS = "requests"
+    ERRORS = "errors"
+    ERROR_RATE = "error_rate"
+    FIRST_SEEN = "first_seen"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsumerRow:
+    """A consumer's numbers in a window. `share` is that of all requests with a consumer, 0 to 1.
+
+    `consumer`, `p95_latency_ms` and `last_seen_at` are known once `told` has looked.
+    """
+
+    id: UUID
+    first_seen_at: datetime
+    numbers: Numbers
+    share: float
+    is_new: bool
+    consumer: Consumer | None = None
+    p95_latency_ms: float | None = None
+    last_seen_at: datetime | None = None
+
+    @property
+    def requests(self) -> int:
+        return self.numbers.requests
+
+    @property
+    def errors(self) -> int:
+        return self.numbers.errors
+
+    @property
+    def error_rate(self) -> float:
+        return self.numbers.error_rate
+
+
+KEYS: Mapping[Order, Callable[[ConsumerRow], Any]] = {
+    Order.REQUESTS: lambda row: row.requests,
+    Order.ERRORS: lambda row: row.errors,
+    Order.ERROR_RATE: lambda row: row.error_rate,
+    Order.FIRST_SEEN: lambda row: row.first_seen_at,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Which consumers: of a group, with a part of their identifier or name, the hidden ones instead."""
+
+    group: str = ""
+    text: str = ""
+    hidden: bool = False
+
+    def of(self, actor: Actor) -> Any:
+        found = Consumer.objects.visible_to(actor).remembered().filter(is_hidden=self.hidden)
+        if self.group:
+            found = found.filter(group=self.group)
+        if self.text:
+            found = found.filter(Q(identifier__icontains=self.text) | Q(name__icontains=self.text))
+        return found
+
+
+def rank(
+    question: Question, actor: Actor, *, chosen: Chosen, order: Order = Order.REQUESTS, reverse: bool = False
+) -> list[ConsumerRow]:
+    """The consumers, the largest number first; those without a request in the window last.
+
+    A key of one service sees those that called it in the window alone. Raises TooMuchToCount.
+    """
+    counted = counts_by(question, GroupBy.CONSUMER)
+    total = sum(numbers.requests for subject, numbers in counted.items() if subject)
+    nothing = Numbers.nothing(())
+    rows = []
+    for id_, first_seen_at in chosen.of(actor).values_list("id", "first_seen_at"):
+        numbers = counted.get(str(id_), nothing)
+        if actor.service_id is not None and not numbers.requests:
+            continue
+        rows.append(
+            ConsumerRow(
+                id=id_,
+                first_seen_at=first_seen_at,
+                numbers=numbers,
+                share=numbers.requests / total if total else 0.0,
+                is_new=first_seen_at >= question.since and bool(numbers.requests),
+            )
+        )
+    # Sorting keeps the order of equals: the newest of them first.
+    rows.sort(key=lambda row: row.id, reverse=True)
+    return sorted(rows, key=KEYS[order], reverse=not reverse)
+
+
+def told(rows: Sequence[ConsumerRow], question: Question) -> list[ConsumerRow]:
+    """A page of rows with who they are, their latencies and when each was seen last."""
+    ids = [row.id for row in rows]
+    consumers = Consumer.objects.in_bulk(ids)
+    called = [str(row.id) for row in rows if row.requests]
+    latencies = latencies_by(question, GroupBy.CONSUMER, only=called, ranks=RANKS)
+    seen = last_seen(ids, question)
+    return [
+        replace(
+            row,
+            consumer=consumers[row.id],
+            p95_latency_ms=found.percentiles_ms[0] if (found := latencies.get(str(row.id))) else None,
+            last_seen_at=seen.get(row.id),
+        )
+        for row in rows
+        if row.id in consumers
+    ]
+
+
+def last_seen(ids: Sequence[UUID], question: Question) -> dict[UUID, datetime]:
+    """When each was seen last by these services: by the newest log, else by the last day that has numbers."""
+    window = Window.of(None, None, now=question.now)
+    logs = RequestLog.objects.of_services(question.service_ids).within(window.since, window.until)
+    newest = logs.filter(consumer=OuterRef("pk")).newest_first().values("captured_at")[:1]
+    found = Consumer.objects.filter(id__in=ids).annotate(seen=Subquery(newest))
+    seen = {id_: at for id_, at in found.values_list("id", "seen") if at is not None}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT subject, max(start) FROM metric_rollup WHERE subject = ANY(%s) AND resolution = 'day'"
+            " AND family = 'consumer' AND source = 'logs' AND service_id = ANY(%s) GROUP BY subject",
+            [[str(id_) for id_ in ids if id_ not in seen], list(question.service_ids)],
+        )
+        days = {UUID(subject): start.astimezone(UTC) for subject, start in cursor.fetchall()}
+    return days | seen

@@ -1,0 +1,256 @@
+"""Forgetting a consumer: nothing that is kept tells who it was, the numbers stay, and a receipt says so."""
+
+import json
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from monitor.consumers import erase as erasing
+from monitor.consumers import forget
+from monitor.consumers.erase import LAST_LOOK_AFTER, erase
+from monitor.consumers.forget import AlreadyForgotten
+from monitor.consumers.tasks import erase_consumer
+from monitor.ingest import naming
+from monitor.metrics.compact import compact
+from monitor.models import Consumer, ConsumerErasure, LogPayload, Replay, RequestLog
+from tests.factories import a_client, a_log, a_service, a_user, keep_logs
+
+pytestmark = pytest.mark.django_db
+SECRETS = ("ada@example.com", "10.1.2.3", "Lovelace", "x-ada", "born=1815")
+
+
+@pytest.fixture
+def service():
+    return a_service(base_url="https://shop.example")
+
+
+@pytest.fixture
+def owner(service):
+    return a_client(user=a_user(service.organization, "owner"))
+
+
+def personal(**fields):
+    return a_log(
+        url="https://shop.example/orders?born=1815",
+        query_params={"born": "1815"},
+        consumer="ada@example.com",
+        source_ip="10.1.2.3",
+        request_headers={"x-ada": "1"},
+        request_body='{"name": "Lovelace"}',
+        response_body="Lovelace",
+        **fields,
+    )
+
+
+def everything_kept():
+    """All rows that tell of requests, as text; payloads unpacked."""
+    with connection.cursor() as cursor:
+        texts = []
+        for table in ("request_log", "replay", "consumer", "consumer_erasure", "procrastinate_jobs"):
+            cursor.execute(f"SELECT to_jsonb(t)::text FROM {table} t")  # noqa: S608
+            texts += [row[0] for row in cursor.fetchall()]
+    return " ".join(
+        [*texts, *(json.dumps(LogPayload.objects.contents_of(log.id)) for log in RequestLog.objects.all())]
+    )
+
+
+def the_consumer():
+    return Consumer.objects.get(identifier="ada@example.com")
+
+
+def forgotten(consumer, *, now=None):
+    now = now or timezone.now()
+    forget(consumer, asked_by="user:x", now=now)
+    erase(consumer.id, now=now)
+    erase(consumer.id, now=now + LAST_LOOK_AFTER)
+    return ConsumerErasure.objects.get(consumer=consumer)
+
+
+def a_replay_of(log_id, service):
+    return Replay.objects.create(
+        service=service,
+        original_log_id=log_id,
+        method="GET",
+        url="https://shop.example/orders?born=1815",
+        overrides={"override_body": "Lovelace"},
+        status="success",
+        status_code=200,
+        response_headers={"x-ada": "1"},
+        response_body="Lovelace",
+        replayed_at=timezone.now(),
+    )
+
+
+def test_nothing_that_is_kept_tells_who_it_was(service):
+    ids = keep_logs(service, *[personal() for _ in range(3)])
+    a_replay_of(ids[0], service)
+    assert all(secret in everything_kept() for secret in SECRETS)
+
+    receipt = forgotten(the_consumer())
+
+    assert [secret for secret in SECRETS if secret in everything_kept()] == []
+    assert (receipt.logs, receipt.payloads, receipt.replays) == (3, 3, 1)
+    assert receipt.finished_at - receipt.asked_at == LAST_LOOK_AFTER
+
+
+def test_others_keep_everything(service):
+    keep_logs(service, personal(), a_log(consumer="zen", source_ip="10.9.9.9", request_body="kept"))
+
+    forgotten(the_consumer())
+
+    other = RequestLog.objects.get(consumer__identifier="zen")
+    assert other.source_ip == "10.9.9.9"
+    assert LogPayload.objects.contents_of(other.id)["request_body"] == "kept"
+
+
+def test_the_numbers_stay_and_still_equal_the_logs(service, owner):
+    keep_logs(service, *[personal(latency_ms=float(n)) for n in range(5)])
+    compact(now=timezone.now())
+    before = owner.get("/v1/metrics").json()
+
+    forgotten(the_consumer())
+
+    after = owner.get("/v1/metrics").json()
+    assert {**after, "until": None} == {**before, "until": None}
+    call_command("check_rollups", verbosity=0)
+
+
+def test_every_bite_is_taken(service, monkeypatch):
+    monkeypatch.setattr(erasing, "ROWS_A_BITE", 2)
+    keep_logs(service, *[personal() for _ in range(7)])
+
+    assert forgotten(the_consumer()).logs == 7
+
+
+def test_a_worker_that_is_killed_loses_one_bite_and_the_next_goes_on(service, monkeypatch):
+    monkeypatch.setattr(erasing, "ROWS_A_BITE", 2)
+    keep_logs(service, *[personal() for _ in range(5)])
+    consumer, now = the_consumer(), timezone.now()
+    forget(consumer, asked_by="x", now=now)
+    real, bites = erasing.transaction.atomic, []
+
+    def die_in_the_second(*args, **options):
+        bites.append(1)
+        if len(bites) == 2:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    monkeypatch.setattr(erasing.transaction, "atomic", die_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        erase(consumer.id, now=now)
+    monkeypatch.setattr(erasing.transaction, "atomic", real)
+    erase(consumer.id, now=now)
+
+    assert ConsumerErasure.objects.get().logs == 5
+    assert RequestLog.objects.exclude(source_ip=None).count() == 0
+
+
+def test_the_name_goes_at_once_and_the_rest_by_a_job_of_the_same_transaction(service, owner):
+    keep_logs(service, personal())
+    consumer = the_consumer()
+
+    answer = owner.post(f"/v1/consumers/{consumer.id}/forget")
+
+    assert answer.status_code == 202
+    assert answer.json()["finished_at"] is None
+    assert answer.json()["asked_by"].startswith("user:")
+    consumer.refresh_from_db()
+    assert consumer.identifier == f"forgotten-{consumer.id.hex[-12:]}"
+    job = ProcrastinateJob.objects.get(task_name="monitor.consumers.tasks.erase_consumer")
+    assert job.args == {"consumer_id": str(consumer.id)}
+    assert owner.get("/v1/consumers").json() == []
+
+
+def test_the_first_look_asks_for_a_last_one(service):
+    keep_logs(service, personal())
+    consumer = the_consumer()
+    forget(consumer, asked_by="x", now=timezone.now())
+
+    erase_consumer(consumer_id=str(consumer.id))
+
+    later = ProcrastinateJob.objects.exclude(scheduled_at=None).get()
+    assert later.scheduled_at - timezone.now() > LAST_LOOK_AFTER - timedelta(seconds=10)
+    assert ConsumerErasure.objects.get().finished_at is None
+
+
+def test_what_arrives_under_the_old_name_meanwhile_is_erased_by_the_last_look(service):
+    keep_logs(service, personal())
+    consumer, now = the_consumer(), timezone.now()
+    forget(consumer, asked_by="x", now=now)
+    erase(consumer.id, now=now)
+    # A process that has not let the name go yet.
+    naming._consumers[service.organization_id, "ada@example.com"] = consumer.id
+    keep_logs(service, personal())
+
+    erase(consumer.id, now=now + LAST_LOOK_AFTER)
+
+    assert RequestLog.objects.filter(consumer=consumer).exclude(source_ip=None).count() == 0
+    assert ConsumerErasure.objects.get().logs == 2
+
+
+def test_processes_let_names_go_after_a_minute(service, monkeypatch):
+    keep_logs(service, personal())
+    consumer = the_consumer()
+    Consumer.objects.filter(id=consumer.id).update(identifier="someone else")
+    keep_logs(service, personal())
+    assert RequestLog.objects.filter(consumer=consumer).count() == 2
+
+    monkeypatch.setattr(naming, "_emptied_at", naming._emptied_at - naming.MAX_AGE_S - 1)
+    keep_logs(service, personal())
+
+    assert the_consumer().id != consumer.id
+
+
+def test_who_sends_the_identifier_again_is_somebody_new(service, django_capture_on_commit_callbacks):
+    keep_logs(service, personal())
+    old = the_consumer()
+    with django_capture_on_commit_callbacks(execute=True):
+        forget(old, asked_by="x", now=timezone.now())
+
+    keep_logs(service, personal())
+
+    assert the_consumer().id != old.id
+
+
+def test_nobody_is_forgotten_twice(service, owner):
+    keep_logs(service, personal())
+    consumer = the_consumer()
+    forget(consumer, asked_by="x", now=timezone.now())
+
+    with pytest.raises(AlreadyForgotten):
+        forget(consumer, asked_by="x", now=timezone.now())
+    assert owner.post(f"/v1/consumers/{consumer.id}/forget").status_code == 409
+    changed = owner.patch(f"/v1/consumers/{consumer.id}", {"name": "x"}, content_type="application/json")
+    assert changed.status_code == 409
+
+
+def test_the_page_asks_for_the_identifier_and_shows_the_receipt(service, owner):
+    keep_logs(service, personal())
+    consumer = the_consumer()
+    address = f"/consumers/{consumer.id}/forget"
+
+    refused = owner.post(address, {"identifier": "grace@example.com"}, follow=True)
+    assert "Nothing was erased" in refused.content.decode()
+    done = unescape(owner.post(address, {"identifier": "ada@example.com"}, follow=True).content.decode())
+    erase(consumer.id, now=timezone.now() + LAST_LOOK_AFTER)
+    later = owner.get(f"/consumers/{consumer.id}").content.decode()
+
+    assert "Under way" in done
+    assert "ada@example.com" not in done
+    assert "erased from 1 request" in later
+    assert "Done" in later
+
+
+def test_a_viewer_may_not_forget(service):
+    keep_logs(service, personal())
+    viewer = a_client(user=a_user(service.organization, "viewer"))
+
+    address = f"/consumers/{the_consumer().id}"
+    assert viewer.post(f"{address}/forget", {"identifier": "ada@example.com"}).status_code == 403
+    assert "Forget this consumer" not in viewer.get(address).content.decode()
+    assert the_consumer().forgotten_at is None
