@@ -132,9 +132,11 @@ def build_indexes(table: str, day: date) -> None:
     kept = kept_name(table, day)
     for place, index in enumerate(indexes_of(partition_name(table, day))):
         name = f"{kept}_{place}"
+        # A definition is the database's own text; its braces ('{}', an empty array) are no places to fill.
+        definition = index.definition.replace("{", "{{").replace("}", "}}")
         unique = "UNIQUE " if index.is_unique else ""
         execute(
-            f"CREATE {unique}INDEX {{name}} ON {{kept}} USING {index.definition}",
+            f"CREATE {unique}INDEX {{name}} ON {{kept}} USING {definition}",
             {"name": name, "kept": kept},
         )
         if index.is_primary:

@@ -128,10 +128,12 @@ def test_nothing_acknowledged_is_lost_while_a_day_is_rewritten_again_and_again(s
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         senders = [pool.submit(send) for _ in range(2)]
-        for _ in range(4):
-            keep(short)
-            enforce(now=NOON)
-        done.set()
+        try:
+            for _ in range(4):
+                keep(short)
+                enforce(now=NOON)
+        finally:
+            done.set()
         for sender in senders:
             sender.result()
 
