@@ -7,7 +7,7 @@ import monitor.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0008_rollups"),
+        ("monitor", "0009_lean_search_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

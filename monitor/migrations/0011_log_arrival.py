@@ -25,7 +25,7 @@ BACKWARDS = "DROP TABLE log_arrival; DROP TABLE log_watch"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0008_rollups"),
+        ("monitor", "0010_saved_views"),
     ]
 
     operations = [migrations.RunSQL(FORWARDS, BACKWARDS)]

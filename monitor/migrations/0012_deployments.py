@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0008_rollups"),
+        ("monitor", "0011_log_arrival"),
     ]
 
     operations = [
