@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager, suppress
 import psycopg
 import pytest
 
-from monitor.lib.notices import APPLICATION_NAME, Listener, Notices, connection_parameters
+from monitor.lib.notices import Listener, Notices, connection_parameters
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAIT_S = 15
+NAME = "notices under test"
 
 
 class Ears:
@@ -23,6 +24,12 @@ class Ears:
 
     def _begin(self) -> None:
         self.begun += 1
+
+
+@pytest.fixture(autouse=True)
+def _name_of_its_own(monkeypatch):
+    """The servers of other tests listen to this database too."""
+    monkeypatch.setattr("monitor.lib.notices.APPLICATION_NAME", NAME)
 
 
 @asynccontextmanager
@@ -54,7 +61,7 @@ async def notify(channel, payload):
 async def sessions():
     return await execute(
         "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
-        APPLICATION_NAME,
+        NAME,
     )
 
 
