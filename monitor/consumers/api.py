@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from monitor.api.authentication import actor_of
-from monitor.api.errors import Conflict
+from monitor.api.errors import Conflict, TooMuchToRead
 from monitor.api.fields import StrictModelSerializer
 from monitor.api.paths import IdsInPath
 from monitor.api.permissions import require
@@ -28,7 +28,6 @@ from monitor.consumers.ranking import Chosen, Order, rank, told
 from monitor.endpoints import EndpointFilter
 from monitor.lib.actors import Actor, Scope
 from monitor.metrics import TooMuchToCount, ask
-from monitor.metrics.api import TooMuchToRead
 from monitor.models import Consumer, ConsumerErasure, MetricRollup, Organization, RequestLog, Service
 from monitor.search.filters import refusal
 from monitor.services.api import NO_SUCH_ORGANIZATION, organization_for

@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitor.api.authentication import actor_of
+from monitor.api.errors import TooMuchToRead
 from monitor.api.ranked import RankedPagination
 from monitor.endpoints.filters import EndpointFilter
 from monitor.endpoints.ranking import Order, rank, with_last_seen
 from monitor.metrics import TooMuchToCount, ask
-from monitor.metrics.api import TooMuchToRead
 from monitor.models import RequestLog, Service
 from monitor.search.filters import refusal
 
