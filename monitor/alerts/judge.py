@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from monitor.alerts.conditions import Observed
-from monitor.alerts.rulebook import RuleBook, books_of
+from monitor.alerts.rulebook import RuleBook, books_of, numbers_of
 from monitor.models import AlertEvent, AlertRule
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,11 @@ class Judged(Observed, Protocol):
     def path(self) -> str: ...
 
 
-def judge(logs: Sequence[Judged], *, now: datetime) -> list[AlertEvent]:
-    """Keep an event for each log and rule that match, in the caller's transaction.
+def judge(
+    logs: Sequence[Judged], *, now: datetime, numbers: Mapping[UUID, int] | None = None
+) -> list[AlertEvent]:
+    """Keep an event for each log and rule that match, in the caller's transaction. `numbers` is what
+    `rulebook.NUMBERS` gave in this transaction, for a caller who asked for it along with something else.
 
     A rule that cannot be judged is marked with its own error and fires nothing: it never stops a log.
     """
@@ -40,7 +43,7 @@ def judge(logs: Sequence[Judged], *, now: datetime) -> list[AlertEvent]:
     for log in logs:
         by_service[log.service_id].append(log)
     events: list[AlertEvent] = []
-    for service_id, book in books_of(by_service).items():
+    for service_id, book in books_of(numbers_of(by_service) if numbers is None else numbers).items():
         events += judge_by(book, by_service[service_id], now=now)
     if not events:
         return []

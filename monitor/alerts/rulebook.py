@@ -1,6 +1,6 @@
 """The active rules of a service, read once and kept until one of them changes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
 from django.db import connection
@@ -10,6 +10,10 @@ from monitor.alerts.thresholds import Thresholds
 from monitor.models import AlertRule
 
 MAX_BOOKS = 10_000
+
+# The number is renewed by a trigger with every change of a rule, in that change's own transaction, so a book
+# of it is never older than the moment it was read. Numbers are not used twice, not even after a rollback.
+NUMBERS = "SELECT service_id, number FROM alert_rule_change WHERE service_id = ANY(%s::uuid[])"
 
 _books: dict[UUID, tuple[int, "RuleBook"]] = {}
 
@@ -38,18 +42,15 @@ class RuleBook:
         return (self.sound[place] for place in sorted(self._thresholds.holding_for(observed)))
 
 
-def books_of(service_ids: Iterable[UUID]) -> dict[UUID, RuleBook]:
-    """The rules of each service that has or had any, as they are committed now.
-
-    Costs one small query. The number it reads is renewed by a trigger with every change of a rule, in that
-    change's own transaction, so a book is never older than the moment of this call. Numbers are not used
-    twice, not even after a rollback.
-    """
+def numbers_of(service_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """The number of each service that has or had rules, as it is committed now."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT service_id, number FROM alert_rule_change WHERE service_id = ANY(%s)", [list(service_ids)]
-        )
-        numbers: dict[UUID, int] = dict(cursor.fetchall())
+        cursor.execute(NUMBERS, [list(service_ids)])
+        return dict(cursor.fetchall())
+
+
+def books_of(numbers: Mapping[UUID, int]) -> dict[UUID, RuleBook]:
+    """The rules of services by the numbers they have now; reads those that have changed."""
     return {service_id: _book(service_id, number) for service_id, number in numbers.items()}
 
 

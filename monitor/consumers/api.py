@@ -145,6 +145,7 @@ def make_consumer(*, now: datetime, **fields: Any) -> Consumer:
 
 
 class ConsumersView(GenericAPIView[RequestLog]):
+    serializer_class = ConsumerSerializer
     pagination_class = RankedPagination
     filterset_class = EndpointFilter
     problems = {"GET": ("422",), "POST": ("409",)}

@@ -11,6 +11,7 @@ from psycopg import errors
 
 from monitor import alerts
 from monitor.ingest import naming
+from monitor.ingest.closing import close
 from monitor.ingest.entry import Entry
 from monitor.lib import payload
 from monitor.lib.counting import count_kept
@@ -68,8 +69,7 @@ def store_batch(entries: Sequence[Entry], *, now: datetime, again: bool = False)
         if with_payload:
             packed = ((entry.id, payload.pack(entry.payload)) for entry in with_payload)
             copy("log_payload", PAYLOAD_COLUMNS, packed)
-        deltas.note(kept, names)
-        alerts.judge(kept, now=now)
+        alerts.judge(kept, now=now, numbers=close(kept, names))
     count_kept(new=len(kept), repeated=len(entries) - len(kept))
     deltas.hurry_if_much_waits(len(kept))
     return {entry.id for entry in kept}

@@ -43,7 +43,7 @@ class Tail:
     """Answers the tail, and leaves the rest to the application behind it."""
 
     def __init__(self, behind: Application, *, notices: Notices, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._behind = behind
+        self.behind = behind
         self._hub = Hub(notices)
         self._heartbeat_s = heartbeat_s
         # Those who come are let in one after the other, by a thread that keeps no connection.
@@ -52,7 +52,7 @@ class Tail:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
-            await self._behind(scope, receive, send)
+            await self.behind(scope, receive, send)
             return
         request_id = new_request_id()
         remember_request_id(request_id)

@@ -25,7 +25,7 @@ const focusSearch = () => {
 };
 
 const GO = { s: "services", l: "logs", m: "metrics", a: "alerts", e: "endpoints", c: "consumers" };
-let goingSince = 0;
+let goingSince = -Infinity; // timeStamp counts from the page's own start
 
 const go = (key) => {
   document.querySelector(`.nav-link[data-section="${GO[key]}"]`)?.click();
@@ -58,7 +58,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key in GO && event.timeStamp - goingSince < 1000) {
-    goingSince = 0;
+    goingSince = -Infinity;
     go(event.key);
     return;
   }

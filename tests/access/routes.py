@@ -39,6 +39,10 @@ class Route:
         filled = re.sub(r"\(\?P<\w+>([^()|]*)[^()]*\)", r"\1", filled)
         return "/" + filled.replace("^", "").replace("$", "").replace("\\Z", "").replace(".*", "x")
 
+    def address_of_nothing(self) -> str:
+        """A well-formed address whose ids nobody has."""
+        return self.address(**dict.fromkeys(re.findall(r"(\w+_id)>", self.pattern), UNKNOWN_ID))
+
 
 def all_routes() -> list[Route]:
     return list(_walk(get_resolver().url_patterns, "", ()))

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from monitor.access import issue_key
 from monitor.deployments import report_deployment
-from monitor.models import AlertEvent, AlertRule, ApiKey, Membership, Organization, Replay, Service
+from monitor.models import AlertEvent, AlertRule, ApiKey, Membership, Organization, Replay, SavedView, Service
 from tests.factories import a_log, keep_logs
 
 SECRET = "hunter2-is-no-password"
@@ -56,6 +56,7 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
     )
     (log_id,) = keep(service, {"status_code": 503, "error": "no answer", "consumer": "mobile", "tags": ["a"]})
     assert AlertEvent.objects.filter(log_id=log_id).exists()
+    SavedView.objects.create(organization=service.organization, name="errors", query="status:5xx")
     report_deployment(
         service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )

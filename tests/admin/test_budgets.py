@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from monitor.access import issue_key
 from monitor.deployments import report_deployment
-from monitor.models import AlertRule, Membership, Organization, Replay, Service
+from monitor.models import AlertRule, Membership, Organization, Replay, SavedView, Service
 from monitor.services.tasks import purge_service
 from tests.admin.conftest import keep
 
@@ -32,6 +32,7 @@ def grow(number):
     (log_id,) = keep(
         service, {"error": "no", "path": f"/a{number}b", "route": f"/r{number}", "consumer": "app"}
     )
+    SavedView.objects.create(organization=organization, name="errors", query="status:5xx")
     report_deployment(
         service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )

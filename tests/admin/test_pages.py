@@ -142,7 +142,7 @@ def test_the_menu_is_in_the_products_words(admin):
 
     assert list(sections) == ["Services", "Traffic", "Alerts", "People", "Operation"]
     assert sections["Services"] == ["Services", "API keys", "Endpoints", "Consumers", "Deployments"]
-    assert set(sections["Operation"]) == {"Background jobs", "Changes made here"}
+    assert set(sections["Operation"]) == {"Background jobs", "Changes made here", "Saved views"}
 
 
 def menu_of(client):

@@ -55,7 +55,7 @@ def test_a_browser_that_is_lost_gets_a_page():
 @pytest.mark.parametrize("pattern", sorted(api_routes()))
 def test_a_method_that_a_route_does_not_know_is_405(caller, pattern):
     route = api_routes()[pattern]
-    address = route.address(service_id=UNKNOWN_ID, key_id=UNKNOWN_ID, log_id=UNKNOWN_ID, alert_id=UNKNOWN_ID)
+    address = route.address_of_nothing()
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - set(route.methods):
         answer = caller.generic(method, address)
 
@@ -66,7 +66,7 @@ def test_a_method_that_a_route_does_not_know_is_405(caller, pattern):
 @pytest.mark.parametrize("pattern", sorted(api_routes()))
 def test_options_answers_what_a_route_takes(caller, pattern):
     route = api_routes()[pattern]
-    address = route.address(service_id=UNKNOWN_ID, key_id=UNKNOWN_ID, log_id=UNKNOWN_ID, alert_id=UNKNOWN_ID)
+    address = route.address_of_nothing()
 
     answer = caller.options(address)
 

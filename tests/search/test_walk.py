@@ -159,10 +159,9 @@ def test_a_search_that_cannot_come_forward_is_refused_with_advice(logs, reader, 
 
     answer = reader.get("/v1/logs", {"q": "path:/9"})
 
-    assert answer.status_code == 400
-    (error,) = answer.json()["errors"]
-    assert error["field"] == "q"
-    assert "shorter window" in error["message"]
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "too_much_to_read"
+    assert "shorter window" in answer.json()["detail"]
 
 
 def test_text_is_paged_by_cursor_alone(logs, reader):
