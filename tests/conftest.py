@@ -13,6 +13,7 @@ from django.core.cache import cache
 
 from monitor.ingest.naming import forget_names
 from monitor.ingest.store import forget_days
+from monitor.metrics.counted import forget_counted_days
 from monitor.models.services import LONGEST_CHOSEN
 from tests.installation import data_dir, free_port
 from tests.web import plain_web_server, web_server
@@ -75,6 +76,7 @@ def _empty_caches() -> None:
     ContentType.objects.clear_cache()
     forget_names()
     forget_days()
+    forget_counted_days()
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,14 @@ from monitor.metrics.answer import (
     measure_for,
     series_for,
 )
+from monitor.metrics.counted import Counted
 from monitor.metrics.measure import Measurement, measure
 from monitor.metrics.question import GroupBy, Question, ask
 from monitor.metrics.series import Bucket, measure_over_time
 
 __all__ = [
     "Bucket",
+    "Counted",
     "Group",
     "GroupBy",
     "Groups",

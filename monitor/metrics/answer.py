@@ -1,6 +1,6 @@
 """Answer a question in numbers: exactly where few logs match, from rollups where many do."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -18,8 +18,10 @@ from monitor.metrics.question import EVERYWHERE, GroupBy, Question
 from monitor.metrics.series import Bucket, starts
 from monitor.models import Consumer, Endpoint
 from monitor.models.logs import RequestLogQuerySet
+from monitor.models.metrics import Source
 
 PercentileMethod = Literal["exact", "histogram"]
+Told = Literal["logs", "client", "both"]
 # Up to so many matching logs are read for their percentiles. Beyond, histograms speak, true to 0.54 %.
 EXACT_UP_TO = 50_000
 # The same for steps and groups: to sort each of them apart takes several times as long.
@@ -38,6 +40,7 @@ class Answer:
 
     slots: Mapping[Slot, Numbers] = field(default_factory=dict)
     p95_method: PercentileMethod = "exact"
+    source: Told = "logs"
     # Groups that were left out for their few requests.
     more: int = 0
 
@@ -112,27 +115,52 @@ def _answer(
     exact_up_to: int,
 ) -> Answer:
     family = question.family_for(by)
-    if family is None or not question.plan(family, step=step).tiles:
+    if family is None or not (question.counted or question.plan(family, step=step).tiles):
         return Answer(slots=exact.count(in_window(question), ranks=ranks, by=by, step=step))
     # Of endpoints and consumers there are too many to merge the latencies of those that will not be shown.
     counts_alone = limit is not None and by in (GroupBy.ENDPOINT, GroupBy.CONSUMER)
     gathered = gather(question, family, by=by, step=step, counts_alone=counts_alone)
-    total = sum(cell.requests for cell in gathered.values())
-    exactly = None
-    if by is None and step is None:
-        if total <= exact_up_to:
-            exactly = whole_exactly(question, gathered, ranks)
-    elif total <= PARTS_EXACT_UP_TO:
-        exactly = parts_exactly(question, total, ranks=ranks, by=by, step=step)
+    source = told_by(gathered.sources)
+    exactly = from_logs(question, gathered, ranks=ranks, by=by, step=step, exact_up_to=exact_up_to)
     if exactly is not None:
         return Answer(slots=exactly)
     if counts_alone:
         only = frozenset(slot.group for slot in busiest(gathered)[:limit])
         latencies = gather(question, family, by=by, step=step, only=only)
         return Answer(
-            slots=of_cells(latencies, ranks), p95_method="histogram", more=len(gathered) - len(only)
+            slots=of_cells(latencies, ranks),
+            p95_method="histogram",
+            source=source,
+            more=len(gathered) - len(only),
         )
-    return Answer(slots=of_cells(gathered, ranks), p95_method="histogram")
+    return Answer(slots=of_cells(gathered, ranks), p95_method="histogram", source=source)
+
+
+def from_logs(
+    question: Question,
+    gathered: Mapping[Slot, Cell],
+    *,
+    ranks: Sequence[float],
+    by: GroupBy | None,
+    step: timedelta | None,
+    exact_up_to: int,
+) -> dict[Slot, Numbers] | None:
+    """Numbers with the percentiles of the logs; None where these are too many, or not all there."""
+    if question.counted:
+        return None  # Of what clients counted there need not be a single log.
+    total = sum(cell.requests for cell in gathered.values())
+    if by is None and step is None:
+        return whole_exactly(question, gathered, ranks) if total <= exact_up_to else None
+    if total > PARTS_EXACT_UP_TO:
+        return None
+    return parts_exactly(question, total, ranks=ranks, by=by, step=step)
+
+
+def told_by(sources: Set[str]) -> Told:
+    """Who counted. Different services, environments and days may have been counted by different ones."""
+    if Source.CLIENT not in sources:
+        return "logs"
+    return "both" if Source.LOGS in sources else "client"
 
 
 def in_window(question: Question) -> RequestLogQuerySet:
@@ -212,6 +240,7 @@ def measure_for(
         by_method=numbers.by_method,
         by_status=numbers.by_status,
         p95_method=answered.p95_method,
+        source=answered.source,
     )
     return measurement, replace(numbers, percentiles_ms=tuple(others))
 
@@ -280,7 +309,7 @@ def counts_by(question: Question, by: GroupBy) -> dict[str, Numbers]:
     try:
         with time_limit(LIMIT):
             family = question.family_for(by)
-            if family is None or not question.plan(family).tiles:
+            if family is None or not (question.counted or question.plan(family).tiles):
                 counted = exact.count(in_window(question), ranks=(), by=by)
             else:
                 counted = of_cells(gather(question, family, by=by, counts_alone=True), ())

@@ -21,6 +21,7 @@ from monitor.metrics.answer import (
     Groups,
     PercentileMethod,
     Series,
+    Told,
     TooMuchToCount,
     groups_for,
     measure_for,
@@ -30,7 +31,6 @@ from monitor.metrics.numbers import Numbers
 from monitor.metrics.question import GroupBy, Question, ask
 from monitor.metrics.series import Bucket
 from monitor.models import RequestLog, Service
-from monitor.models.metrics import Source
 from monitor.search import LogFilter, refusal
 
 INTERVALS = {"minute": 60, "hour": 3600, "day": 86_400}
@@ -124,7 +124,9 @@ class MeasurementSerializer(serializers.Serializer[Any]):
         help_text="`exact`: from every log, up to 50,000. `histogram`: within 0.54 % of the latencies.",
     )
     source = serializers.ChoiceField(  # type: ignore[assignment] # the member's name
-        choices=Source.values, help_text="Who counted."
+        choices=list(get_args(Told)),
+        help_text="Who counted: we, from the logs; clients that send their own counts, to the minute and "
+        "never added to logs of the same service, environment and day; or each of them some of it.",
     )
     since = serializers.DateTimeField(help_text="The window that was measured begins here.")
     until = serializers.DateTimeField(help_text="It ends before this.")
@@ -209,7 +211,7 @@ def numbers_for(question: Question, asked: dict[str, Any]) -> dict[str, Any]:
     percentiles: list[str] = asked.get("percentiles", [])
     measurement, numbers = measure_for(question, ranks=ranks_of(percentiles))
     found = asdict(measurement)
-    found |= {"source": Source.LOGS, "since": question.since, "until": question.until}
+    found |= {"since": question.since, "until": question.until}
     if percentiles:
         found["percentiles"] = named(percentiles, numbers)
     if "interval" in asked:

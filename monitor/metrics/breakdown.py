@@ -20,7 +20,7 @@ from monitor.metrics.cells import answer_of_subject, answers_of, subject_of
 from monitor.metrics.facts import Fact
 from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
 from monitor.models.logs import RequestLogQuerySet
-from monitor.models.metrics import Family
+from monitor.models.metrics import Family, Source
 
 SUBJECT_COLUMNS: Mapping[Family, str] = {Family.ENDPOINT: "endpoint_id", Family.CONSUMER: "consumer_id"}
 EDGE_COLUMNS = (
@@ -193,14 +193,16 @@ class Breakdown:
         plans: Mapping[Family, Plan],
         step: timedelta | None,
     ) -> None:
-        """Those that lie within tiles: the edges were counted from the logs, and these are among them."""
+        """Those that lie within tiles: the edges were counted from the logs, and these are among them.
+
+        Not what clients counted: a search finds logs, and its facets count what it finds."""
         spans = {
             family: [(tile.since.timestamp() // 60, tile.until.timestamp() // 60) for tile in plan.tiles]
             for family, plan in plans.items()
         }
         services = {id_.bytes for id_ in self.service_ids}
         for fact in found:
-            if fact.service not in services:
+            if fact.service not in services or fact.source != Source.LOGS:
                 continue
             for family, within in spans.items():
                 if any(since <= fact.minute < until for since, until in within):

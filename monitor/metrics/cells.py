@@ -36,6 +36,7 @@ class Key(NamedTuple):
     subject: str
     environment: str
     mode: str
+    source: str = "logs"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -56,6 +57,8 @@ class Cell:
         self.response_bytes += fact.response_bytes
         self.answers[fact.method, fact.status_code] += fact.requests
         self.latencies.add_buckets(fact.buckets, total=fact.latency_ms)
+        for bucket, count in fact.counts.items():
+            self.latencies.add_bucket(bucket, count)
 
     def merge(self, other: "Cell") -> None:
         self.requests += other.requests
@@ -114,7 +117,10 @@ def minutes_of(facts: Iterable[Fact], families: Sequence[str] = FAMILIES) -> Cel
         start = fact.minute * 60
         for family in families:
             subject = subject_of(fact, family)
-            key = Key(fact.service, family, "minute", start, subject, fact.environment, fact.mode)
+            # Positions, since there are millions.
+            key = Key(
+                fact.service, family, "minute", start, subject, fact.environment, fact.mode, fact.source
+            )
             cells[key].add_fact(fact)
     return dict(cells)
 

@@ -6,7 +6,7 @@ the adding up is left to whoever reads it.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Protocol
@@ -51,6 +51,15 @@ class Kept(Protocol):
     def captured_at(self) -> datetime: ...
 
 
+class Tallied(Kept, Protocol):
+    """Requests that a client counted; `latency_ms` is the sum over `buckets`."""
+
+    @property
+    def requests(self) -> int: ...
+    @property
+    def buckets(self) -> Mapping[int, int]: ...
+
+
 class Names(Protocol):
     """The ids of a log's endpoint and consumer."""
 
@@ -75,6 +84,9 @@ class Fact(msgspec.Struct, gc=False):
     response_bytes: int = 0
     latency_ms: float = 0.0
     buckets: list[int] = msgspec.field(default_factory=list)
+    # Of what a client counted: buckets with their counts, in place of one entry for each request.
+    counts: dict[int, int] = msgspec.field(default_factory=dict)
+    source: str = "logs"
 
 
 # Service, environment, mode, method, status code, whether it failed, endpoint.
@@ -83,10 +95,15 @@ Group = tuple[bytes, str, str, str, int | None, bool, bytes]
 Line = tuple[int, int, int, float | None, int | None, int | None]
 
 
+# The same, then requests, bytes of requests and responses, sum of the latencies, and their buckets.
+CountedLine = tuple[int, int, int, int, int, int, float, dict[int, int]]
+
+
 class Delta(msgspec.Struct, array_like=True, gc=False):
     groups: list[Group]
     consumers: list[bytes]
     lines: list[Line]
+    counted: list[CountedLine] = msgspec.field(default_factory=list)
 
 
 class _Codec(threading.local):
@@ -138,6 +155,22 @@ def pack(logs: Sequence[Kept], names: Names) -> bytes:
     return _codec.compressor.compress(_encode(delta))
 
 
+def pack_counted(counted: Sequence[Tallied], names: Names) -> bytes:
+    """The delta of what clients counted. Few and already added up, so nothing is said only once."""
+    lines: list[CountedLine] = []
+    for place, each in enumerate(counted):
+        minute = int(each.captured_at.timestamp()) // 60
+        sizes = (each.requests, each.request_bytes or 0, each.response_bytes or 0, each.latency_ms or 0.0)
+        lines.append((minute, place, place, *sizes, dict(each.buckets)))
+    delta = Delta(
+        groups=[_group_of(each, names) for each in counted],
+        consumers=[_consumer_of(each, names) for each in counted],
+        lines=[],
+        counted=lines,
+    )
+    return _codec.compressor.compress(_encode(delta))
+
+
 def _group_of(log: Kept, names: Names) -> Group:
     return (
         log.service_id.bytes,
@@ -170,4 +203,19 @@ def unpack(packed: bytes | memoryview) -> list[Fact]:
         if latency_ms is not None:
             fact.latency_ms += latency_ms
             fact.buckets.append(bucket_of(latency_ms))
-    return list(facts.values())
+    return [*facts.values(), *(_fact_of(line, delta) for line in delta.counted)]
+
+
+def _fact_of(line: CountedLine, delta: Delta) -> Fact:
+    minute, group, consumer, requests, request_bytes, response_bytes, latency_ms, counts = line
+    return Fact(
+        minute,
+        *delta.groups[group],
+        delta.consumers[consumer],
+        requests=requests,
+        request_bytes=request_bytes,
+        response_bytes=response_bytes,
+        latency_ms=latency_ms,
+        counts=counts,
+        source="client",
+    )

@@ -4,10 +4,10 @@ All three are read by one statement, so by one snapshot: a delta that is being c
 itself or within the rollups, never twice and never not at all.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,14 +15,15 @@ from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from monitor.lib.histogram import BUCKETS_PER_DOUBLING, ZERO_BUCKET, ZERO_THRESHOLD
-from monitor.metrics import facts, rollups
+from monitor.metrics import facts, rollups, tiles
 from monitor.metrics.cells import NO_STATUS, Cell, answer_of_subject, subject_of
 from monitor.metrics.facts import Fact
 from monitor.metrics.question import GroupBy, Question
 from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
 from monitor.models.logs import FAILED, RequestLogQuerySet
-from monitor.models.metrics import Family
+from monitor.models.metrics import Family, Resolution, Source
 
+MINUTES_A_DAY = 24 * 60
 SUBJECT_COLUMNS = {Family.ENDPOINT: "endpoint_id", Family.CONSUMER: "consumer_id"}
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", NO_STATUS)
 
@@ -34,7 +35,15 @@ class Slot(NamedTuple):
     group: str = ""
 
 
-Gathered = dict[Slot, Cell]
+class Gathered(dict[Slot, Cell]):
+    """Cells by slot, and who counted them."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.sources: set[str] = set()
+
+    def __missing__(self, slot: Slot) -> Cell:
+        return self.setdefault(slot, Cell())
 
 
 class Row(NamedTuple):
@@ -53,6 +62,7 @@ class Row(NamedTuple):
     method: str
     status_code: int | None
     bucket: int | None
+    source: str | None
 
 
 def class_of(status_code: int | None) -> str:
@@ -75,7 +85,7 @@ def gather(
     `only` names the subjects to look at. With `counts_alone` there are neither latencies nor answers.
     """
     if question.is_empty:
-        return {}
+        return Gathered()
     return Gathering(
         question=question, family=family, by=by, step=step, only=only, counts_alone=counts_alone
     ).gathered()
@@ -93,7 +103,7 @@ class Gathering:
     def gathered(self) -> Gathered:
         plan = self.question.plan(self.family, step=self.step)
         statement, params = self.statement(plan)
-        cells: Gathered = defaultdict(Cell)
+        cells = Gathered()
         with connection.cursor() as cursor:
             cursor.execute(statement, params)
             for values in cursor.fetchall():
@@ -104,25 +114,38 @@ class Gathering:
                     self.add_rollup(cells, row)
                 else:
                     self.add_edge(cells, row)
-        return dict(cells)
+        return cells
 
     # --- The statement ---------------------------------------------------------------------------------
 
     def statement(self, plan: Plan) -> tuple[str, list[Any]]:
         parts = [self.rollups_of(tile) for tile in plan.tiles]
-        if plan.tiles:
+        if self.question.counted:
+            parts += [self.rollups_of(tile, of_clients=True) for tile in self.instead_of(plan.edges)]
+        if plan.tiles or self.question.counted:
             parts.append(self.deltas())
         if plan.edges:
             parts.append(self.logs_of(plan.edges))
         return " UNION ALL ".join(text for text, _ in parts), [each for _, params in parts for each in params]
 
-    def rollups_of(self, tile: Tile) -> tuple[str, list[Any]]:
+    def instead_of(self, edges: Iterable[Span]) -> Iterator[Tile]:
+        """Clients' counts at the edges, where logs would be counted one by one: of each row that is there,
+        the window takes those that begin in it, so that windows still tile."""
+        for edge in edges:
+            kept = (
+                resolution
+                for resolution in reversed(list(tiles.LENGTHS))
+                if rollups.time_kept(resolution, self.family)
+                and rollups.kept_from(resolution, self.family, now=self.question.now) <= edge.since
+            )
+            yield Tile(since=edge.since, until=edge.until, resolution=next(kept, Resolution.DAY))
+
+    def rollups_of(self, tile: Tile, *, of_clients: bool = False) -> tuple[str, list[Any]]:
         filters = self.question.filters
         text = (
             "SELECT 'rollup', start, subject, environment, requests, errors, request_bytes, response_bytes,"
-            " latency_ms, packed, NULL::text, NULL::int, NULL::int FROM metric_rollup"
+            " latency_ms, packed, NULL::text, NULL::int, NULL::int, source FROM metric_rollup"
             " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
-            " AND source = 'logs'"
         )
         params = [
             list(self.question.service_ids),
@@ -131,6 +154,9 @@ class Gathering:
             tile.since,
             tile.until,
         ]
+        chosen, places = self.source_of_rows()
+        text += chosen + (" AND source = 'client'" if of_clients else "")
+        params += places
         for name in ("environment", "mode"):
             if name in filters:
                 text += f" AND {name} = %s"
@@ -141,17 +167,30 @@ class Gathering:
                 params.append(list(subjects))
         return (self.summed(text) if self.counts_alone else text), params
 
+    def source_of_rows(self) -> tuple[str, list[Any]]:
+        """The condition that leaves one source for each service, environment, mode and day."""
+        counted = self.question.counted
+        if not counted:
+            return " AND source = 'logs'", []
+        return (
+            " AND source = CASE WHEN (service_id, environment, mode, (start AT TIME ZONE 'UTC')::date) IN"
+            " (SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::date[]))"
+            " THEN 'client' ELSE 'logs' END",
+            [list(column) for column in zip(*counted, strict=True)],
+        )
+
     def summed(self, text: str) -> str:
         """A row for each subject and environment in place of one for each span: nothing to unpack."""
         return (
             "SELECT 'rollup', NULL::timestamptz, subject, environment, sum(requests)::int8,"  # noqa: S608
             " sum(errors)::int8, sum(request_bytes)::int8, sum(response_bytes)::int8, sum(latency_ms),"
-            f" NULL::bytea, NULL::text, NULL::int, NULL::int FROM ({text}) AS tile GROUP BY 3, 4"
+            " NULL::bytea, NULL::text, NULL::int, NULL::int, source"
+            f" FROM ({text}) AS tile GROUP BY 3, 4, source"
         )
 
     def deltas(self) -> tuple[str, list[Any]]:
         return (
-            "SELECT 'delta', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, packed, NULL, NULL, NULL"
+            "SELECT 'delta', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, packed, NULL, NULL, NULL, NULL"
             " FROM metric_delta WHERE services && %s",
             [list(self.question.service_ids)],
         )
@@ -169,19 +208,35 @@ class Gathering:
             f"SELECT 'edge', {start}, {column or 'NULL'}::text, environment, count(*),"  # noqa: S608 - our own words
             " count(*) FILTER (WHERE has_failed), coalesce(sum(request_bytes), 0),"
             " coalesce(sum(response_bytes), 0), coalesce(sum(latency_ms), 0), NULL::bytea,"
-            f" {parts} FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
+            f" {parts}, 'logs' FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
             " GROUP BY 2, 3, 4, 11, 12, 13"
         )
         params: list[Any] = [self.step, EPOCH] if self.step else []
         return text, params + [each for _, params in compiled for each in params]
 
     def edge_logs(self, edge: Span) -> RequestLogQuerySet:
-        logs = self.question.logs.within(edge.since, edge.until)
+        logs = self.only_counted_here(edge)
         column = SUBJECT_COLUMNS.get(self.family)
         if self.only is None or column is None:
             return logs
         wanted = Q((f"{column}__in", [UUID(subject) for subject in self.only if subject]))
         return logs.filter(wanted | Q((f"{column}__isnull", True)) if "" in self.only else wanted)
+
+    def only_counted_here(self, edge: Span) -> RequestLogQuerySet:
+        """The logs at an edge, without those whose day clients have counted."""
+        logs = self.question.logs.within(edge.since, edge.until)
+        for place in self.question.counted:
+            since = datetime.combine(place.day, time(), UTC)
+            until = since + timedelta(days=1)
+            if since < edge.until and edge.since < until:
+                logs = logs.exclude(
+                    service_id=place.service_id,
+                    environment=place.environment,
+                    mode=place.mode,
+                    captured_at__gte=since,
+                    captured_at__lt=until,
+                )
+        return logs
 
     # --- Its rows --------------------------------------------------------------------------------------
 
@@ -191,9 +246,11 @@ class Gathering:
             return
         slot = self.slot(row.start, row.environment, row.subject, method, status_code)
         rollups.add_row(cells[slot], row[4:10])
+        cells.sources.add(row.source or Source.LOGS)
 
     def add_edge(self, cells: Gathered, row: Row) -> None:
         slot = self.slot(row.start, row.environment, row.subject or "", row.method, row.status_code)
+        cells.sources.add(Source.LOGS)
         cell = cells[slot]
         cell.requests += row.requests
         cell.errors += row.errors
@@ -207,10 +264,14 @@ class Gathering:
             cell.latencies.add_bucket(row.bucket, row.requests)
 
     def add_facts(self, cells: Gathered, found: Iterable[Fact], plan: Plan) -> None:
-        """Those that lie within tiles: the edges were counted from the logs, and these are among them."""
-        spans = [(tile.since.timestamp() // 60, tile.until.timestamp() // 60) for tile in plan.tiles]
+        """Those that lie within tiles: the edges were counted from the logs, and these are among them.
+
+        Of what clients counted there are no logs, so of that those whose minute begins in the window."""
+        spans = [(tile.since.timestamp() / 60, tile.until.timestamp() / 60) for tile in plan.tiles]
+        window = [(self.question.since.timestamp() / 60, self.question.until.timestamp() / 60)]
         for fact in self.asked(found):
-            if not any(since <= fact.minute < until for since, until in spans):
+            of_client = fact.source == Source.CLIENT
+            if not any(since <= fact.minute < until for since, until in (window if of_client else spans)):
                 continue
             subject = subject_of(fact, self.family.value)
             if self.only is not None and subject not in self.only:
@@ -218,6 +279,7 @@ class Gathering:
             start = datetime.fromtimestamp(fact.minute * 60, tz=UTC)
             slot = self.slot(start, fact.environment, subject, fact.method, fact.status_code)
             cells[slot].add_fact(fact)
+            cells.sources.add(fact.source)
 
     def asked(self, found: Iterable[Fact]) -> Iterator[Fact]:
         """The facts that the filters leave."""
@@ -231,8 +293,22 @@ class Gathering:
                 and filters.get("mode", fact.mode) == fact.mode
                 and self.question.takes_answer(fact.method, fact.status_code)
                 and (subjects is None or subject_of(fact, self.family.value) in subjects)
+                and fact.source == self.source_of(fact)
             ):
                 yield fact
+
+    @cached_property
+    def counted_days(self) -> frozenset[tuple[bytes, str, str, int]]:
+        """The days that clients have counted, as facts spell them; days count from the epoch."""
+        return frozenset(
+            (service_id.bytes, environment, mode, (day - EPOCH.date()).days)
+            for service_id, environment, mode, day in self.question.counted
+        )
+
+    def source_of(self, fact: Fact) -> str:
+        """Who speaks for the day of a fact."""
+        day = (fact.service, fact.environment, fact.mode, fact.minute // MINUTES_A_DAY)
+        return Source.CLIENT if day in self.counted_days else Source.LOGS
 
     def slot(
         self, start: datetime | None, environment: str, subject: str, method: str, status_code: int | None

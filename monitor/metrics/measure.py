@@ -38,6 +38,8 @@ class Measurement:
     by_status: dict[str, int] = field(default_factory=dict)
     # Where the percentiles come from: the logs themselves, or histograms that are true to 0.54 %.
     p95_method: Literal["exact", "histogram"] = "exact"
+    # Who counted; "both" when different services, environments or days were counted by different ones.
+    source: Literal["logs", "client", "both"] = "logs"
 
 
 def measure(logs: QuerySet[RequestLog]) -> Measurement:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from monitor.metrics import rollups, tiles
+from monitor.metrics.counted import Place, counted_days
 from monitor.metrics.tiles import Plan
 from monitor.models import Consumer, Service
 from monitor.models.logs import RequestLogQuerySet
@@ -62,6 +63,13 @@ class Question:
             if narrowing == {name} and FAMILIES[by] in (Family.TOTAL, family):
                 return family
         return None
+
+    @cached_property
+    def counted(self) -> list[Place]:
+        """The days whose numbers are the clients' own. Where only the logs can tell, these speak alone."""
+        found = counted_days(self.service_ids, self.since, self.until) if self.service_ids else []
+        asked = {name: self.filters[name] for name in ("environment", "mode") if name in self.filters}
+        return [place for place in found if all(getattr(place, name) == asked[name] for name in asked)]
 
     @cached_property
     def subjects(self) -> list[str] | None:

@@ -12,7 +12,7 @@ from django.db import connection
 from monitor.metrics.cells import Cell, Cells, Key, pack, unpack_into
 from monitor.models.metrics import Family, Resolution
 
-# Whoever changes rollups of source `logs` holds this lock: compaction, repair. Any number will do.
+# Whoever changes rollups holds this lock: compaction, repair. Any number will do.
 ROLLUP_LOCK = 7_120_402
 MINUTES_KEPT = timedelta(hours=48)
 HOURS_KEPT = timedelta(days=90)
@@ -37,16 +37,16 @@ COLUMNS = (
 )
 FIND = (
     f"SELECT {COLUMNS} FROM metric_rollup JOIN unnest(%s::uuid[], %s::text[], %s::text[],"  # noqa: S608
-    " %s::timestamptz[], %s::text[], %s::text[], %s::text[])"
-    " AS wanted (w_service, w_family, w_resolution, w_start, w_subject, w_environment, w_mode)"
+    " %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[])"
+    " AS wanted (w_service, w_family, w_resolution, w_start, w_subject, w_environment, w_mode, w_source)"
     " ON service_id = w_service AND family = w_family AND resolution = w_resolution AND start = w_start"
-    " AND subject = w_subject AND environment = w_environment AND mode = w_mode AND source = 'logs'"
+    " AND subject = w_subject AND environment = w_environment AND mode = w_mode AND source = w_source"
 )
 WRITE = (
     f"INSERT INTO metric_rollup ({COLUMNS})"  # noqa: S608
-    " SELECT a, b, c, d, e, f, g, 'logs', h, i, j, k, l, m FROM unnest(%s::uuid[], %s::text[], %s::text[],"
-    " %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::int8[], %s::int8[], %s::int8[], %s::int8[],"
-    " %s::float8[], %s::bytea[]) AS written (a, b, c, d, e, f, g, h, i, j, k, l, m)"
+    " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[],"
+    " %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int8[], %s::int8[], %s::int8[],"
+    " %s::int8[], %s::float8[], %s::bytea[])"
     " ON CONFLICT (service_id, family, resolution, start, subject, environment, mode, source)"
     " DO UPDATE SET requests = EXCLUDED.requests, errors = EXCLUDED.errors,"
     " request_bytes = EXCLUDED.request_bytes, response_bytes = EXCLUDED.response_bytes,"
@@ -79,9 +79,9 @@ def is_worth_writing(key: Key, *, now: datetime) -> bool:
 
 
 def key_of(row: Sequence[Any]) -> Key:
-    """The key of a row that begins with the columns from service to mode."""
-    service, family, resolution, start, subject, environment, mode = row[:7]
-    return Key(service.bytes, family, resolution, int(start.timestamp()), subject, environment, mode)
+    """The key of a row that begins with the columns from service to source."""
+    service, family, resolution, start, *rest = row[:8]
+    return Key(service.bytes, family, resolution, int(start.timestamp()), *rest)
 
 
 def add_row(cell: Cell, counts: Sequence[Any]) -> None:
@@ -103,7 +103,7 @@ def cell_of(counts: Sequence[Any]) -> Cell:
 
 
 def columns_of(keys: Collection[Key]) -> list[list[Any]]:
-    """Keys as seven arrays."""
+    """Keys as eight arrays."""
     return [
         [UUID(bytes=key.service) for key in keys],
         [key.family for key in keys],
@@ -112,6 +112,7 @@ def columns_of(keys: Collection[Key]) -> list[list[Any]]:
         [key.subject for key in keys],
         [key.environment for key in keys],
         [key.mode for key in keys],
+        [key.source for key in keys],
     ]
 
 
@@ -163,9 +164,9 @@ def remove(keys: Iterable[Key]) -> None:
     """Remove the cells of these keys. The caller holds ROLLUP_LOCK."""
     statement = (
         "DELETE FROM metric_rollup USING unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[],"
-        " %s::text[], %s::text[], %s::text[]) AS gone (a, b, c, d, e, f, g)"
+        " %s::text[], %s::text[], %s::text[], %s::text[]) AS gone (a, b, c, d, e, f, g, h)"
         " WHERE service_id = a AND family = b AND resolution = c AND start = d AND subject = e"
-        " AND environment = f AND mode = g AND source = 'logs'"
+        " AND environment = f AND mode = g AND source = h"
     )
     with connection.cursor() as cursor:
         for bite in bites(keys):
@@ -194,7 +195,7 @@ def _remove_bite(family: str, resolution: str, before: datetime) -> int:
 
 
 def find_within(service_id: UUID, since: datetime, until: datetime) -> Cells:
-    """All cells of a service that start within a span."""
+    """All cells of a service that were counted from logs and start within a span."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {COLUMNS} FROM metric_rollup WHERE service_id = %s AND source = 'logs'"  # noqa: S608

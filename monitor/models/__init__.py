@@ -1,6 +1,7 @@
 """The nouns of the product, a file for each family."""
 
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
+from monitor.models.clients import CountedDay, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
 from monitor.models.health import Counter, CounterMinute
 from monitor.models.keys import ApiKey
@@ -19,15 +20,19 @@ __all__ = [
     "ApiKey",
     "Consumer",
     "ConsumerErasure",
+    "CountedDay",
     "Counter",
     "CounterMinute",
     "Deployment",
     "Endpoint",
+    "ErrorCount",
+    "Instance",
     "LogPayload",
     "Membership",
     "MetricDelta",
     "MetricRollup",
     "Organization",
+    "ReceivedMessage",
     "Replay",
     "RequestLog",
     "SavedView",

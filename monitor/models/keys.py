@@ -21,6 +21,14 @@ class Mode(models.TextChoices):
     TEST = "test", "Test"
 
 
+class KeyKind(models.TextChoices):
+    """What a key looks like, which its bearer decides: clients of others take none but their own form."""
+
+    OWN = "own", "API key"
+    CLIENT_ID = "client_id", "Apitally 0.x client ID"
+    WRITE_TOKEN = "token", "Apitally 1.x write token"
+
+
 def default_scopes() -> list[str]:
     """What a service needs to report and to debug itself. Managing is given on purpose only."""
     return [Scope.INGEST, Scope.READ, Scope.REPLAY]
@@ -50,6 +58,7 @@ class ApiKey(models.Model):
         default=default_scopes,
     )
     mode = models.CharField(max_length=4, choices=Mode, default=Mode.LIVE)
+    kind = models.CharField(max_length=9, choices=KeyKind, default=KeyKind.OWN, db_default=KeyKind.OWN)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -64,7 +73,8 @@ class ApiKey(models.Model):
         db_table = "api_key"
         verbose_name = "API key"
         constraints = [
-            models.CheckConstraint(condition=models.Q(mode__in=Mode.values), name="api_key_mode_known")
+            models.CheckConstraint(condition=models.Q(mode__in=Mode.values), name="api_key_mode_known"),
+            models.CheckConstraint(condition=models.Q(kind__in=KeyKind.values), name="api_key_kind_known"),
         ]
 
     def __str__(self) -> str:

@@ -138,6 +138,8 @@ class Endpoint(models.Model):
     method = models.CharField(max_length=16)
     route = models.CharField(max_length=256)
     first_seen_at = models.DateTimeField()
+    # When the application last listed it among its paths; endpoints so known may never have been called.
+    declared_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "endpoint"
