@@ -2,6 +2,7 @@
 
 from monitor.consumers.tasks import erase_consumer
 from monitor.health.tasks import forget_minutes
+from monitor.ingest.tasks import forget_reports
 from monitor.metrics.tasks import compact_deltas, remove_old_rollups
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
 from monitor.retention.tasks import turn_days, watch_disk
@@ -13,6 +14,7 @@ __all__ = [
     "erase_consumer",
     "forget_finished_jobs",
     "forget_minutes",
+    "forget_reports",
     "index_paths",
     "purge_service",
     "remove_old_rollups",

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from monitor.lib import apikeys
+from monitor.lib.actors import Scope
 from monitor.models import ApiKey, Organization, Service
-from monitor.models.keys import Mode, default_scopes
+from monitor.models.keys import KeyKind, Mode, default_scopes
 
 
 class KeyRejected(Exception):
@@ -16,6 +17,10 @@ class KeyRejected(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class KeyNeedsService(Exception):
+    """Clients report for a service."""
 
 
 class KeyNotUsable(Exception):
@@ -29,23 +34,42 @@ def issue_key(
     service: Service | None = None,
     scopes: Sequence[str] | None = None,
     mode: str = Mode.LIVE,
+    kind: str = KeyKind.OWN,
     expires_at: datetime | None = None,
     created_by_id: int | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its text. The text exists here and in the caller's answer only."""
-    raw = apikeys.make_key("test" if mode == Mode.TEST else "live")
+    """A new key and its text. The text exists here and in the caller's answer only.
+
+    Keys for clients of others report, and do nothing else: such programs pass them around more freely.
+    Raises KeyNeedsService for one of those without a service.
+    """
+    if kind != KeyKind.OWN:
+        scopes = [Scope.INGEST]
+        if service is None:
+            raise KeyNeedsService("A key for a client library belongs to a service.")
+    raw = make_text(kind, mode)
     key = ApiKey.objects.create(
         organization=organization,
         service=service,
         name=name,
         prefix=apikeys.prefix_of(raw),
-        digest=apikeys.digest(raw),
+        digest=apikeys.digest(apikeys.credential_of_client_id(raw) if kind == KeyKind.CLIENT_ID else raw),
+        kind=kind,
         scopes=list(scopes) if scopes is not None else default_scopes(),
         mode=mode,
         expires_at=expires_at,
         created_by_id=created_by_id,
     )
     return key, raw
+
+
+def make_text(kind: str, mode: str) -> str:
+    """The text of a new key."""
+    if kind == KeyKind.CLIENT_ID:
+        return apikeys.make_client_id()
+    if kind == KeyKind.WRITE_TOKEN:
+        return apikeys.make_token()
+    return apikeys.make_key("test" if mode == Mode.TEST else "live")
 
 
 def authenticate_key(raw: str, *, now: datetime) -> ApiKey:
@@ -90,6 +114,7 @@ def rotate_key(
         service=current.service,
         scopes=current.scopes,
         mode=current.mode,
+        kind=current.kind,
         created_by_id=created_by_id,
     )
     end = now + overlap

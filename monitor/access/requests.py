@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from monitor.lib.apikeys import hide_client_id
 from monitor.lib.counting import count_request, face_of
 from monitor.lib.requestids import new_request_id, remember_request_id
 
@@ -45,7 +46,7 @@ class RequestContextMiddleware:
         access_log.info(
             "%s %s",
             request.method,
-            request.path,
+            hide_client_id(request.path),
             extra={
                 "status": response.status_code,
                 "duration_ms": round(seconds * 1000, 1),

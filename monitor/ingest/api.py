@@ -21,6 +21,7 @@ from monitor.api.rows import LogRowSerializer
 from monitor.ingest.accept import accept
 from monitor.ingest.documentation import BatchResultSerializer, LogItemSerializer
 from monitor.ingest.doors import DOORS, Answer, Door, key_needed, media_type_of, sender_of
+from monitor.ingest.reports import keep_reports
 from monitor.lib.actors import Scope
 from monitor.lib.counting import count_rejected
 
@@ -41,8 +42,14 @@ class IngestDoor(APIView):
         media_type = media_type_of(request.content_type or "")
         door.check(media_type)
         body = read_body(request._request, limit_bytes=door.limit_bytes())
-        answer = door.answer(accept(door.items(body, media_type), sender, now=timezone.now()))
+        outcome = accept(door.items(body, media_type), sender, now=timezone.now())
+        keep_reports(door.reports(), sender, now=timezone.now())
+        answer = door.answer(outcome)
         return response_of(answer, headers=answer.headers)
+
+    def door_met(self) -> Door:
+        """The door at the address that was asked for."""
+        return self.door
 
     def handle_exception(self, exc: Exception) -> Any:
         response = super().handle_exception(exc)
@@ -51,7 +58,7 @@ class IngestDoor(APIView):
         count_rejected(response.data["code"])
         problem = Answer(status=response.status_code, body=response.data, content_type=PROBLEM_JSON)
         # One that was turned away before it met a door is answered as by the door it came to.
-        door = self.met or self.door.for_request(media_type_of(self.request.content_type or ""))
+        door = self.met or self.door_met().for_request(media_type_of(self.request.content_type or ""))
         told = door.refusal(problem)
         return response if told is problem else response_of(told, headers=response.headers)
 

@@ -4,7 +4,7 @@ A face reads the request, lets the door make items of its body, has the pipeline
 door's answer. So the DRF views and the ASGI lane cannot differ.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, Protocol
@@ -13,11 +13,13 @@ from uuid import UUID
 from django.conf import settings
 from rest_framework.exceptions import NotAuthenticated, ParseError, PermissionDenied, UnsupportedMediaType
 
+from monitor.api.authentication import key_from
 from monitor.api.body import BodyTooLarge
 from monitor.api.errors import PROBLEM_JSON, PROBLEMS, ServerBusy, field_error, problem
 from monitor.ingest.accept import Outcome, Rejection
 from monitor.ingest.decode import LogItem, Undecodable, decode_batch, decode_one
 from monitor.ingest.entry import Entry, Sender
+from monitor.ingest.reports import Report
 from monitor.models import ApiKey
 
 JSON = "application/json"
@@ -43,14 +45,20 @@ class Door(Protocol):
     def for_request(self, media_type: str) -> "Door":
         """The door as one request meets it: one whose answer depends on what it read is made anew."""
 
+    def credential(self, headers: Mapping[str, str]) -> str | None:
+        """The text of the key that the request came with, out of its headers by lower-case name."""
+
     def limit_bytes(self) -> int:
         """The largest body, after decompression."""
 
     def check(self, media_type: str) -> None:
         """Raises UnsupportedMediaType before the body is read."""
 
-    def items(self, body: bytes, media_type: str) -> Sequence[LogItem | Undecodable]:
+    def items(self, body: bytes, media_type: str) -> Iterable[LogItem | Undecodable]:
         """The log items in a body. Raises APIException for a body that is no body of this door."""
+
+    def reports(self) -> Sequence[Report]:
+        """What the body that was read told beside logs."""
 
     def answer(self, outcome: Outcome) -> Answer: ...
 
@@ -63,6 +71,12 @@ class OwnDoor:
 
     def for_request(self, media_type: str) -> Any:
         return self
+
+    def credential(self, headers: Mapping[str, str]) -> str | None:
+        return key_from(headers)
+
+    def reports(self) -> Sequence[Report]:
+        return ()
 
     def refusal(self, problem: Answer) -> Answer:
         return problem

@@ -103,18 +103,18 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
         organization_id=sender.organization_id,
         service_id=sender.service_id,
         mode=sender.mode,
-        environment=_label(item.environment, MAX_CONTEXT_CHARS),
+        environment=label(item.environment, MAX_CONTEXT_CHARS),
         method=item.method.upper(),
         url=masking.mask_url(storable(item.url), rules=RULES),
         path=path,
-        route=_route(item.route, path),
-        consumer_identifier=_label(item.consumer, MAX_NAME_CHARS),
+        route=named_route(item.route, path),
+        consumer_identifier=label(item.consumer, MAX_NAME_CHARS),
         status_code=item.status_code,
         latency_ms=item.latency_ms,
         error=error[:MAX_ERROR_CHARS] if error else None,
-        tags=[_label(tag, MAX_NAME_CHARS) for tag in item.tags or ()],
+        tags=[label(tag, MAX_NAME_CHARS) for tag in item.tags or ()],
         source_ip=item.source_ip or None,
-        trace_id=_label(item.trace_id, MAX_CONTEXT_CHARS),
+        trace_id=label(item.trace_id, MAX_CONTEXT_CHARS),
         request_bytes=_size(item.request_body),
         response_bytes=_size(item.response_body),
         captured_at=captured_at,
@@ -160,13 +160,13 @@ def _id_for(item: LogItem, sender: Sender, captured_at: datetime, *, repeatable:
     )
 
 
-def _label(text: str | None, max_chars: int) -> str:
+def label(text: str | None, max_chars: int) -> str:
     """A short text that names something, without a secret that somebody put there."""
-    label = storable(text)
-    return masking.mask_text(label, rules=RULES)[:max_chars] if MAY_HIDE.search(label) else label
+    stored = storable(text)
+    return masking.mask_text(stored, rules=RULES)[:max_chars] if MAY_HIDE.search(stored) else stored
 
 
-def _route(sent: str | None, path: str) -> str:
+def named_route(sent: str | None, path: str) -> str:
     """The sender's template, else one inferred from the path, which is masked already."""
     if sent:
         return routes.normalize_route(masking.mask_url(storable(sent), rules=RULES))
@@ -181,7 +181,7 @@ def _payload(item: LogItem, error: str | None, *, keeps_bodies: bool) -> dict[st
         else None,
         "request_headers": _headers(item.request_headers, "request_headers"),
         "response_headers": _headers(item.response_headers, "response_headers"),
-        "event_id": _label(item.event_id, MAX_NAME_CHARS) or None,
+        "event_id": label(item.event_id, MAX_NAME_CHARS) or None,
     }
     if error is not None and len(error) > MAX_ERROR_CHARS:
         contents["error"] = cut(error)[0]

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -29,7 +29,7 @@ from rest_framework.exceptions import (
 from monitor.access import actor_of_key
 from monitor.access.keycache import KEYS_CHANNEL, KeyCache, Refusal
 from monitor.access.requests import access_log, address_of
-from monitor.api.authentication import BEARER, key_from
+from monitor.api.authentication import BEARER
 from monitor.api.body import decompress
 from monitor.api.errors import DATABASE_AWAY, PROBLEM_JSON, ServerBusy, problem, problem_handler
 from monitor.api.permissions import KEY_OR_SIGN_IN, require
@@ -38,8 +38,10 @@ from monitor.ingest.doors import DOORS, Answer, Door, media_type_of, sender_of
 from monitor.ingest.entry import Sender
 from monitor.ingest.group import GroupCommit, Stopped, TooBusy
 from monitor.ingest.intake import Disconnected, Room, read_whole
+from monitor.ingest.reports import Report, keep_reports
 from monitor.ingest.standing import standing_headers
 from monitor.lib.actors import Scope
+from monitor.lib.apikeys import hide_client_id
 from monitor.lib.counting import count_rejected, count_request
 from monitor.lib.notices import Listener, Notices
 from monitor.lib.requestids import new_request_id, remember_request_id
@@ -82,6 +84,7 @@ class Lane:
         behind: Application,
         *,
         doors: Mapping[str, Door] = DOORS,
+        find_door: Callable[[str], Door | None] = lambda path: None,
         notices: Notices | None = None,
         keys: "KeyCache[Sender | PermissionDenied] | None" = None,
         make_commits: Callable[[], GroupCommit] = GroupCommit,
@@ -89,6 +92,8 @@ class Lane:
     ) -> None:
         self._behind = behind
         self._doors = doors
+        # For addresses that hold more than a name; asked about those that are not in `doors`.
+        self._find_door = find_door
         self._notices = notices or Notices()
         self._keys = keys or KeyCache(ingesting_sender)
         self._notices.add(
@@ -104,9 +109,8 @@ class Lane:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        door = (
-            self._doors.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        )
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        door = (self._doors.get(scope["path"]) or self._find_door(scope["path"])) if is_post else None
         if door is None:
             await self._behind(scope, receive, send)
             return
@@ -150,6 +154,8 @@ class Lane:
         self._small, self._large = self._make_commits(), self._make_commits()
         # One thread, and so one connection, looks keys up: a few a second at most.
         self._look_ups = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys")
+        # A client reports every ten seconds at most, in a few milliseconds; the room bounds the queue.
+        self._reports = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reports")
         self._decoding = ThreadPoolExecutor(max_workers=DECODING_THREADS, thread_name_prefix="decode")
 
     def _stop(self) -> None:
@@ -159,8 +165,9 @@ class Lane:
             return
         small.stop()
         large.stop()
-        self._look_ups.submit(close_connection)
-        self._look_ups.shutdown()
+        for with_connection in (self._look_ups, self._reports):
+            with_connection.submit(close_connection)
+            with_connection.shutdown()
         self._decoding.shutdown()
 
     # --- One request -------------------------------------------------------------------------------------
@@ -169,7 +176,7 @@ class Lane:
         if self._small is None:
             raise ServerBusy  # before the server's start, or after its stop
         require_host(scope, headers)
-        sender = await self._sender(headers)
+        sender = await self._sender(door.credential(headers))
         media_type = media_type_of(headers.get("content-type", ""))
         door.check(media_type)
         limit_bytes = door.limit_bytes()
@@ -187,11 +194,13 @@ class Lane:
 
             inline = len(body) <= MAX_INLINE_BYTES
             outcome = prepare() if inline else await loop.run_in_executor(self._decoding, prepare)
-            return door.answer(await self._keep(outcome) if outcome.entries else outcome)
+            kept = await self._keep(outcome) if outcome.entries else outcome
+            if reports := door.reports():
+                await loop.run_in_executor(self._reports, keep_reports_steadily, reports, sender)
+            return door.answer(kept)
 
-    async def _sender(self, headers: Headers) -> Sender:
+    async def _sender(self, raw: str | None) -> Sender:
         """Who sends. Raises NotAuthenticated, AuthenticationFailed, PermissionDenied or ServerBusy."""
-        raw = key_from(headers)
         if raw is None:
             raise NotAuthenticated(KEY_OR_SIGN_IN)
         known = self._keys.peek(raw)
@@ -236,6 +245,15 @@ def look_up_steadily(keys: Keys, raw: str) -> Sender | PermissionDenied | Refusa
     except DATABASE_AWAY:
         connection.close()
         return keys.look_up(raw)
+
+
+def keep_reports_steadily(reports: Sequence[Report], sender: Sender) -> None:
+    """Keep reports, on a second connection when the first one is broken: what was kept is known again."""
+    try:
+        keep_reports(reports, sender, now=timezone.now())
+    except DATABASE_AWAY:
+        connection.close()
+        keep_reports(reports, sender, now=timezone.now())
 
 
 def close_connection() -> None:
@@ -318,7 +336,7 @@ def log_refusal(scope: Message, headers: Headers, answer: Answer, started: float
     peer = scope.get("client")
     access_log.info(
         "POST %s",
-        scope["path"],
+        hide_client_id(scope["path"]),
         extra={
             "status": answer.status,
             "duration_ms": round((time.perf_counter() - started) * 1000, 1),

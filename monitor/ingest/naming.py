@@ -15,7 +15,6 @@ from uuid import UUID
 
 from django.conf import settings
 
-from monitor.ingest.entry import Entry
 from monitor.lib.ids import new_uuid7
 from monitor.models import Consumer, Endpoint
 from monitor.models.services import OTHER
@@ -29,6 +28,21 @@ MAX_AGE_S = 60.0
 _endpoints: dict[tuple[UUID, EndpointName], UUID] = {}
 _consumers: dict[tuple[UUID, str], UUID] = {}
 _emptied_at = 0.0
+
+
+class Named(Protocol):
+    """What belongs to an endpoint, and maybe to a consumer."""
+
+    @property
+    def organization_id(self) -> UUID: ...
+    @property
+    def service_id(self) -> UUID: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def route(self) -> str: ...
+    @property
+    def consumer_identifier(self) -> str: ...
 
 
 def forget_names() -> None:
@@ -46,14 +60,14 @@ class Names:
     endpoints: Mapping[tuple[UUID, EndpointName], UUID]
     consumers: Mapping[tuple[UUID, str], UUID]
 
-    def endpoint_of(self, entry: Entry) -> UUID:
+    def endpoint_of(self, entry: Named) -> UUID:
         return self.endpoints[entry.service_id, (entry.method, entry.route)]
 
-    def consumer_of(self, entry: Entry) -> UUID | None:
+    def consumer_of(self, entry: Named) -> UUID | None:
         return self.consumers.get((entry.organization_id, entry.consumer_identifier))
 
 
-def names_for(entries: Iterable[Entry], *, now: datetime) -> Names:
+def names_for(entries: Iterable[Named], *, now: datetime) -> Names:
     """The names of all entries, which may be of several services."""
     if time.monotonic() - _emptied_at > MAX_AGE_S:
         forget_names()

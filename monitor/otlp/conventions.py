@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from monitor.ingest import fit
 from monitor.otlp.spans import Attributes, Value
 
 METHOD = ("http.request.method", "http.method")
@@ -118,18 +119,10 @@ def headers_of(attributes: Attributes, side: str) -> Iterator[tuple[str, list[st
 def client_address_of(attributes: Attributes, forwarded_for: str) -> str | None:
     """Who called. A private address is the proxy's in front of an application that does not trust it, so
     that the first hop of a captured X-Forwarded-For, when there is one, is believed instead."""
-    address = address_in(text(attributes, CLIENT) or "")
+    address = fit.address_in(text(attributes, CLIENT) or "")
     if address is None or ip_address(address).is_private:
-        return address_in(forwarded_for.partition(",")[0]) or address
+        return fit.address_in(forwarded_for.partition(",")[0]) or address
     return address
-
-
-def address_in(words: str) -> str | None:
-    """The IP address that these words are, without the spelling of IPv4 within IPv6; None for others."""
-    try:
-        return str(ip_address(words.strip().removeprefix("::ffff:")))
-    except ValueError:
-        return None
 
 
 def plain(value: Value) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from django.conf import settings
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 
+from monitor.api.authentication import key_from
 from monitor.api.body import BodyTooLarge
 from monitor.ingest.accept import Outcome, Rejection
 from monitor.ingest.decode import LogItem, Undecodable
@@ -23,6 +24,7 @@ from monitor.ingest.doors import (
     OneLog,
     rejection_answer,
 )
+from monitor.ingest.reports import Report
 from monitor.otlp import json_form, protobuf
 from monitor.otlp.answers import LOGS, METRICS, PROTOBUF_TYPES, TRACES, Signal, export_answer, status_answer
 from monitor.otlp.requests import read_requests
@@ -43,8 +45,14 @@ class Export(ABC):
     def for_request(self, media_type: str) -> Self:
         return type(self)(media_type)
 
+    def credential(self, headers: Mapping[str, str]) -> str | None:
+        return key_from(headers)
+
     def limit_bytes(self) -> int:
         return int(settings.MAX_OTLP_BYTES)
+
+    def reports(self) -> Sequence[Report]:
+        return ()
 
     def check(self, media_type: str) -> None:
         if media_type not in PROTOBUF_TYPES and media_type != JSON:

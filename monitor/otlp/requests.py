@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 from django.conf import settings
 
+from monitor.ingest import fit
 from monitor.ingest.decode import LogItem, Undecodable, convert_item
 from monitor.lib import masking, routes
 from monitor.otlp import conventions
@@ -19,20 +19,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
 
-# What a log item allows. Other doors refuse more; spans are cut, since their sender cannot be asked again.
-MAX_URL, MAX_PATH, MAX_ROUTE = 8192, 2048, 2048
-MAX_CONSUMER = MAX_TAG = 128
-MAX_ENVIRONMENT = 64
-MAX_TAGS = 32
-MAX_HEADERS = 128
-MAX_HEADER_CHARS = 8192 // 4  # of up to four bytes each
-MAX_PARAMETERS = 1000
-MAX_LATENCY_MS = 1e15
+# Deeper than any real trace.
 MAX_DEPTH = 32
-CUT = "…"
 # What clients put in the place of a body.
 TOO_LARGE, REDACTED = "[BODY_TOO_LARGE]", "[REDACTED]"
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +102,7 @@ def item_of(span: Span, raised: Raised | None) -> LogItem:
         raise Undecodable("The span id is not 8 bytes.", field="span_id")
     attributes = span.attributes
     path, query = conventions.path_and_query(attributes)
-    request_headers = headers(attributes, "request")
+    request_headers = fit.headers(conventions.headers_of(attributes, "request"))
     request_body, request_note = body(attributes.get("apitally.request.body"))
     response_body, response_note = body(attributes.get("apitally.response.body"))
     is_client = span.kind == Kind.CLIENT
@@ -124,32 +114,27 @@ def item_of(span: Span, raised: Raised | None) -> LogItem:
     return convert_item(
         {
             "method": conventions.method_of(attributes),
-            "url": cut(conventions.url_of(attributes), MAX_URL),
-            "path": cut(path, MAX_PATH),
-            "route": cut(route(span, path), MAX_ROUTE),
+            "url": fit.cut(conventions.url_of(attributes), fit.MAX_URL),
+            "path": fit.cut(path, fit.MAX_PATH),
+            "route": fit.cut(route(span, path), fit.MAX_ROUTE),
             "status_code": status_code(attributes),
             "latency_ms": latency_ms(span),
-            "query_params": query_params(query),
+            "query_params": fit.query_params(query),
             "request_headers": request_headers,
             "request_body": request_body,
-            "response_headers": headers(attributes, "response"),
+            "response_headers": fit.headers(conventions.headers_of(attributes, "response")),
             "response_body": response_body,
             "error": error_text(span, raised),
             "source_ip": None if is_client else source_ip(attributes, request_headers),
             "tags": tags(span, notes),
             "timestamp": EPOCH + timedelta(microseconds=span.start_ns // 1000),
-            "consumer": cut(conventions.text(attributes, conventions.CONSUMER), MAX_CONSUMER),
-            "environment": cut(conventions.text(span.resource, conventions.ENVIRONMENT), MAX_ENVIRONMENT),
+            "consumer": fit.cut(conventions.text(attributes, conventions.CONSUMER), fit.MAX_CONSUMER),
+            "environment": fit.cut(environment(span), fit.MAX_ENVIRONMENT),
             "trace_id": span.trace_id,
             # Together with the start, which is the same in each repeat, so that repeats are kept once.
             "event_id": f"{span.trace_id}:{span.span_id}",
         }
     )
-
-
-def cut(text: str | None, limit: int) -> str | None:
-    """At most this many characters, the last of them a mark when something is missing."""
-    return text if text is None or len(text) <= limit else text[: limit - 1] + CUT
 
 
 def route(span: Span, path: str) -> str | None:
@@ -161,6 +146,10 @@ def route(span: Span, path: str) -> str | None:
     return f"{conventions.host_of(span.attributes) or ''}{template}"
 
 
+def environment(span: Span) -> str | None:
+    return conventions.text(span.resource, conventions.ENVIRONMENT)
+
+
 def status_code(attributes: Attributes) -> int | None:
     status = conventions.whole(attributes, conventions.STATUS)
     return status if status is not None and 0 <= status <= 999 else None
@@ -170,34 +159,13 @@ def latency_ms(span: Span) -> float | None:
     """None for a span without an end, or with one before its start."""
     if span.end_ns < span.start_ns:
         return None
-    return min((span.end_ns - span.start_ns) / 1e6, MAX_LATENCY_MS)
-
-
-def query_params(query: str) -> dict[str, list[str]] | None:
-    try:
-        return parse_qs(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS) or None
-    except ValueError:
-        # More parameters than anyone reads: the url has them all.
-        return None
-
-
-def headers(attributes: Attributes, side: str) -> dict[str, str | list[str]] | None:
-    found: dict[str, str | list[str]] = {}
-    for name, values in conventions.headers_of(attributes, side):
-        if len(found) == MAX_HEADERS:
-            break
-        joined = ", ".join(values)
-        if len(name) + len(joined) > MAX_HEADER_CHARS:
-            found[name[:MAX_TAG]] = joined[: MAX_HEADER_CHARS - MAX_TAG - 1] + CUT
-        else:
-            found[name] = values if len(values) > 1 else joined
-    return found or None
+    return min((span.end_ns - span.start_ns) / 1e6, fit.MAX_LATENCY_MS)
 
 
 def body(value: Value) -> tuple[str | None, str]:
     """A captured body, and a word on why it is missing although there was one."""
     if isinstance(value, bytes):
-        if value.startswith(GZIP_MAGIC):
+        if value.startswith(fit.GZIP_MAGIC):
             return None, "compressed"
         value = value.decode(errors="replace")
     if not isinstance(value, str) or not value:
@@ -210,10 +178,9 @@ def body(value: Value) -> tuple[str | None, str]:
 def error_text(span: Span, raised: Raised | None) -> str | None:
     """The exception; else what the sender calls the error, unless that is the status code once more."""
     if raised is not None:
-        head = ": ".join(part for part in (raised.type, raised.message) if part)
-        # JavaScript's stacks begin with the message, Python's end with it.
-        lines = [raised.stack] if raised.stack.startswith(head) else [head, raised.stack]
-        return "\n".join(line for line in lines if line)[: settings.MAX_BODY_BYTES] or None
+        return fit.error_text(
+            type=raised.type, message=raised.message, stack=raised.stack, limit=settings.MAX_BODY_BYTES
+        )
     kind = conventions.text(span.attributes, ["error.type"]) or ""
     if kind.isdecimal() or not (kind or span.failed):
         return None
@@ -221,9 +188,7 @@ def error_text(span: Span, raised: Raised | None) -> str | None:
 
 
 def source_ip(attributes: Attributes, request_headers: Mapping[str, str | list[str]] | None) -> str | None:
-    forwarded = (request_headers or {}).get("x-forwarded-for", "")
-    first = forwarded if isinstance(forwarded, str) else forwarded[0]
-    return conventions.client_address_of(attributes, first)
+    return conventions.client_address_of(attributes, fit.first_forwarded(request_headers))
 
 
 def tags(span: Span, notes: Mapping[str, Any]) -> list[str] | None:
@@ -236,4 +201,4 @@ def tags(span: Span, notes: Mapping[str, Any]) -> list[str] | None:
         # What SDKs call a service that nobody named.
         pairs.append((name, "" if value.startswith("unknown_service") else value))
     pairs += notes.items()
-    return [cut(f"{name}={value}", MAX_TAG) or "" for name, value in pairs if value][:MAX_TAGS] or None
+    return fit.tags(pairs)
