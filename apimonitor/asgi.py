@@ -10,6 +10,7 @@ from django.conf import settings
 
 from apimonitor.wsgi import application as django_application
 from monitor.access.leaving import CancelWhenLeft
+from monitor.apitally.doors import hub_door
 from monitor.health.lifespan import FlushAtStop
 from monitor.ingest.lane import Lane
 from monitor.lib.notices import Notices
@@ -20,6 +21,5 @@ from monitor.tail.stream import Tail
 django_threads = cast(Any, WSGIMiddleware(cast(Any, django_application), workers=settings.WEB_THREADS))
 # One connection a process listens for all who want to hear; the lane, which hears of start and stop, runs it.
 notices = Notices()
-application = FlushAtStop(
-    Tail(Lane(CancelWhenLeft(django_threads), doors=ALL_DOORS, notices=notices), notices=notices)
-)
+lane = Lane(CancelWhenLeft(django_threads), doors=ALL_DOORS, find_door=hub_door, notices=notices)
+application = FlushAtStop(Tail(lane, notices=notices))

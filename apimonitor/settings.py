@@ -62,6 +62,10 @@ MAX_BATCH_LOGS = 10_000
 # Largest OTLP request, in bytes after decompression and in spans; SDKs send 512 spans, collectors 8,192.
 MAX_OTLP_BYTES = 32 * 1024 * 1024
 MAX_OTLP_SPANS = 20_000
+# Apitally's clients 0.x, as they send it; then the log file when it is unpacked, and one line of it.
+MAX_APITALLY_BYTES = 16 * 1024 * 1024
+MAX_APITALLY_FILE_BYTES = 256 * 1024 * 1024
+MAX_APITALLY_LINE_BYTES = 8 * 1024 * 1024
 # Days a log is kept unless its service says otherwise; older ones go, and are refused when they arrive.
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1, most=3650)
 # The oldest days are dropped early while the database is larger than this many bytes; 0 sets no limit.
@@ -194,7 +198,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_SSL_REDIRECT = HTTPS
 # A redirected POST arrives without its body, so the API and the health probes answer on plain http too.
-SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^otlp/", r"^health", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^v2/", r"^otlp/", r"^health", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.alerts.urls import page_routes as alert_page_routes
+from monitor.apitally.urls import hub_routes
 from monitor.consumers.urls import api_routes as consumer_routes
 from monitor.consumers.urls import page_routes as consumer_page_routes
 from monitor.deployments.urls import api_routes as deployment_routes
@@ -69,6 +70,8 @@ urlpatterns = [
     path("metrics", PrometheusView.as_view()),
     path("v1/", include(api_patterns)),
     path("otlp/", include(otlp_routes)),
+    *hub_routes,
+    *hub_routes,
     # Routed here, a page is closed to strangers: see monitor.access.gate.
     path("", include((page_patterns, "pages"))),
 ]

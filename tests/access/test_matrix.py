@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from monitor.access import revoke_key
 from monitor.models import ApiKey, Consumer, Organization, SavedView, Service
+from monitor.apitally.urls import hub_routes
+from monitor.models import ApiKey, Organization, Service
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
@@ -161,8 +163,9 @@ TABLE = {
     ),
 }
 
-# Open to programs on this machine as well; tests/health says to whom else.
-WITH_A_GATE_OF_ITS_OWN = {"metrics"}
+# Open to programs on this machine as well; tests/health says to whom else. Open to a client ID that stands in
+# the address; tests/apitally tells of those that open nothing.
+WITH_A_GATE_OF_ITS_OWN = {"metrics", str(hub_routes[0].pattern)}
 # What anybody may see: it holds nothing of anybody's.
 PUBLIC = {
     "health",
