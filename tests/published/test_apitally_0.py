@@ -1,5 +1,6 @@
 """Apitally's client 0.x as it is on the package index, in real applications."""
 
+import shutil
 from collections import Counter
 
 import httpx
@@ -8,8 +9,8 @@ import pytest
 from monitor.models import Consumer, Endpoint, ErrorCount, Instance, LogPayload, RequestLog
 from monitor.models.keys import KeyKind
 from tests.factories import a_client, a_key, a_service
-from tests.published.environments import python_with
-from tests.published.running import CALLS, COUNTED, call_all, gunicorn, running_app, uvicorn, wait_until
+from tests.published.environments import node_modules_with, python_with
+from tests.published.running import APPS, CALLS, COUNTED, call_all, gunicorn, running_app, uvicorn, wait_until
 from tests.web import running_web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,6 +107,38 @@ def test_requests_that_are_logged_as_well_are_not_counted_twice(web_server, pyth
     assert all("pen" in each["request_body"] and "hunter2" not in str(each) for each in posted)
     (failed,) = [log for log in logs if log.status_code == 500]
     assert failed.error.startswith("ValueError: boom happened")
+
+
+def node(modules, app):
+    # Node looks for packages beside the program.
+    program = modules / app
+    shutil.copy(APPS / app, program)
+    return lambda fd: ["node", str(program), str(fd)]
+
+
+def test_express_shows_its_traffic_and_its_requests(web_server, service, client_id):
+    with running_app(
+        node(node_modules_with("express"), "express_0.js"),
+        CLIENT_ID=client_id,
+        APITALLY_HUB_BASE_URL=web_server,
+        REQUEST_LOGS="yes",
+    ) as address:
+        answers = call_all(address)
+        assert wait_until(lambda: RequestLog.objects.count() == len(CALLS), within_s=40)
+        assert wait_until(lambda: measured(service)["total_requests"] == len(CALLS), within_s=40)
+
+    assert answers == COUNTED
+    assert counted(service) == COUNTED
+    assert by(service, "consumer") == {"Alice": 7, "Bob": 4, "": 1}
+    assert by(service, "endpoint") == {"GET /items/:id": 9, "POST /items": 2, "GET /boom": 1}
+    logs = list(RequestLog.objects.with_names().filter(service=service))
+    assert Counter((log.method, log.status_code) for log in logs) == COUNTED
+    (failed,) = [log for log in logs if log.status_code == 500]
+    assert failed.error.startswith("TypeError: boom happened")
+    posted = [LogPayload.objects.contents_of(log.id) for log in logs if log.method == "POST"]
+    assert all("pen" in each["request_body"] and "hunter2" not in str(each) for each in posted)
+    assert Endpoint.objects.filter(route="/never").exclude(declared_at=None).exists()
+    assert Instance.objects.get(service=service).client == "js:express"
 
 
 def test_a_validation_error_is_told_with_its_field(web_server, python, service, client_id):
