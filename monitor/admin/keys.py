@@ -25,7 +25,8 @@ from monitor.admin.shared import NounAdmin
 from monitor.admin.shown import code, list_of, moment
 from monitor.lib.actors import Scope
 from monitor.models import ApiKey
-from monitor.models.keys import default_scopes
+from monitor.models.keys import KeyKind, default_scopes
+from monitor.services.snippets import for_apitally
 
 SCOPE_WORDS = {
     Scope.INGEST: "ingest: send logs",
@@ -50,18 +51,22 @@ class NewKeyForm(forms.ModelForm):
 
     class Meta:
         model = ApiKey
-        fields = ("service", "organization", "name", "scopes", "mode", "expires_at")
+        fields = ("service", "organization", "name", "kind", "scopes", "mode", "expires_at")
         help_texts = {
             "service": "Leave empty for a key of the whole organization; such a key sends no logs.",
             "organization": "Needed only without a service.",
             "name": "Where the key will live, such as the program or the machine.",
+            "kind": "Apitally's clients take their own form alone. Such keys report, and do nothing else.",
             "mode": "Logs sent with a test key are marked as test.",
             "expires_at": "Empty: never.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["organization"].required = False
+        self.fields["organization"].required = self.fields["kind"].required = False
+
+    def clean_kind(self) -> str:
+        return self.cleaned_data["kind"] or KeyKind.OWN
 
     def clean_expires_at(self) -> datetime | None:
         moment: datetime | None = self.cleaned_data["expires_at"]
@@ -78,7 +83,15 @@ class NewKeyForm(forms.ModelForm):
             fields["organization"] = service.organization
         elif organization is None and not self.errors:
             self.add_error("service", "Choose a service, or an organization below.")
+        if service is None and fields.get("kind") not in (None, KeyKind.OWN):
+            self.add_error("service", "A client library reports for a service.")
         return fields
+
+
+def with_snippet(key: Any) -> Any:
+    """The key with the lines that set a client library up, where it is for one."""
+    key.snippet = for_apitally(key.kind, public_url=settings.PUBLIC_URL, raw_key=key.raw_key)
+    return key
 
 
 class RotationForm(forms.Form):
@@ -139,6 +152,7 @@ class ApiKeyAdmin(NounAdmin):
             "service",
             "organization",
             "scopes_held",
+            "kind",
             "mode",
             "state",
             "last_used",
@@ -195,7 +209,7 @@ class ApiKeyAdmin(NounAdmin):
             **self.admin_site.each_context(request),
             "title": title,
             "opts": self.opts,
-            "keys": list(keys),
+            "keys": [with_snippet(key) for key in keys],
             "public_url": settings.PUBLIC_URL,
             "list_url": list_of(ApiKey),
         }

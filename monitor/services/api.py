@@ -26,7 +26,7 @@ from monitor.api.permissions import reach_service, require, scope_for
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.outbound import UnusableUrl, origin_of
 from monitor.models import ApiKey, Organization, Service
-from monitor.models.keys import Mode, default_scopes
+from monitor.models.keys import KeyKind, Mode, default_scopes
 from monitor.models.retention import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS
 from monitor.services.register import NameTaken, change_service, register_service, remove_service
 
@@ -176,6 +176,12 @@ class KeySerializer(StrictModelSerializer):
         allow_empty=False,
     )
     mode = serializers.ChoiceField(choices=Mode.choices, default=Mode.LIVE)
+    kind = serializers.ChoiceField(
+        choices=KeyKind.choices,
+        default=KeyKind.OWN,
+        help_text="`client_id` and `token` have the form that Apitally's clients 0.x and 1.x insist on; "
+        "their only scope is `ingest`.",
+    )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
     class Meta:
@@ -187,6 +193,7 @@ class KeySerializer(StrictModelSerializer):
             "key_prefix",
             "scopes",
             "mode",
+            "kind",
             "is_active",
             "created_at",
             "expires_at",
@@ -202,6 +209,11 @@ class KeySerializer(StrictModelSerializer):
         if moment is not None and moment <= timezone.now():
             raise ValidationError("Must lie in the future.")
         return moment
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["kind"] != KeyKind.OWN:
+            attrs["scopes"] = [Scope.INGEST.value]
+        return attrs
 
     def validate_scopes(self, scopes: list[str]) -> list[str]:
         return sorted(set(scopes))

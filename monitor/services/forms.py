@@ -9,7 +9,7 @@ from django.conf import settings
 from monitor.api.forms import SerializerForm
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Organization, Service
-from monitor.models.keys import Mode, default_scopes
+from monitor.models.keys import KeyKind, Mode, default_scopes
 from monitor.models.retention import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS
 from monitor.models.services import KeepBodies
 from monitor.services.api import KeySerializer, ServiceSerializer
@@ -19,6 +19,11 @@ SCOPES = (
     (Scope.READ.value, "read: search and measure"),
     (Scope.REPLAY.value, "replay: send kept requests again"),
     (Scope.MANAGE.value, "manage: change services, keys and alerts"),
+)
+KINDS = (
+    (KeyKind.OWN.value, "your own program, or OpenTelemetry"),
+    (KeyKind.CLIENT_ID.value, "Apitally's client 0.x (a client ID)"),
+    (KeyKind.WRITE_TOKEN.value, "Apitally's client 1.x (a write token)"),
 )
 OVERLAPS = (("1", "1 hour"), ("24", "1 day"), ("168", "7 days"), ("0", "no time: it ends now"))
 
@@ -118,12 +123,22 @@ class KeyForm(SerializerForm):
         help_text="Who will use it: a server, a stage, a person.",
         widget=forms.TextInput(attrs={"placeholder": "production", "autocomplete": "off"}),
     )
+    kind = forms.ChoiceField(
+        label="For",
+        choices=KINDS,
+        initial=KeyKind.OWN,
+        required=False,
+        help_text="Client libraries take nothing but their own form. Such keys report, and do nothing else.",
+    )
     scopes = forms.MultipleChoiceField(
         label="It may", choices=SCOPES, initial=default_scopes, widget=forms.CheckboxSelectMultiple
     )
     mode = forms.ChoiceField(
         choices=Mode.choices, initial=Mode.LIVE, help_text="Logs of a test key are marked as test."
     )
+
+    def clean_kind(self) -> str:
+        return self.cleaned_data["kind"] or KeyKind.OWN
 
 
 class RotateForm(forms.Form):

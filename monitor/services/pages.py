@@ -18,11 +18,12 @@ from monitor.access.keys import KeyNotUsable
 from monitor.api.permissions import reach_service, require
 from monitor.lib.actors import Actor, Scope
 from monitor.models import ApiKey, Service
+from monitor.models.keys import KeyKind
 from monitor.services.api import check_scopes_given, organization_for
 from monitor.services.forms import KeyForm, RegisterForm, RemoveForm, RotateForm, SettingsForm
 from monitor.services.hour import last_hour_of, last_seen, with_last_seen
 from monitor.services.register import NameTaken, change_service, register_service, remove_service
-from monitor.services.snippets import NO_KEY, Snippets, snippets_for
+from monitor.services.snippets import NO_KEY, Snippets, for_apitally, snippets_for
 
 MAX_LISTED = 200
 
@@ -116,7 +117,9 @@ def snippets_of(service: Service, raw_key: str) -> Snippets:
 
 def key_page(request: HttpRequest, service: Service, key: ApiKey, raw_key: str, **shown: Any) -> HttpResponse:
     """The service's page with the new key on it: the only place it is ever shown, so nothing may keep it."""
-    if Scope.INGEST in key.scopes:
+    if key.kind != KeyKind.OWN:
+        shown["client_snippet"] = for_apitally(key.kind, public_url=settings.PUBLIC_URL, raw_key=raw_key)
+    elif Scope.INGEST in key.scopes:
         shown["key_snippets"] = snippets_of(service, raw_key)
     response = service_page(request, service, status=201, new_key=key, raw_key=raw_key, **shown)
     add_never_cache_headers(response)

@@ -5,6 +5,8 @@ import shlex
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from monitor.models.keys import KeyKind
+
 NO_KEY = "YOUR_KEY"
 EXAMPLE_URL = "https://shop.example"
 
@@ -48,6 +50,31 @@ def snippets_for(*, public_url: str, base_url: str = "", raw_key: str = NO_KEY) 
             f'app.wsgi_app = WsgiMonitor(app.wsgi_app, url="{public_url}", key="{raw_key}")'
         ),
     )
+
+
+def for_apitally(kind: str, *, public_url: str, raw_key: str) -> str:
+    """FastAPI's set-up with Apitally's client, as its own documentation has it. Empty for other keys."""
+    if kind == KeyKind.CLIENT_ID:
+        return (
+            f"# In the environment of the application: APITALLY_HUB_BASE_URL={public_url}\n"
+            "from apitally.fastapi import ApitallyMiddleware\n"
+            "from fastapi import FastAPI\n\n"
+            "app = FastAPI()\n"
+            "app.add_middleware(\n"
+            "    ApitallyMiddleware,\n"
+            f'    client_id="{raw_key}",\n'
+            '    env="dev",  # or "prod" etc.\n'
+            ")"
+        )
+    if kind == KeyKind.WRITE_TOKEN:
+        return (
+            f"# In the environment of the application: APITALLY_OTLP_ENDPOINT={public_url}\n"
+            "import apitally\n"
+            "from fastapi import FastAPI\n\n"
+            "app = FastAPI()\n"
+            f'apitally.init(app, write_token="{raw_key}", env="dev")'
+        )
+    return ""
 
 
 def example_log(base_url: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ FIELDS = {
     "key_prefix",
     "scopes",
     "mode",
+    "kind",
     "is_active",
     "created_at",
     "expires_at",
