@@ -197,7 +197,7 @@ def test_what_cannot_be_meant_is_refused(reader, bad):
 def test_the_list_costs_the_same_however_long_it_is(service, reader, django_assert_num_queries):
     keep_logs(service, *[a_log(route=f"/r{n}") for n in range(30)])
 
-    # 2 key and its last use, 1 services, 2 for the days whose logs are all there; the limit with 4 of its
-    # own, what was counted, the few logs; names of groups, endpoints; newest logs.
-    with django_assert_num_queries(14):
+    # 2 key and its last use, 1 services, 2 the days whose logs are all there; the limit with 4 of its own,
+    # whether clients have counted, what was counted, the few logs; names of groups, endpoints; newest logs.
+    with django_assert_num_queries(15):
         reader.get("/v1/endpoints")
