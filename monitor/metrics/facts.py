@@ -18,11 +18,9 @@ import zstandard
 from monitor.lib.histogram import bucket_of
 
 
-class Kept(Protocol):
-    """A log that was kept, as the numbers see it."""
+class Described(Protocol):
+    """What numbers are made of."""
 
-    @property
-    def id(self) -> UUID: ...
     @property
     def organization_id(self) -> UUID: ...
     @property
@@ -51,7 +49,14 @@ class Kept(Protocol):
     def captured_at(self) -> datetime: ...
 
 
-class Tallied(Kept, Protocol):
+class Kept(Described, Protocol):
+    """A log that was kept, as the numbers see it."""
+
+    @property
+    def id(self) -> UUID: ...
+
+
+class Tallied(Described, Protocol):
     """Requests that a client counted; `latency_ms` is the sum over `buckets`."""
 
     @property
@@ -93,8 +98,6 @@ class Fact(msgspec.Struct, gc=False):
 Group = tuple[bytes, str, str, str, int | None, bool, bytes]
 # Minute, places of group and consumer, latency in ms, bytes of request and response.
 Line = tuple[int, int, int, float | None, int | None, int | None]
-
-
 # The same, then requests, bytes of requests and responses, sum of the latencies, and their buckets.
 CountedLine = tuple[int, int, int, int, int, int, float, dict[int, int]]
 
@@ -171,7 +174,7 @@ def pack_counted(counted: Sequence[Tallied], names: Names) -> bytes:
     return _codec.compressor.compress(_encode(delta))
 
 
-def _group_of(log: Kept, names: Names) -> Group:
+def _group_of(log: Described, names: Names) -> Group:
     return (
         log.service_id.bytes,
         log.environment,
@@ -183,7 +186,7 @@ def _group_of(log: Kept, names: Names) -> Group:
     )
 
 
-def _consumer_of(log: Kept, names: Names) -> bytes:
+def _consumer_of(log: Described, names: Names) -> bytes:
     consumer_id = names.consumer_of(log)
     return consumer_id.bytes if consumer_id is not None else b""
 

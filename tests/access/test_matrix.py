@@ -15,9 +15,8 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.access import revoke_key
-from monitor.models import ApiKey, Consumer, Organization, SavedView, Service
 from monitor.apitally.urls import hub_routes
-from monitor.models import ApiKey, Organization, Service
+from monitor.models import ApiKey, Consumer, Organization, SavedView, Service
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,

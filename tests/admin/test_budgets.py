@@ -95,6 +95,6 @@ def test_the_front_page_costs_its_stated_budget(admin):
         grow(number)
 
     # session, user; services; whether clients have counted; rollups and then, as they are few, logs: of the
-    # totals, the minutes and the table of services, each within a savepoint and a limit of time (four); newest
-    # errors; the limit around them (three); organizations as above; recent changes.
+    # totals, the minutes and the table of services, each within a savepoint and a limit of time (four);
+    # newest errors; the limit around them (three); organizations as above; recent changes.
     assert few == cost(admin, "/admin/")[0] == 31
