@@ -118,7 +118,7 @@ class _Codec(threading.local):
         self.decompressor = zstandard.ZstdDecompressor()
 
 
-_codec = _Codec()
+codec = _Codec()
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Delta).decode
 
@@ -155,7 +155,7 @@ def pack(logs: Sequence[Kept], names: Names) -> bytes:
         consumers=[_consumer_of(log, names) for log in shown_consumers],
         lines=lines,
     )
-    return _codec.compressor.compress(_encode(delta))
+    return codec.compressor.compress(_encode(delta))
 
 
 def pack_counted(counted: Sequence[Tallied], names: Names) -> bytes:
@@ -171,7 +171,7 @@ def pack_counted(counted: Sequence[Tallied], names: Names) -> bytes:
         lines=[],
         counted=lines,
     )
-    return _codec.compressor.compress(_encode(delta))
+    return codec.compressor.compress(_encode(delta))
 
 
 def _group_of(log: Described, names: Names) -> Group:
@@ -193,7 +193,7 @@ def _consumer_of(log: Described, names: Names) -> bytes:
 
 def unpack(packed: bytes | memoryview) -> list[Fact]:
     """What `pack` packed, in as few facts as hold it."""
-    delta = _decode(_codec.decompressor.decompress(bytes(packed)))
+    delta = _decode(codec.decompressor.decompress(bytes(packed)))
     facts: dict[tuple[int, int, int], Fact] = {}
     for minute, group, consumer, latency_ms, request_bytes, response_bytes in delta.lines:
         key = (minute, group, consumer)

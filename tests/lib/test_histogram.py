@@ -67,6 +67,19 @@ def test_arrays_keep_everything(values):
     assert after == before
 
 
+@given(st.lists(latencies, max_size=5), latencies)
+def test_rows_side_by_side_are_added_to_all_else(parts, singles):
+    whole = of(singles)
+    for part in map(of, parts):
+        first, counts = part.to_row()
+        whole.add_row(first, counts, zeros=part.zeros, total=part.total)
+    at_once = of([value for part in [singles, *parts] for value in part])
+
+    assert (whole.counts, whole.zeros) == (at_once.counts, at_once.zeros)
+    assert whole.total == pytest.approx(at_once.total)
+    assert merged([whole, at_once]).counts == at_once.counts + at_once.counts
+
+
 def test_neighbouring_buckets_are_written_as_small_numbers():
     gaps, counts = of([100.0, 101.0, 101.0, 103.0]).to_arrays()
 
