@@ -1,12 +1,14 @@
 """How lists are cut: limit, offset, cursor, the Link to the next page, the exact count on request."""
 
 import re
-from itertools import chain
+from datetime import timedelta
+from itertools import chain, cycle
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.utils import timezone
 
-from tests.factories import a_client, a_key, a_log, a_rule, a_service, keep_logs
+from tests.factories import a_client, a_key, a_log, a_rule, a_service, keep_logs, rfc3339
 
 
 @pytest.fixture
@@ -124,7 +126,15 @@ def test_every_list_is_cut_in_the_same_way(service, noun):
 
 
 def test_query_budget_of_the_log_list(service, reader, django_assert_num_queries):
-    keep_logs(service, *[a_log(path=f"/{word}", consumer=word) for word in ("one", "two", "three")] * 5)
+    # A second apart: of the same millisecond, five in a row might name two consumers alone.
+    moments = [rfc3339(timezone.now() - timedelta(seconds=second)) for second in range(15)]
+    keep_logs(
+        service,
+        *(
+            a_log(path=f"/{word}", consumer=word, timestamp=moment)
+            for word, moment in zip(cycle(("one", "two", "three")), moments, strict=False)
+        ),
+    )
     reader.get("/v1/logs")
 
     # the key; the services in reach; within a limit of time (savepoint, set, set back, release) the newest
