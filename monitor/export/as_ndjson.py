@@ -16,6 +16,7 @@ from monitor.models.services import OTHER
 
 encode = msgspec.json.Encoder().encode
 BODIES = ("request_body", "response_body")
+ON_BODIES = ("request_truncated", "response_truncated", "request_body_dropped", "response_body_dropped")
 OF_PAYLOAD = ("query_params", "request_headers", "response_headers", *BODIES)
 
 
@@ -37,15 +38,19 @@ def item_of(exported: Exported, *, bodies: bool) -> dict[str, Any]:
         "consumer": log.consumer_identifier,
         "environment": log.environment,
         "trace_id": log.trace_id,
+        # Measured before anything was masked or cut, so the bodies here do not tell them.
+        "request_bytes": log.request_bytes,
+        "response_bytes": log.response_bytes,
+        **({name: contents.get(name) for name in ON_BODIES} if bodies else {}),
         **{name: contents.get(name) for name in OF_PAYLOAD if bodies or name not in BODIES},
     }
     kept_apart = {"route", "consumer"}
     return {
         name: value
         for name, value in item.items()
-        # Latencies and statuses of 0, and empty bodies, are values; what shares a name had its own before.
+        # Latencies and statuses of 0, empty headers and bodies are values; what shares a name had its own.
         if value is not None
-        and not (value in ("", [], {}) and name not in BODIES)
+        and not (value in ("", [], {}) and name not in OF_PAYLOAD)
         and not (name in kept_apart and value == OTHER)
     }
 

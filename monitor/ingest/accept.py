@@ -1,10 +1,11 @@
 """The pipeline: items of one sender go in, kept ids and rejections come out."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Self
+from uuid import UUID
 
 from monitor.api.errors import DATABASE_AWAY
 from monitor.ingest.decode import LogItem, Undecodable
@@ -26,10 +27,12 @@ class Rejection:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of the items. `entries` are those that were accepted, repeats among them, in order."""
+    """What became of the items. `entries` are those that were accepted, repeats among them, in order; the ids
+    of those that were not kept before are in `new_ids`."""
 
     entries: list[Entry]
     rejections: list[Rejection]
+    new_ids: frozenset[UUID] = field(default_factory=frozenset)
 
     def after(self, kept: Kept) -> Self:
         """The same, when entries turned out impossible to keep.
@@ -37,7 +40,7 @@ class Outcome:
         Raises the database's own error when it was away for all of them.
         """
         if not any(entry.id in kept.failures for entry in self.entries):
-            return self
+            return replace(self, new_ids=frozenset(kept.new_ids))
         reasons = [kept.failures.get(entry.id) for entry in self.entries]
         if all(isinstance(reason, DATABASE_AWAY) for reason in reasons) and reasons[0] is not None:
             raise reasons[0]
@@ -52,6 +55,7 @@ class Outcome:
             self,
             entries=[entry for entry in self.entries if entry.id not in kept.failures],
             rejections=sorted([*self.rejections, *failed], key=lambda each: each.index),
+            new_ids=frozenset(kept.new_ids),
         )
 
 

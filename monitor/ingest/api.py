@@ -3,7 +3,7 @@
 Under an ASGI server `lane.py` answers these addresses; the views serve plain WSGI, and describe both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -19,8 +19,10 @@ from monitor.api.body import read_body
 from monitor.api.errors import PROBLEM_JSON
 from monitor.api.rows import LogRowSerializer
 from monitor.ingest.accept import accept
+from monitor.ingest.decode import LogItem, Undecodable
 from monitor.ingest.documentation import BatchResultSerializer, LogItemSerializer
 from monitor.ingest.doors import DOORS, Answer, Door, key_needed, media_type_of, sender_of
+from monitor.ingest.entry import Sender
 from monitor.ingest.reports import keep_reports
 from monitor.lib.actors import Scope
 from monitor.lib.counting import count_rejected
@@ -42,10 +44,14 @@ class IngestDoor(APIView):
         media_type = media_type_of(request.content_type or "")
         door.check(media_type)
         body = read_body(request._request, limit_bytes=door.limit_bytes())
-        outcome = accept(door.items(body, media_type), sender, now=timezone.now())
-        keep_reports(door.reports(), sender, now=timezone.now())
-        answer = door.answer(outcome)
+        answer = self.take(door, door.items(body, media_type), sender)
         return response_of(answer, headers=answer.headers)
+
+    def take(self, door: Door, items: Iterable[LogItem | Undecodable], sender: Sender) -> Answer:
+        """What became of the items, as the door tells it."""
+        outcome = accept(items, sender, now=timezone.now())
+        keep_reports(door.reports(), sender, now=timezone.now())
+        return door.answer(outcome)
 
     def door_met(self) -> Door:
         """The door at the address that was asked for."""

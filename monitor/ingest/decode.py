@@ -17,6 +17,7 @@ MAX_SAFE_NUMBER = 1e15
 
 HeaderValue = str | int | float | bool | None | list[str | int | float | bool | None]
 HeaderName = Annotated[str, Meta(max_length=8192)]
+Size = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Headers = Annotated[dict[HeaderName, HeaderValue], Meta(max_length=128)]
 
 LOCATION = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
@@ -47,6 +48,14 @@ class LogItem(msgspec.Struct, kw_only=True, frozen=True):
     environment: Annotated[str, Meta(max_length=64)] | None = None
     trace_id: Annotated[str, Meta(max_length=64)] | None = None
     event_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    # Bytes as sent, for bodies that are not reported whole; else they are measured.
+    request_bytes: Size | None = None
+    response_bytes: Size | None = None
+    # What an export knows of bodies that were not kept whole.
+    request_truncated: bool | None = None
+    response_truncated: bool | None = None
+    request_body_dropped: bool | None = None
+    response_body_dropped: bool | None = None
 
     def __post_init__(self) -> None:
         """What types cannot say. msgspec turns the ValueError into its own, with the place."""

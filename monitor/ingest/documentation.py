@@ -56,6 +56,20 @@ class LogItemSerializer(serializers.Serializer[Any]):
     environment = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
     trace_id = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
     event_id = serializers.CharField(max_length=128, required=False, allow_null=True)
+    request_bytes = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, required=False, allow_null=True, help_text="Default: as measured."
+    )
+    response_bytes = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, required=False, allow_null=True, help_text="Default: as measured."
+    )
+    request_truncated = serializers.BooleanField(
+        required=False, allow_null=True, help_text="The body was cut before it was reported."
+    )
+    response_truncated = serializers.BooleanField(required=False, allow_null=True)
+    request_body_dropped = serializers.BooleanField(
+        required=False, allow_null=True, help_text="There was a body, and it is not reported."
+    )
+    response_body_dropped = serializers.BooleanField(required=False, allow_null=True)
 
 
 class ItemErrorSerializer(serializers.Serializer[Any]):

@@ -11,9 +11,9 @@ from django.conf import settings
 
 from monitor.ingest.decode import HeaderValue, LogItem, Undecodable
 from monitor.lib import ids, masking, routes
-from monitor.lib.exported import log_of, scope_of
+from monitor.lib.exported import is_exported_event_id, log_of, scope_of
 from monitor.lib.kept_text import RULES, content_type, cut, storable
-from monitor.models import ApiKey
+from monitor.models import ApiKey, Service
 from monitor.models.retention import Retention
 from monitor.models.services import KeepBodies
 
@@ -47,12 +47,17 @@ class Sender:
     def of(cls, key: ApiKey) -> "Sender":
         if key.service is None:
             raise ValueError("The key belongs to no service.")
+        return cls.of_service(key.service, mode=key.mode)
+
+    @classmethod
+    def of_service(cls, service: Service, *, mode: str) -> "Sender":
+        """For what people bring themselves, without a key."""
         return cls(
-            organization_id=key.organization_id,
-            service_id=key.service.id,
-            mode=key.mode,
-            keep_bodies=key.service.keep_bodies,
-            retention=key.service.retention,
+            organization_id=service.organization_id,
+            service_id=service.id,
+            mode=mode,
+            keep_bodies=service.keep_bodies,
+            retention=service.retention,
         )
 
 
@@ -115,12 +120,12 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
         tags=[label(tag, MAX_NAME_CHARS) for tag in item.tags or ()],
         source_ip=item.source_ip or None,
         trace_id=label(item.trace_id, MAX_CONTEXT_CHARS),
-        request_bytes=_size(item.request_body),
-        response_bytes=_size(item.response_body),
+        request_bytes=_size(item.request_body, item.request_bytes),
+        response_bytes=_size(item.response_body, item.response_bytes),
         captured_at=captured_at,
         received_at=now,
         repeatable=repeatable,
-        payload=_payload(item, error, keeps_bodies=keeps_bodies),
+        payload=_payload(item, error, event_id=_own_event_id(item, sender), keeps_bodies=keeps_bodies),
     )
 
 
@@ -160,6 +165,13 @@ def _id_for(item: LogItem, sender: Sender, captured_at: datetime, *, repeatable:
     )
 
 
+def _own_event_id(item: LogItem, sender: Sender) -> str | None:
+    """The sender's name for the event; not the one that an export gave to a log of here that had none."""
+    if is_exported_event_id(item.event_id or "", scope_of(sender.service_id, sender.mode)):
+        return None
+    return label(item.event_id, MAX_NAME_CHARS) or None
+
+
 def label(text: str | None, max_chars: int) -> str:
     """A short text that names something, without a secret that somebody put there."""
     stored = storable(text)
@@ -169,11 +181,14 @@ def label(text: str | None, max_chars: int) -> str:
 def named_route(sent: str | None, path: str) -> str:
     """The sender's template, else one inferred from the path, which is masked already."""
     if sent:
-        return routes.normalize_route(masking.mask_url(storable(sent), rules=RULES))
+        # Empty when nothing of it can be shown: then none was sent.
+        named = routes.normalize_route(masking.mask_url(storable(sent), rules=RULES))
+        if named:
+            return named
     return routes.infer_route(path)
 
 
-def _payload(item: LogItem, error: str | None, *, keeps_bodies: bool) -> dict[str, Any]:
+def _payload(item: LogItem, error: str | None, *, event_id: str | None, keeps_bodies: bool) -> dict[str, Any]:
     """Everything heavy, masked and cut. Keys without a value are left out."""
     contents: dict[str, Any] = {
         "query_params": masking.mask_query_params(item.query_params, rules=RULES)
@@ -181,20 +196,22 @@ def _payload(item: LogItem, error: str | None, *, keeps_bodies: bool) -> dict[st
         else None,
         "request_headers": _headers(item.request_headers, "request_headers"),
         "response_headers": _headers(item.response_headers, "response_headers"),
-        "event_id": label(item.event_id, MAX_NAME_CHARS) or None,
+        "event_id": event_id,
     }
     if error is not None and len(error) > MAX_ERROR_CHARS:
         contents["error"] = cut(error)[0]
     for side in ("request", "response"):
         body: str | None = getattr(item, f"{side}_body")
         if body is None:
+            contents[f"{side}_body_dropped"] = getattr(item, f"{side}_body_dropped")
             continue
         if not keeps_bodies:
             contents[f"{side}_body_dropped"] = True
             continue
         headers = contents[f"{side}_headers"] or {}
         masked = masking.mask_body(body, content_type=content_type(headers), rules=RULES)
-        contents[f"{side}_body"], contents[f"{side}_truncated"] = cut(masked)
+        contents[f"{side}_body"], was_cut = cut(masked)
+        contents[f"{side}_truncated"] = was_cut or getattr(item, f"{side}_truncated")
     return {key: value for key, value in contents.items() if value not in (None, False)}
 
 
@@ -218,5 +235,8 @@ def _text(value: str | int | float | bool | None) -> str:
     return "" if value is None else str(value)
 
 
-def _size(body: str | None) -> int | None:
+def _size(body: str | None, reported: int | None) -> int | None:
+    """Bytes as sent: the sender knows them best, where what it reports is not the whole body."""
+    if reported is not None:
+        return reported
     return None if body is None else len(body.encode())

@@ -17,16 +17,19 @@ def exported_event_id(log_id: UUID, scope: str) -> str:
     return f"{PREFIX}{scope}:{log_id}"
 
 
+def is_exported_event_id(event_id: str, scope: str) -> bool:
+    return event_id.startswith(f"{PREFIX}{scope}:")
+
+
 def log_of(event_id: str, scope: str, captured_at: datetime) -> UUID | None:
     """The log that was exported under this event id, if it belongs here: same service and mode, same moment.
 
     Elsewhere the text is an event id like any other, so that copies do not double there either.
     """
-    beginning = f"{PREFIX}{scope}:"
-    if not event_id.startswith(beginning):
+    if not is_exported_event_id(event_id, scope):
         return None
     try:
-        log_id = UUID(event_id.removeprefix(beginning))
+        log_id = UUID(event_id.removeprefix(f"{PREFIX}{scope}:"))
     except ValueError:
         return None
     has_moment = log_id.int >> 80 == uuid7_floor(captured_at).int >> 80
