@@ -7,19 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from monitor.access.gate import page_actor
 from monitor.api.keyset import Page, read_cursor
+from monitor.lib.actors import Scope
 from monitor.lib.addresses import PLACES, address_with
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.models import RequestLog
+from monitor.models.logs import RequestLogQuerySet
 from monitor.search.asked import Asked, read_address
 from monitor.search.columns import choose_columns, shown_columns
-from monitor.search.curl import as_curl, notes_on
+from monitor.search.copies import FORMS, copies_of, copy_of
 from monitor.search.detail import read_detail
 from monitor.search.facets import Asking
 from monitor.search.filtering import filter_context, is_from_form, redirect_to_tidy, respond
@@ -71,6 +73,7 @@ def logs(request: HttpRequest) -> HttpResponse:
     }
     if asked.is_valid:
         context |= results(asked, request.GET, path=request.path) | {"export": export_of(asked)}
+        context["may_import"] = page_actor(request).may(Scope.MANAGE)
     return respond(request, context, whole="search/list.html", part="search/_results.html")
 
 
@@ -156,19 +159,35 @@ def full_latency(rows: Sequence[RequestLog]) -> float | None:
 @require_safe
 def log(request: HttpRequest, log_id: UUID) -> HttpResponse:
     visible = RequestLog.objects.visible_to(page_actor(request))
-    found = visible.with_names().filter(id=log_id).first()
-    if found is None:
-        raise Http404("There is no such log. It may have aged out, or belong to another organization.")
+    found = the_log(visible, log_id)
     detail = read_detail(found)
-    curl = as_curl(detail)
     context = {
         "section": "logs",
         "log": found,
         "detail": detail,
         "sides": sides_of(detail),
         "query": query_rows(detail),
-        "curl": curl,
-        "curl_notes": notes_on(detail, curl),
+        "copies": copies_of(detail),
         "story": tell_story(found, visible, now=timezone.now()),
     }
     return render(request, "search/detail.html", context)
+
+
+def the_log(visible: RequestLogQuerySet, log_id: UUID) -> RequestLog:
+    found = visible.with_names().filter(id=log_id).first()
+    if found is None:
+        raise Http404("There is no such log. It may have aged out, or belong to another organization.")
+    return found
+
+
+@require_safe
+def copy(request: HttpRequest, log_id: UUID) -> JsonResponse:
+    """One form of a log to copy, for a button in the table: its rows have no payload to make it of."""
+    form = request.GET.get("as", "")
+    if form not in FORMS:
+        raise Http404("There is no such form.")
+    found = the_log(RequestLog.objects.visible_to(page_actor(request)), log_id)
+    made = copy_of(read_detail(found), form)
+    response = JsonResponse({"words": made.words, "text": made.text, "notes": made.notes})
+    response["Cache-Control"] = "no-store"
+    return response

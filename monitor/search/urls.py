@@ -26,4 +26,5 @@ page_routes = [
     path("dashboard/views/<uuid:view_id>", saved_pages.change, name="view"),
     path("dashboard/views/<uuid:view_id>/delete", saved_pages.remove, name="view-delete"),
     path("log/<uuid:log_id>", pages.log, name="log"),
+    path("log/<uuid:log_id>/copy", pages.copy, name="log-copy"),
 ]

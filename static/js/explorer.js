@@ -110,6 +110,60 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// ---- A row as a command or as code: [data-copies] is the address that makes it ----
+
+const FORMS = { curl: "cURL", httpie: "HTTPie", python: "Python", javascript: "JavaScript" };
+const forms = document.createElement("div");
+forms.className = "value-acts";
+forms.setAttribute("role", "toolbar");
+forms.setAttribute("aria-label", "Copy as");
+forms.hidden = true;
+document.body.append(forms);
+let copiesOf = null;
+
+const hideForms = () => {
+  forms.hidden = true;
+  copiesOf = null;
+};
+
+const copyAs = async (form) => {
+  const address = `${copiesOf.dataset.copies}?as=${form}`;
+  copiesOf.focus();
+  hideForms();
+  const answer = await fetch(address).catch(() => null);
+  if (!answer?.ok) return say("Could not be read");
+  const { words, text, notes } = await answer.json();
+  say((await copy(text)) ? [`Copied as ${words}.`, ...notes].join(" ") : "Could not copy: open the request and select the text");
+};
+
+for (const [form, words] of Object.entries(FORMS)) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = words;
+  button.addEventListener("click", () => copyAs(form));
+  forms.append(button);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copies]");
+  if (!button || button === copiesOf) return forms.contains(event.target) || hideForms();
+  hide();
+  copiesOf = button;
+  forms.hidden = false;
+  const box = button.getBoundingClientRect();
+  const below = box.bottom + forms.offsetHeight < innerHeight;
+  forms.style.left = `${Math.max(4, Math.min(box.left, innerWidth - forms.offsetWidth - 4))}px`;
+  forms.style.top = `${below ? box.bottom : box.top - forms.offsetHeight}px`;
+  forms.firstElementChild.focus();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || forms.hidden) return;
+  copiesOf.focus();
+  hideForms();
+});
+document.addEventListener("scroll", hideForms, { capture: true, passive: true });
+document.addEventListener("htmx:beforeSwap", hideForms);
+
 // ---- The rail, and saved views ----
 
 // On a phone the values would stand between the filter and the rows: there they open when asked for.
