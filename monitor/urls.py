@@ -13,6 +13,8 @@ from monitor.endpoints.urls import page_routes as endpoint_page_routes
 from monitor.export.urls import api_routes as export_routes
 from monitor.health.api import PrometheusView
 from monitor.health.urls import page_routes as health_page_routes
+from monitor.imports.urls import api_routes as import_routes
+from monitor.imports.urls import page_routes as import_page_routes
 from monitor.ingest.api import IngestBatch
 from monitor.metrics.api import MetricsView
 from monitor.metrics.urls import page_routes as metric_page_routes
@@ -45,6 +47,7 @@ api_patterns = [
     *trace_routes,
     *tail_routes,
     *export_routes,
+    *import_routes,
     *search_routes,
     *service_routes,
     *alert_routes,
@@ -62,6 +65,7 @@ page_patterns = [
     *consumer_page_routes,
     *alert_page_routes,
     *replay_page_routes,
+    *import_page_routes,
     *storage_page_routes,
     *health_page_routes,
 ]

@@ -29,6 +29,7 @@ from tests.factories import (
     keep_logs,
     the_default_organization,
 )
+from tests.imports.files import chrome_entry
 
 EVERY_SCOPE = ("ingest", "read", "replay", "manage")
 
@@ -45,7 +46,7 @@ CALLERS = (
 )
 
 # What each caller is answered, in that order. 400 on a replay: the caller was let through, and then told that
-# the kept body is masked.
+# the kept body is masked; 415 on an import, and then told that JSON is no NDJSON.
 TABLE = {
     ("GET", "v1/services"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
     (
@@ -80,6 +81,14 @@ TABLE = {
         "POST",
         "v1/logs/batch",
     ): "401 401 401 | 403 403 403 403 403 | 201 403 403 403 | 403 201 201 | 401 401 401",
+    (
+        "POST",
+        "v1/import/har",
+    ): "401 401 401 | 403 403 403 403 403 | 201 403 403 403 | 403 201 201 | 401 401 401",
+    (
+        "POST",
+        "v1/import/ndjson",
+    ): "401 401 401 | 403 403 403 403 403 | 415 403 403 403 | 403 415 415 | 401 401 401",
     **{
         ("POST", address): "401 401 401 | 403 403 403 403 403 | 200 403 403 403 | 403 200 200 | 401 401 401"
         for address in ("v1/traces", "v1/metrics", "otlp/v1/traces", "otlp/v1/metrics", "otlp/v1/logs")
@@ -197,6 +206,8 @@ class World:
             ("POST", "v1/services/<str:service_id>/keys"): {"name": "another", "scopes": ["ingest"]},
             ("POST", "v1/logs"): a_log(),
             ("POST", "v1/logs/batch"): [a_log()],
+            ("POST", "v1/import/har"): {"log": {"entries": [chrome_entry()]}},
+            ("POST", "v1/import/ndjson"): a_log(),
             **{
                 ("POST", f"{place}v1/{signal}"): {}
                 for place, signal in (
