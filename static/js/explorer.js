@@ -161,7 +161,8 @@ document.addEventListener("keydown", (event) => {
   copiesOf.focus();
   hideForms();
 });
-document.addEventListener("scroll", hideForms, { capture: true, passive: true });
+// Of the page, not of a cell, which scrolls to its button when that gets the focus.
+document.addEventListener("scroll", hideForms, { passive: true });
 document.addEventListener("htmx:beforeSwap", hideForms);
 
 // ---- The rail, and saved views ----
