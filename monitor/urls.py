@@ -7,6 +7,7 @@ from monitor.alerts.urls import page_routes as alert_page_routes
 from monitor.apitally.urls import hub_routes
 from monitor.consumers.urls import api_routes as consumer_routes
 from monitor.consumers.urls import page_routes as consumer_page_routes
+from monitor.curl.urls import page_routes as curl_page_routes
 from monitor.deployments.urls import api_routes as deployment_routes
 from monitor.endpoints.urls import api_routes as endpoint_routes
 from monitor.endpoints.urls import page_routes as endpoint_page_routes
@@ -66,6 +67,7 @@ page_patterns = [
     *alert_page_routes,
     *replay_page_routes,
     *import_page_routes,
+    *curl_page_routes,
     *storage_page_routes,
     *health_page_routes,
 ]
