@@ -41,6 +41,8 @@ def item_of(exported: Exported, *, bodies: bool) -> dict[str, Any]:
         # Measured before anything was masked or cut, so the bodies here do not tell them.
         "request_bytes": log.request_bytes,
         "response_bytes": log.response_bytes,
+        "span_id": contents.get("span_id"),
+        "parent_span_id": contents.get("parent_span_id"),
         **({name: contents.get(name) for name in ON_BODIES} if bodies else {}),
         **{name: contents.get(name) for name in OF_PAYLOAD if bodies or name not in BODIES},
     }

@@ -20,7 +20,7 @@ from monitor.lib import masking
 from monitor.lib.kept_text import RULES
 
 SCHEMES = frozenset({"http", "https", "ws", "wss"})
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Where in an entry a log's field comes from: what is wrong with it is told in the words of the file.
@@ -126,7 +126,7 @@ def item_of(entry: Mapping[str, Any]) -> LogItem:
             "response_body": came.text,
             "response_bytes": came.size_bytes if status else None,
             "error": error_of(entry, answer),
-            "trace_id": trace_id(request_headers),
+            **trace_of(request_headers),
             "tags": tags(entry, sent, came),
             "timestamp": moment,
             "event_id": event_id(moment, request, status, latency),
@@ -233,13 +233,13 @@ def error_of(entry: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:
     return None
 
 
-def trace_id(request_headers: Mapping[str, str | list[str]] | None) -> str | None:
-    """The trace that the request says it belongs to: https://www.w3.org/TR/trace-context/."""
+def trace_of(request_headers: Mapping[str, str | list[str]] | None) -> dict[str, str]:
+    """The trace that the request says it belongs to, and itself in it: https://www.w3.org/TR/trace-context/."""
     for name, value in (request_headers or {}).items():
         if name.lower() == "traceparent" and isinstance(value, str):
             found = TRACEPARENT.fullmatch(value.strip().lower())
-            return found[1] if found else None
-    return None
+            return {"trace_id": found[1], "span_id": found[2]} if found else {}
+    return {}
 
 
 def tags(entry: Mapping[str, Any], sent: Body, came: Body) -> list[str] | None:

@@ -48,6 +48,8 @@ class LogItem(msgspec.Struct, kw_only=True, frozen=True):
     environment: Annotated[str, Meta(max_length=64)] | None = None
     trace_id: Annotated[str, Meta(max_length=64)] | None = None
     event_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    span_id: Annotated[str, Meta(max_length=64)] | None = None
+    parent_span_id: Annotated[str, Meta(max_length=64)] | None = None
     # Bytes as sent, for bodies that are not reported whole; else they are measured.
     request_bytes: Size | None = None
     response_bytes: Size | None = None

@@ -56,6 +56,14 @@ class LogItemSerializer(serializers.Serializer[Any]):
     environment = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
     trace_id = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
     event_id = serializers.CharField(max_length=128, required=False, allow_null=True)
+    span_id = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
+    parent_span_id = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="The span that made this request, in the same trace.",
+    )
     request_bytes = serializers.IntegerField(
         min_value=0, max_value=2**31 - 1, required=False, allow_null=True, help_text="Default: as measured."
     )

@@ -197,6 +197,8 @@ def _payload(item: LogItem, error: str | None, *, event_id: str | None, keeps_bo
         "request_headers": _headers(item.request_headers, "request_headers"),
         "response_headers": _headers(item.response_headers, "response_headers"),
         "event_id": event_id,
+        "span_id": label(item.span_id, MAX_CONTEXT_CHARS) or None,
+        "parent_span_id": label(item.parent_span_id, MAX_CONTEXT_CHARS) or None,
     }
     if error is not None and len(error) > MAX_ERROR_CHARS:
         contents["error"] = cut(error)[0]

@@ -46,7 +46,7 @@ def read_requests(spans: Sequence[Span]) -> Reading:
             continue
         raised = span.raised or (inner.get((span.trace_id, span.span_id)) if span.failed else None)
         try:
-            items.append(item_of(span, raised))
+            items.append(item_of(span, raised, parent_of(span, by_id)))
         except Undecodable as error:
             items.append(error)
     return Reading(items=items, ignored=ignored)
@@ -69,6 +69,18 @@ def why_ignored(span: Span, by_id: Mapping[SpanKey, Span]) -> str | None:
     parent = None if span.parent_is_remote else by_id.get((span.trace_id, span.parent_id))
     # Two layers of one application that both report the request: the outer one has seen all of it.
     return "inner server" if parent is not None and parent.kind == Kind.SERVER else None
+
+
+def parent_of(span: Span, by_id: Mapping[SpanKey, Span]) -> str | None:
+    """The nearest span around this one that is kept too, or the one at which the body ends."""
+    for _ in range(MAX_DEPTH):
+        outer = by_id.get((span.trace_id, span.parent_id))
+        if outer is None:
+            return span.parent_id if SPAN_ID.fullmatch(span.parent_id) else None
+        if why_ignored(outer, by_id) is None:
+            return outer.span_id
+        span = outer
+    return None
 
 
 def raised_within(spans: Iterable[Span], by_id: Mapping[SpanKey, Span]) -> dict[SpanKey, Raised]:
@@ -94,7 +106,7 @@ def server_around(span: Span, by_id: Mapping[SpanKey, Span]) -> Span | None:
     return None
 
 
-def item_of(span: Span, raised: Raised | None) -> LogItem:
+def item_of(span: Span, raised: Raised | None, parent: str | None) -> LogItem:
     """The log item of one request. Raises Undecodable."""
     if not TRACE_ID.fullmatch(span.trace_id):
         raise Undecodable("The trace id is not 16 bytes.", field="trace_id")
@@ -131,6 +143,8 @@ def item_of(span: Span, raised: Raised | None) -> LogItem:
             "consumer": fit.cut(conventions.text(attributes, conventions.CONSUMER), fit.MAX_CONSUMER),
             "environment": fit.cut(environment(span), fit.MAX_ENVIRONMENT),
             "trace_id": span.trace_id,
+            "span_id": span.span_id,
+            "parent_span_id": parent,
             # Together with the start, which is the same in each repeat, so that repeats are kept once.
             "event_id": f"{span.trace_id}:{span.span_id}",
         }

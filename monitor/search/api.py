@@ -37,6 +37,8 @@ class LogDetailSerializer(FoundLogSerializer):
     response_body = serializers.CharField(allow_null=True)
     source_ip = serializers.CharField(allow_null=True)
     event_id = serializers.CharField(allow_null=True)
+    span_id = serializers.CharField(allow_null=True)
+    parent_span_id = serializers.CharField(allow_null=True)
     request_bytes = serializers.IntegerField(allow_null=True, help_text="The body's size as it was sent.")
     response_bytes = serializers.IntegerField(allow_null=True, help_text="The body's size as it was sent.")
     request_truncated = serializers.BooleanField(help_text="Whether the body was cut to the limit.")

@@ -29,6 +29,8 @@ class LogDetail:
     response_truncated: bool = False
     response_body_dropped: bool = False
     event_id: str | None = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
 
     def __getattr__(self, name: str) -> Any:
         """What is not in the payload is in the row."""
@@ -54,5 +56,7 @@ def reach_log(actor: Actor, log_id: UUID, scope: Scope) -> RequestLog:
 
 
 def read_detail(log: RequestLog) -> LogDetail:
+    """Of the payload what this version knows: a newer one may have kept more, while both run."""
     contents: dict[str, Any] = LogPayload.objects.contents_of(log.id)
-    return LogDetail(log=log, **{"error": log.error, **contents})
+    known = {name: value for name, value in contents.items() if name in LogDetail.__dataclass_fields__}
+    return LogDetail(log=log, **{"error": log.error, **known})

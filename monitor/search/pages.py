@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
@@ -27,12 +28,14 @@ from monitor.search.facets import Asking
 from monitor.search.filtering import filter_context, is_from_form, redirect_to_tidy, respond
 from monitor.search.filters import TextLogFilter
 from monitor.search.finding import Search, find
+from monitor.search.language import Exactly, Field, Term, write_term
 from monitor.search.saved.menu import menu_for
 from monitor.search.sides import query_rows, sides_of
 from monitor.search.story import tell_story
 from monitor.search.tailed import has_tail, read_id, read_number, tail_of
 from monitor.search.traffic import draw_traffic
 from monitor.search.walk import LAST_RESORT
+from monitor.search.waterfall import waterfall_of
 
 ROWS = 50
 EXPORT = "/v1/logs/export"
@@ -169,8 +172,16 @@ def log(request: HttpRequest, log_id: UUID) -> HttpResponse:
         "query": query_rows(detail),
         "copies": copies_of(detail),
         "story": tell_story(found, visible, now=timezone.now()),
+        "waterfall": waterfall_of(found, visible),
+        "trace_search": trace_search(found),
     }
     return render(request, "search/detail.html", context)
+
+
+def trace_search(log: RequestLog) -> str:
+    """The query string of the table with all logs of the trace, however long ago."""
+    term = Term(field=Field.TRACE, value=Exactly(text=log.trace_id))
+    return "?" + urlencode({"q": write_term(term), "window": "all"})
 
 
 def the_log(visible: RequestLogQuerySet, log_id: UUID) -> RequestLog:

@@ -10,6 +10,8 @@ from monitor.lib.addresses import address_with
 from monitor.search.language import Compared, Exactly, Field, Holds, Term, write_term
 
 register = template.Library()
+# The least part of a bar that is seen.
+SEEN = 0.005
 
 
 @register.simple_tag
@@ -33,6 +35,20 @@ def share_bar(share: float) -> SafeString:
         "svg",
         {"class": "facet-bar", "height": 3, "aria-hidden": "true"},
         tag("rect", {"width": percent(share), "height": 3, "rx": 1.5}),
+    )
+
+
+@register.simple_tag
+def span_bar(start: float, share: float) -> SafeString:
+    """Where in a whole, from 0 to 1, something ran, and how long. What took no time at all is still seen."""
+    return tag(
+        "svg",
+        {"class": "span-bar", "height": 8, "aria-hidden": "true"},
+        tag("rect", {"class": "span-whole", "y": 3.5, "width": "100%", "height": 1}),
+        tag(
+            "rect",
+            {"x": percent(min(start, 0.995)), "width": percent(max(share, 0.005)), "height": 8, "rx": 2},
+        ),
     )
 
 

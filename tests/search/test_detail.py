@@ -34,6 +34,8 @@ DETAIL_FIELDS = {
     "response_body",
     "source_ip",
     "event_id",
+    "span_id",
+    "parent_span_id",
     "request_bytes",
     "response_bytes",
     "request_truncated",
