@@ -66,7 +66,7 @@ MAX_OTLP_SPANS = 20_000
 MAX_APITALLY_BYTES = 16 * 1024 * 1024
 MAX_APITALLY_FILE_BYTES = 256 * 1024 * 1024
 MAX_APITALLY_LINE_BYTES = 8 * 1024 * 1024
-# Largest file that is imported in one request, in bytes after decompression; it may hold MAX_BATCH_LOGS requests.
+# Largest file imported in one request, in bytes after decompression; it may hold MAX_BATCH_LOGS requests.
 MAX_IMPORT_BYTES = 32 * 1024 * 1024
 # Days a log is kept unless its service says otherwise; older ones go, and are refused when they arrive.
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1, most=3650)
