@@ -3,7 +3,7 @@
 Served by Django alone: files are few and large, and the lane is made for the many that are small.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -38,7 +38,7 @@ class ImportResultSerializer(BatchResultSerializer):
 class ImportFile(IngestDoor):
     door: FileDoor
 
-    def take(self, door: Door, items: Sequence[LogItem | Undecodable], sender: Sender) -> Answer:
+    def take(self, door: Door, items: Iterable[LogItem | Undecodable], sender: Sender) -> Answer:
         brought = bring_in(
             items, sender, source=self.door.source, now=timezone.now(), dry_run=dry_run_of(self.request)
         )
