@@ -17,6 +17,7 @@ from django.db.models.functions import Greatest
 
 from monitor.ingest import naming
 from monitor.ingest.entry import MAX_CLOCK_LEAD, MAX_CONTEXT_CHARS, MAX_NAME_CHARS, Sender, label, named_route
+from monitor.ingest.growing import SERIES_KEPT, Series, grown
 from monitor.lib import masking
 from monitor.lib.ids import new_uuid7
 from monitor.lib.kept_text import RULES, cut, storable
@@ -40,7 +41,10 @@ ROWS_A_BITE = 5_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Count:
-    """Requests of one endpoint, status and consumer; see monitor.metrics.counted for the latencies."""
+    """Requests of one endpoint, status and consumer; see monitor.metrics.counted for the latencies.
+
+    With a `series` the numbers are all that it has counted so far, of which some may have been told before.
+    """
 
     counted_at: datetime
     method: str
@@ -52,6 +56,7 @@ class Count:
     response_bytes: int = 0
     latency_ms: float = 0.0
     buckets: Mapping[int, int] = field(default_factory=dict)
+    series: Series | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,16 +128,19 @@ def keep_report(report: Report, sender: Sender, *, now: datetime) -> bool:
     """
     environment = label(report.environment, MAX_CONTEXT_CHARS)
     told_at = moment(report.told_at, sender, now=now)
-    counted = [counted_of(each, environment, sender, now=now) for each in report.counts]
+    counted = {
+        place: counted_of(each, environment, sender, now=now) for place, each in enumerate(report.counts)
+    }
     errors = [(each, named(each, sender)) for each in report.errors]
     declared = [declared_of(*path, sender) for path in report.paths]
-    names = naming.names_for([*counted, *(each for _, each in errors), *declared], now=now)
+    names = naming.names_for([*counted.values(), *(each for _, each in errors), *declared], now=now)
     # Before the counts: numbers that are not there yet are seen sooner than numbers that are there twice.
-    note_days({day_of(each) for each in counted})
+    note_days({day_of(each) for each in counted.values()})
     with transaction.atomic():
         if not is_new(report.message_id, sender, now=now):
             return False
-        note_counted(counted, names)
+        growing = {place: each.series for place, each in enumerate(report.counts) if each.series is not None}
+        note_counted(grown(counted, growing, service_id=sender.service_id, now=now), names)
         if report.instance is not None:
             keep_instance(report.instance, environment, sender, told_at=told_at, now=now)
         keep_consumers(report.consumers, sender, now=now)
@@ -322,6 +330,7 @@ def forget_old(*, now: datetime) -> None:
     ages = (
         ("received_message", "digest", "received_at < %s", now - MESSAGES_KEPT),
         ("instance", "id", "last_seen_at < %s", now - INSTANCES_KEPT),
+        ("counted_series", "digest", "seen_at < %s", now - SERIES_KEPT),
         ("error_count", "id", "day < %s", (now - DAYS_KEPT).date()),
     )
     with connection.cursor() as cursor:

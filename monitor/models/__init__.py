@@ -1,7 +1,7 @@
 """The nouns of the product, a file for each family."""
 
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
-from monitor.models.clients import CountedDay, ErrorCount, Instance, ReceivedMessage
+from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
 from monitor.models.health import Counter, CounterMinute
 from monitor.models.keys import ApiKey
@@ -21,6 +21,7 @@ __all__ = [
     "Consumer",
     "ConsumerErasure",
     "CountedDay",
+    "CountedSeries",
     "Counter",
     "CounterMinute",
     "Deployment",

@@ -84,6 +84,28 @@ class CountedDay(models.Model):
         return f"{self.environment} {self.day}"
 
 
+class CountedSeries(models.Model):
+    """What a process has told last of a count that only grows; see monitor.ingest.growing."""
+
+    # SHA-256 over the service, what the process says of itself, what is counted, and since when.
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    service = models.ForeignKey(Service, models.CASCADE, related_name="+")
+    # The moment up to which it counts, in nanoseconds since 1970.
+    until_ns = models.BigIntegerField()
+    requests = models.BigIntegerField()
+    latency_ms = models.FloatField()
+    # Counts by bucket, in msgpack.
+    buckets = models.BinaryField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "counted_series"
+        indexes = [models.Index(fields=["seen_at"], name="counted_series_by_age")]
+
+    def __str__(self) -> str:
+        return bytes(self.digest).hex()
+
+
 class ReceivedMessage(models.Model):
     """A message that was taken in: clients send it again, word for word, for up to an hour."""
 

@@ -27,8 +27,10 @@ from monitor.ingest.doors import (
 from monitor.ingest.reports import Report
 from monitor.otlp import json_form, protobuf
 from monitor.otlp.answers import LOGS, METRICS, PROTOBUF_TYPES, TRACES, Signal, export_answer, status_answer
+from monitor.otlp.points import DURATION
 from monitor.otlp.requests import read_requests
 from monitor.otlp.spans import Malformed, TooMany
+from monitor.otlp.told import reports_of_points, reports_of_records
 
 # Reasons that a partial success spells out; the rest are only counted.
 MAX_REASONS = 5
@@ -113,38 +115,46 @@ class Traces(Export):
         return self.ignored.total() + refused.total(), " ".join(sentences)
 
 
-class Records(Export):
-    """POST /v1/logs: log records, which are counted and not kept."""
+class Told(Export):
+    """What a client tells beside requests."""
+
+    def __init__(self, media_type: str = "") -> None:
+        super().__init__(media_type)
+        self.told: list[Report] = []
+        self.unread = 0
+
+    def reports(self) -> Sequence[Report]:
+        return self.told
+
+
+class Records(Told):
+    """POST /v1/logs: log records, of which the events of Apitally's clients are read and the rest counted."""
 
     signal = LOGS
 
-    def __init__(self, media_type: str = "") -> None:
-        super().__init__(media_type)
-        self.count = 0
-
     def read(self, body: bytes, encoding: ModuleType) -> Sequence[LogItem | Undecodable]:
-        self.count = encoding.count_records(body)
+        events, count = encoding.read_events(body, most=settings.MAX_OTLP_SPANS)
+        self.told, taken = reports_of_records(events, body)
+        self.unread = count - taken
         return []
 
     def left_out(self, outcome: Outcome) -> tuple[int, str]:
-        return self.count, "Log records are not kept. Requests are read from spans: send traces."
+        return self.unread, "Log records are not kept. Requests are read from spans: send traces."
 
 
-class Points(Export):
-    """POST /v1/metrics: data points, which are counted and not kept."""
+class Points(Told):
+    """POST /v1/metrics: data points, of which counts of requests are read and the rest counted."""
 
     signal = METRICS
 
-    def __init__(self, media_type: str = "") -> None:
-        super().__init__(media_type)
-        self.count = 0
-
     def read(self, body: bytes, encoding: ModuleType) -> Sequence[LogItem | Undecodable]:
-        self.count = encoding.count_points(body)
+        points, count = encoding.read_points(body, most=settings.MAX_OTLP_SPANS)
+        self.told, taken = reports_of_points(points, body)
+        self.unread = count - taken
         return []
 
     def left_out(self, outcome: Outcome) -> tuple[int, str]:
-        return self.count, "Metrics are not kept. Counts and latencies are measured from spans: send traces."
+        return self.unread, f"Metrics other than {DURATION} are not kept."
 
 
 class OneLogOrRecords(OneLog):
@@ -166,6 +176,9 @@ class OneLogOrRecords(OneLog):
             return items
         self._records = Records(JSON)
         return self._records.items(body, JSON)
+
+    def reports(self) -> Sequence[Report]:
+        return () if self._records is None else self._records.reports()
 
     def answer(self, outcome: Outcome) -> Answer:
         return super().answer(outcome) if self._records is None else self._records.answer(outcome)

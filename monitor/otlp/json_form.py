@@ -12,6 +12,19 @@ from typing import TypeVar
 import msgspec
 
 from monitor.ingest.decode import Undecodable, load_leniently
+from monitor.otlp.points import (
+    CUMULATIVE,
+    DELTA,
+    EVENT_SCOPE,
+    EVENTS,
+    READ,
+    Point,
+    Record,
+    explicit_buckets,
+    exponential_buckets,
+    factor_of,
+    finite,
+)
 from monitor.otlp.spans import (
     PARENT_IS_REMOTE,
     REQUEST_KINDS,
@@ -98,15 +111,25 @@ class TraceRequest(Struct):
     resource_spans: list[ResourceSpans] | None = None
 
 
-class Counted(Struct):
-    """A log record, or a data point: there is one, which is all we want to know."""
+class Scope(Struct):
+    name: str | None = None
+
+
+class LogRecord(Struct):
+    time_unix_nano: Whole = None
+    observed_time_unix_nano: Whole = None
+    event_name: str | None = None
+    body: AnyValue | None = None
+    attributes: list[KeyValue] | None = None
 
 
 class ScopeLogs(Struct):
-    log_records: list[Counted] | None = None
+    scope: Scope | None = None
+    log_records: list[LogRecord] | None = None
 
 
 class ResourceLogs(Struct):
+    resource: Resource | None = None
     scope_logs: list[ScopeLogs] | None = None
 
 
@@ -114,11 +137,37 @@ class LogsRequest(Struct):
     resource_logs: list[ResourceLogs] | None = None
 
 
+class Buckets(Struct):
+    offset: Whole = None
+    bucket_counts: list[Whole] | None = None
+
+
+class DataPoint(Struct):
+    """A point of any kind; each has some of the members."""
+
+    attributes: list[KeyValue] | None = None
+    start_time_unix_nano: Whole = None
+    time_unix_nano: Whole = None
+    as_double: float | str | None = None
+    as_int: Whole = None
+    count: Whole = None
+    sum: float | str | None = None
+    max: float | str | None = None
+    bucket_counts: list[Whole] | None = None
+    explicit_bounds: list[float | str] | None = None
+    scale: Whole = None
+    zero_count: Whole = None
+    positive: Buckets | None = None
+
+
 class Points(Struct):
-    data_points: list[Counted] | None = None
+    data_points: list[DataPoint] | None = None
+    aggregation_temporality: Whole = None
 
 
 class Metric(Struct):
+    name: str | None = None
+    unit: str | None = None
     gauge: Points | None = None
     sum: Points | None = None
     histogram: Points | None = None
@@ -126,11 +175,19 @@ class Metric(Struct):
     summary: Points | None = None
 
 
+KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+TEMPORALITIES = {
+    "AGGREGATION_TEMPORALITY_DELTA": DELTA,
+    "AGGREGATION_TEMPORALITY_CUMULATIVE": CUMULATIVE,
+}
+
+
 class ScopeMetrics(Struct):
     metrics: list[Metric] | None = None
 
 
 class ResourceMetrics(Struct):
+    resource: Resource | None = None
     scope_metrics: list[ScopeMetrics] | None = None
 
 
@@ -147,20 +204,109 @@ def read_spans(body: bytes, *, most: int) -> list[Span]:
     return list(spans_of(request))
 
 
-def count_records(body: bytes) -> int:
-    """The log records in an ExportLogsServiceRequest. Raises Malformed."""
+def read_events(body: bytes, *, most: int) -> tuple[list[Record], int]:
+    """The events in an ExportLogsServiceRequest that we know, and the number of all its records.
+
+    Raises Malformed, and TooMany for more than `most` records.
+    """
     request = parse(LogsRequest, body)
-    scopes = (scope for each in request.resource_logs or () for scope in each.scope_logs or ())
-    return sum(len(scope.log_records or ()) for scope in scopes)
+    scopes = [scope for each in request.resource_logs or () for scope in each.scope_logs or ()]
+    count = sum(len(scope.log_records or ()) for scope in scopes)
+    if count > most:
+        raise TooMany
+    return list(events_of(request)), count
 
 
-def count_points(body: bytes) -> int:
-    """The data points in an ExportMetricsServiceRequest. Raises Malformed."""
+def events_of(request: LogsRequest) -> Iterator[Record]:
+    for each in request.resource_logs or ():
+        resource = attributes_of(each.resource.attributes) if each.resource else {}
+        for scope in each.scope_logs or ():
+            if scope.scope is None or scope.scope.name != EVENT_SCOPE:
+                continue
+            for record in scope.log_records or ():
+                event = record.event_name or str(attributes_of(record.attributes).get("event.name", ""))
+                if event in EVENTS:
+                    yield Record(
+                        event=event,
+                        time_ns=nanoseconds(record.time_unix_nano)
+                        or nanoseconds(record.observed_time_unix_nano),
+                        body=value_of(record.body),
+                        resource=resource,
+                    )
+
+
+def read_points(body: bytes, *, most: int) -> tuple[list[Point], int]:
+    """The points of an ExportMetricsServiceRequest that we know, and the number of all of them.
+
+    Raises Malformed, and TooMany for more than `most`.
+    """
     request = parse(MetricsRequest, body)
-    scopes = (scope for each in request.resource_metrics or () for scope in each.scope_metrics or ())
-    metrics = (metric for scope in scopes for metric in scope.metrics or ())
-    kinds = (getattr(metric, name) for metric in metrics for name in Metric.__struct_fields__)
-    return sum(len(points.data_points or ()) for points in kinds if points is not None)
+    told = [
+        (metric, kind, points, each)
+        for each in request.resource_metrics or ()
+        for scope in each.scope_metrics or ()
+        for metric in scope.metrics or ()
+        for kind in KINDS
+        if (points := getattr(metric, kind)) is not None
+    ]
+    count = sum(len(points.data_points or ()) for _, _, points, _ in told)
+    if count > most:
+        raise TooMany
+    found = [
+        point_of(
+            metric, kind, points, point, attributes_of(each.resource.attributes) if each.resource else {}
+        )
+        for metric, kind, points, each in told
+        if metric.name in READ
+        for point in points.data_points or ()
+    ]
+    return found, count
+
+
+def point_of(metric: Metric, kind: str, points: Points, point: DataPoint, resource: Attributes) -> Point:
+    factor = factor_of(metric.name or "", metric.unit or "")
+    told = points.aggregation_temporality
+    temporality = TEMPORALITIES[told] if told in TEMPORALITIES else whole(told)
+    buckets: dict[int, int] = {}
+    if kind == "exponential_histogram":
+        positive = point.positive or Buckets()
+        buckets = exponential_buckets(
+            scale=whole(point.scale),
+            offset=whole(positive.offset),
+            counts=[whole(count) for count in positive.bucket_counts or ()],
+            zeros=whole(point.zero_count),
+            factor=factor,
+        )
+    elif kind == "histogram":
+        buckets = explicit_buckets(
+            bounds=[real(bound) or 0.0 for bound in point.explicit_bounds or ()],
+            counts=[whole(count) for count in point.bucket_counts or ()],
+            # Of all since the start, the largest may be told again and again.
+            most=real(point.max) if temporality == DELTA else None,
+            factor=factor,
+        )
+    value = real(point.as_double)
+    return Point(
+        name=metric.name or "",
+        unit=metric.unit or "",
+        attributes=attributes_of(point.attributes),
+        resource=resource,
+        start_ns=nanoseconds(point.start_time_unix_nano),
+        time_ns=nanoseconds(point.time_unix_nano),
+        temporality=temporality,
+        count=whole(point.count),
+        total=finite(real(point.sum) or 0.0) * factor,
+        buckets=buckets,
+        value=value if value is not None or point.as_int is None else float(whole(point.as_int)),
+    )
+
+
+def real(number: float | str | None) -> float | None:
+    """A number, which protobuf's JSON may write as text."""
+    try:
+        return None if number is None else float(number)
+    except ValueError:
+        return None
 
 
 def parse(form: type[Read], body: bytes) -> Read:

@@ -16,6 +16,8 @@ BITES = (
     " JOIN alert_rule ON alert_rule.id = rule_id WHERE service_id = %(service)s LIMIT %(rows)s)",
     "DELETE FROM metric_rollup WHERE ctid = ANY(ARRAY(SELECT ctid FROM metric_rollup"
     " WHERE service_id = %(service)s LIMIT %(rows)s))",
+    "DELETE FROM counted_series WHERE digest IN (SELECT digest FROM counted_series"
+    " WHERE service_id = %(service)s LIMIT %(rows)s)",
     "DELETE FROM error_count WHERE id IN (SELECT id FROM error_count"
     " WHERE service_id = %(service)s LIMIT %(rows)s)",
     "DELETE FROM replay WHERE id IN (SELECT id FROM replay WHERE service_id = %(service)s LIMIT %(rows)s)",
