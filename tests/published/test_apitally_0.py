@@ -8,8 +8,9 @@ import pytest
 
 from monitor.models import Consumer, Endpoint, ErrorCount, Instance, LogPayload, RequestLog
 from monitor.models.keys import KeyKind
-from tests.factories import a_client, a_key, a_service
+from tests.factories import a_key, a_service
 from tests.published.environments import node_modules_with, python_with
+from tests.published.reading import by, counted, measured
 from tests.published.running import APPS, CALLS, COUNTED, call_all, gunicorn, running_app, uvicorn, wait_until
 from tests.web import running_web_server
 
@@ -29,26 +30,6 @@ def service():
 @pytest.fixture
 def client_id(service):
     return a_key(service, kind=KeyKind.CLIENT_ID)[1]
-
-
-def measured(service, **asked):
-    reader = a_client(a_key(service, scopes=["read"])[1])
-    return reader.get("/v1/metrics", {"environment": "dev", **asked}).json()
-
-
-def counted(service):
-    """Requests by method and status, as GET /v1/metrics tells them."""
-    return Counter(
-        {
-            (method, int(status)): count
-            for method in ("GET", "POST")
-            for status, count in measured(service, method=method)["by_status"].items()
-        }
-    )
-
-
-def by(service, what):
-    return {each["name"]: each["total_requests"] for each in measured(service, group_by=what)["groups"]}
 
 
 FRAMEWORKS = [
