@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
 
 from monitor.lib.actors import Actor
 from monitor.metrics import GroupBy, Question, counts_by, latencies_by
+from monitor.metrics.last_counted import last_counted
 from monitor.metrics.numbers import Numbers
 from monitor.models import Consumer, RequestLog
+from monitor.models.metrics import Family
 from monitor.search import Window
 
 RANKS = (0.95,)
@@ -129,17 +130,14 @@ def told(rows: Sequence[ConsumerRow], question: Question) -> list[ConsumerRow]:
 
 
 def last_seen(ids: Sequence[UUID], question: Question) -> dict[UUID, datetime]:
-    """When each was seen last by these services: by the newest log, else by the last day that has numbers."""
+    """When each was seen last by these services: by the newest log, or by numbers, which clients may have
+    made alone."""
     window = Window.of(None, None, now=question.now)
     logs = RequestLog.objects.of_services(question.service_ids).within(window.since, window.until)
     newest = logs.filter(consumer=OuterRef("pk")).newest_first().values("captured_at")[:1]
     found = Consumer.objects.filter(id__in=ids).annotate(seen=Subquery(newest))
-    seen = {id_: at for id_, at in found.values_list("id", "seen") if at is not None}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT subject, max(start) FROM metric_rollup WHERE subject = ANY(%s) AND resolution = 'day'"
-            " AND family = 'consumer' AND source = 'logs' AND service_id = ANY(%s) GROUP BY subject",
-            [[str(id_) for id_ in ids if id_ not in seen], list(question.service_ids)],
-        )
-        days = {UUID(subject): start.astimezone(UTC) for subject, start in cursor.fetchall()}
-    return days | seen
+    seen = last_counted(Family.CONSUMER, ids, question.service_ids)
+    for id_, at in found.values_list("id", "seen"):
+        if at is not None:
+            seen[id_] = max(at, seen.get(id_, at))
+    return seen

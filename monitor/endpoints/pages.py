@@ -19,7 +19,7 @@ from monitor.charts import Marker, Series, TimeAxis, Unit, distribution, lines
 from monitor.deployments import deployments_shown, markers_of
 from monitor.endpoints.filters import EndpointFilter, OneEndpointFilter
 from monitor.endpoints.newest import callers_of, slowest_of
-from monitor.endpoints.ranking import Order, last_days, newest_logs, rank, with_last_seen
+from monitor.endpoints.ranking import Order, last_calls, rank, with_last_seen
 from monitor.endpoints.spread import bins_of, latencies_of
 from monitor.lib.actors import Actor
 from monitor.lib.addresses import address_with
@@ -164,8 +164,7 @@ def reach_endpoint(actor: Actor, endpoint_id: UUID) -> Endpoint:
 
 
 def last_seen(endpoint: Endpoint, *, now: datetime) -> datetime | None:
-    seen = newest_logs([endpoint.id], now=now) or last_days([endpoint.id])
-    return seen.get(endpoint.id)
+    return last_calls([endpoint], now=now).get(endpoint.id)
 
 
 def asked_of(

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import OuterRef, Subquery
 
 from monitor.metrics import GroupBy, Question, groups_for
+from monitor.metrics.last_counted import last_counted
 from monitor.metrics.numbers import Numbers
 from monitor.models import Endpoint, RequestLog
+from monitor.models.metrics import Family
 from monitor.search import Window
 
 RANKS = (0.5, 0.95)
@@ -114,11 +115,19 @@ def rows_of(question: Question) -> list[EndpointRow]:
 
 
 def with_last_seen(rows: Sequence[EndpointRow], *, now: datetime) -> list[EndpointRow]:
-    """The rows with when each was called last: by the newest log, else by the last day that has numbers."""
-    ids = [row.id for row in rows]
-    seen = newest_logs(ids, now=now)
-    seen |= last_days([id_ for id_ in ids if id_ not in seen])
+    """The rows with when each was called last."""
+    seen = last_calls([row.endpoint for row in rows], now=now)
     return [replace(row, last_seen_at=seen.get(row.id)) for row in rows]
+
+
+def last_calls(endpoints: Sequence[Endpoint], *, now: datetime) -> dict[UUID, datetime]:
+    """When each was called last: by the newest log, or by numbers, which clients may have made alone."""
+    ids = [endpoint.id for endpoint in endpoints]
+    services = list({endpoint.service_id for endpoint in endpoints})
+    seen = last_counted(Family.ENDPOINT, ids, services)
+    for id_, at in newest_logs(ids, now=now).items():
+        seen[id_] = max(at, seen.get(id_, at))
+    return seen
 
 
 def newest_logs(ids: Sequence[UUID], *, now: datetime) -> dict[UUID, datetime]:
@@ -129,16 +138,3 @@ def newest_logs(ids: Sequence[UUID], *, now: datetime) -> dict[UUID, datetime]:
         seen=Subquery(newest.newest_first().values("captured_at")[:1])
     )
     return {id_: seen for id_, seen in found.values_list("id", "seen") if seen is not None}
-
-
-def last_days(ids: Sequence[UUID]) -> dict[UUID, datetime]:
-    """The last day of each that has numbers: they outlive the logs."""
-    if not ids:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT subject, max(start) FROM metric_rollup WHERE subject = ANY(%s) AND resolution = 'day'"
-            " AND family = 'endpoint' AND source = 'logs' GROUP BY subject",
-            [[str(id_) for id_ in ids]],
-        )
-        return {UUID(subject): start.astimezone(UTC) for subject, start in cursor.fetchall()}

@@ -60,7 +60,7 @@ def grown(
             continue
         news.append(each if last is None else since(last, each))
         row = row_of(series, each, digest=digests[place], now=now)
-        before[row.digest] = row
+        before[digests[place]] = row
         told.append(row)
     CountedSeries.objects.bulk_create(
         list({row.digest: row for row in told}.values()),

@@ -7,15 +7,18 @@ one source: the client's counts where it sent any, else the logs. They are never
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 from django.db import connection
 
 from monitor.metrics import facts
+from monitor.metrics.tiles import EPOCH
 from monitor.models import CountedDay
+from monitor.models.metrics import Source
 
+MINUTES_A_DAY = 24 * 60
 MAX_REMEMBERED_DAYS = 10_000
 
 
@@ -53,6 +56,34 @@ class Place(NamedTuple):
     environment: str
     mode: str
     day: date
+
+
+class Speakers:
+    """Who speaks for each day, the client or the logs, given the days that clients have counted."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self.places = places
+        # As facts spell them; days count from the epoch.
+        self._days = {
+            (place.service_id.bytes, place.environment, place.mode, (place.day - EPOCH.date()).days)
+            for place in places
+        }
+
+    def of(self, fact: facts.Fact) -> str:
+        """The source whose numbers count at the time of a fact."""
+        day = (fact.service, fact.environment, fact.mode, fact.minute // MINUTES_A_DAY)
+        return Source.CLIENT if day in self._days else Source.LOGS
+
+    def condition(self) -> tuple[str, list[Any]]:
+        """The condition on rows of metric_rollup that leaves one source for each day, and its parameters."""
+        if not self.places:
+            return "source = 'logs'", []
+        return (
+            "source = CASE WHEN (service_id, environment, mode, (start AT TIME ZONE 'UTC')::date) IN"
+            " (SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::date[]))"
+            " THEN 'client' ELSE 'logs' END",
+            [list(column) for column in zip(*self.places, strict=True)],
+        )
 
 
 _noted: set[Place] = set()

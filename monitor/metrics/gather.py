@@ -17,13 +17,13 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from monitor.lib.histogram import BUCKETS_PER_DOUBLING, ZERO_BUCKET, ZERO_THRESHOLD
 from monitor.metrics import facts, rollups, tiles
 from monitor.metrics.cells import NO_STATUS, Cell, answer_of_subject, subject_of
+from monitor.metrics.counted import Speakers
 from monitor.metrics.facts import Fact
 from monitor.metrics.question import GroupBy, Question
 from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
 from monitor.models.logs import FAILED, RequestLogQuerySet
 from monitor.models.metrics import Family, Resolution, Source
 
-MINUTES_A_DAY = 24 * 60
 SUBJECT_COLUMNS = {Family.ENDPOINT: "endpoint_id", Family.CONSUMER: "consumer_id"}
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", NO_STATUS)
 
@@ -156,8 +156,8 @@ class Gathering:
             tile.since,
             tile.until,
         ]
-        chosen, places = self.source_of_rows()
-        text += chosen + (" AND source = 'client'" if of_clients else "")
+        chosen, places = self.speakers.condition()
+        text += f" AND {chosen}" + (" AND source = 'client'" if of_clients else "")
         params += places
         for name in ("environment", "mode"):
             if name in filters:
@@ -168,18 +168,6 @@ class Gathering:
                 text += " AND subject = ANY(%s)"
                 params.append(list(subjects))
         return (self.summed(text) if self.counts_alone else text), params
-
-    def source_of_rows(self) -> tuple[str, list[Any]]:
-        """The condition that leaves one source for each service, environment, mode and day."""
-        counted = self.question.counted
-        if not counted:
-            return " AND source = 'logs'", []
-        return (
-            " AND source = CASE WHEN (service_id, environment, mode, (start AT TIME ZONE 'UTC')::date) IN"
-            " (SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::date[]))"
-            " THEN 'client' ELSE 'logs' END",
-            [list(column) for column in zip(*counted, strict=True)],
-        )
 
     def summed(self, text: str) -> str:
         """A row for each subject and environment in place of one for each span: nothing to unpack."""
@@ -295,22 +283,13 @@ class Gathering:
                 and filters.get("mode", fact.mode) == fact.mode
                 and self.question.takes_answer(fact.method, fact.status_code)
                 and (subjects is None or subject_of(fact, self.family.value) in subjects)
-                and fact.source == self.source_of(fact)
+                and fact.source == self.speakers.of(fact)
             ):
                 yield fact
 
     @cached_property
-    def counted_days(self) -> frozenset[tuple[bytes, str, str, int]]:
-        """The days that clients have counted, as facts spell them; days count from the epoch."""
-        return frozenset(
-            (service_id.bytes, environment, mode, (day - EPOCH.date()).days)
-            for service_id, environment, mode, day in self.question.counted
-        )
-
-    def source_of(self, fact: Fact) -> str:
-        """Who speaks for the day of a fact."""
-        day = (fact.service, fact.environment, fact.mode, fact.minute // MINUTES_A_DAY)
-        return Source.CLIENT if day in self.counted_days else Source.LOGS
+    def speakers(self) -> Speakers:
+        return Speakers(self.question.counted)
 
     def slot(
         self, start: datetime | None, environment: str, subject: str, method: str, status_code: int | None

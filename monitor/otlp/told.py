@@ -189,8 +189,10 @@ def series_of(process: Process, point: Point) -> Series:
 def add_size(process: Process, point: Point) -> None:
     key = key_of(point)
     size = int(max(0.0, min(point.total, float(MAX_COUNT))))
-    side = "request_bytes" if point.name == REQUEST_SIZE else "response_bytes"
-    process.counts[key] = replace(process.counts[key], **{side: size})
+    if point.name == REQUEST_SIZE:
+        process.counts[key] = replace(process.counts[key], request_bytes=size)
+    else:
+        process.counts[key] = replace(process.counts[key], response_bytes=size)
 
 
 def take_event(process: Process, record: Record) -> bool:

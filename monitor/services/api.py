@@ -25,7 +25,7 @@ from monitor.api.paths import IdsInPath
 from monitor.api.permissions import reach_service, require, scope_for
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.outbound import UnusableUrl, origin_of
-from monitor.models import ApiKey, Organization, Service
+from monitor.models import ApiKey, Instance, Organization, Service
 from monitor.models.keys import KeyKind, Mode, default_scopes
 from monitor.models.retention import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS
 from monitor.services.register import NameTaken, change_service, register_service, remove_service
@@ -278,3 +278,49 @@ class KeyView(IdsInPath, APIView):
         key = get_object_or_404(ApiKey, id=key_id, service=service)
         revoke_key(key, now=timezone.now())
         return Response(status=204)
+
+
+class InstanceSerializer(StrictModelSerializer):
+    is_silent = serializers.SerializerMethodField(help_text="Whether it was not heard of for 3 minutes.")
+    cpu_percent = serializers.FloatField(
+        allow_null=True, help_text="As the client tells it: of one processor, or of all of them."
+    )
+
+    class Meta:
+        model = Instance
+        fields = (
+            "id",
+            "environment",
+            "mode",
+            "name",
+            "client",
+            "versions",
+            "first_seen_at",
+            "last_seen_at",
+            "started_at",
+            "cpu_percent",
+            "memory_bytes",
+            "is_silent",
+        )
+        read_only_fields = fields
+
+    def get_is_silent(self, instance: Instance) -> bool:
+        return instance.is_silent(timezone.now())
+
+
+class InstanceListView(IdsInPath, mixins.ListModelMixin, viewsets.GenericViewSet[Instance]):
+    serializer_class = InstanceSerializer
+    pagination_class = KeysetPagination
+
+    def get_queryset(self) -> QuerySet[Instance]:
+        if getattr(self, "swagger_fake_view", False):
+            return Instance.objects.none()
+        service = reach_service(actor_of(self.request), self.kwargs["service_id"], Scope.READ)
+        return Instance.objects.filter(service=service).order_by("-id")
+
+    @extend_schema(
+        summary="List a service's instances",
+        description="Processes that report with a client, newest first, until 30 days after their last word.",
+    )
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)

@@ -22,6 +22,7 @@ from monitor.models.keys import KeyKind
 from monitor.services.api import check_scopes_given, organization_for
 from monitor.services.forms import KeyForm, RegisterForm, RemoveForm, RotateForm, SettingsForm
 from monitor.services.hour import last_hour_of, last_seen, with_last_seen
+from monitor.services.instances import instances_of
 from monitor.services.register import NameTaken, change_service, register_service, remove_service
 from monitor.services.snippets import NO_KEY, Snippets, for_apitally, snippets_for
 
@@ -99,6 +100,7 @@ def service_page(request: HttpRequest, service: Service, *, status: int = 200, *
         "may_manage": actor.may(Scope.MANAGE, service.organization_id),
         "hour": last_hour_of([service.id], now=now)[service.id],
         "last_seen_at": last_seen(service, now=now),
+        "instances": instances_of(service, now=now),
         "keys": [key for key in keys if key.is_active(now)],
         "past_keys": [key for key in keys if not key.is_active(now)],
         "snippets": snippets_of(service, NO_KEY),

@@ -11,6 +11,7 @@ api_routes = [
         api.ServiceViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
     ),
     path("services/<str:service_id>/keys", api.KeyListView.as_view({"get": "list", "post": "create"})),
+    path("services/<str:service_id>/instances", api.InstanceListView.as_view({"get": "list"})),
     path("services/<str:service_id>/keys/<str:key_id>", api.KeyView.as_view()),
 ]
 

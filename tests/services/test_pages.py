@@ -129,16 +129,16 @@ def test_the_list_costs_the_same_number_of_queries_however_long_it_is(
     for _ in range(12):
         keep_logs(a_service(organization), a_log())
 
-    # session, user, memberships; services with organization and last log, the hour in rollups, and as it
-    # is small two aggregates over its logs within a limit of time (four)
-    with django_assert_num_queries(11):
+    # session, user, memberships; services with organization and last log, whether clients have counted, the
+    # hour in rollups, and as it is small two aggregates over its logs within a limit of time (four)
+    with django_assert_num_queries(12):
         admin.get("/")
 
 
 def test_the_list_looks_at_logs_within_bounds_of_their_ids(admin, service, django_assert_num_queries):
     keep_logs(service, a_log())
 
-    with django_assert_num_queries(11) as captured:
+    with django_assert_num_queries(12) as captured:
         admin.get("/")
 
     of_logs = [query["sql"] for query in captured.captured_queries if '"request_log"' in query["sql"]]
@@ -476,9 +476,9 @@ def test_the_page_of_a_service_states_what_it_asks_the_database(admin, service, 
         a_key(service)
     keep_logs(service, a_log())
 
-    # session, user, memberships; service, keys, last log, the hour in rollups, two aggregates over it
-    # within a limit of time (four)
-    with django_assert_num_queries(13):
+    # session, user, memberships; service, keys, last log, whether clients have counted, the hour in rollups,
+    # two aggregates over it within a limit of time (four); instances and environments
+    with django_assert_num_queries(16):
         admin.get(page_of(service))
 
 
