@@ -1,6 +1,7 @@
 """Runs an application with a client library in it, and calls it as its users would."""
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -62,6 +63,13 @@ def gunicorn(python: Path, app: str) -> Callable[[int], list[str]]:
         *(str(python), "-m", "gunicorn", f"{app}:app", "--bind", f"fd://{fd}"),
         *("--workers", "1", "--threads", "2", "--no-control-socket"),
     ]
+
+
+def node(modules: Path, app: str, *options: str) -> Callable[[int], list[str]]:
+    # Node looks for packages beside the program.
+    program = modules / app
+    shutil.copy(APPS / app, program)
+    return lambda fd: ["node", *options, str(program), str(fd)]
 
 
 def call_all(address: str) -> Counter[tuple[str, int]]:

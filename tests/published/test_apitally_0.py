@@ -1,6 +1,5 @@
 """Apitally's client 0.x as it is on the package index, in real applications."""
 
-import shutil
 from collections import Counter
 
 import httpx
@@ -11,7 +10,7 @@ from monitor.models.keys import KeyKind
 from tests.factories import a_key, a_service
 from tests.published.environments import node_modules_with, python_with
 from tests.published.reading import by, counted, measured
-from tests.published.running import APPS, CALLS, COUNTED, call_all, gunicorn, running_app, uvicorn, wait_until
+from tests.published.running import CALLS, COUNTED, call_all, gunicorn, node, running_app, uvicorn, wait_until
 from tests.web import running_web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,13 +87,6 @@ def test_requests_that_are_logged_as_well_are_not_counted_twice(web_server, pyth
     assert all("pen" in each["request_body"] and "hunter2" not in str(each) for each in posted)
     (failed,) = [log for log in logs if log.status_code == 500]
     assert failed.error.startswith("ValueError: boom happened")
-
-
-def node(modules, app):
-    # Node looks for packages beside the program.
-    program = modules / app
-    shutil.copy(APPS / app, program)
-    return lambda fd: ["node", str(program), str(fd)]
 
 
 def test_express_shows_its_traffic_and_its_requests(web_server, service, client_id):
