@@ -83,6 +83,8 @@ MAX_ENDPOINTS_PER_SERVICE = env.integer("MAX_ENDPOINTS_PER_SERVICE", 1000, least
 MAX_CONSUMERS_PER_ORGANIZATION = env.integer(
     "MAX_CONSUMERS_PER_ORGANIZATION", 100_000, least=10, most=10_000_000
 )
+# Distinct error issues of one service; later ones share "(other)".
+MAX_ISSUES_PER_SERVICE = env.integer("MAX_ISSUES_PER_SERVICE", 1000, least=10, most=100_000)
 
 # --- Outgoing calls ----------------------------------------------------------------------------------------
 
@@ -249,7 +251,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"PercentileMethodEnum": ["exact", "histogram"]},
+    "ENUM_NAME_OVERRIDES": {
+        "PercentileMethodEnum": ["exact", "histogram"],
+        "IssueStateEnum": "monitor.models.issues.IssueState",
+        "ChosenIssueStateEnum": ["open", "acknowledged", "resolved", "muted"],
+    },
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 

@@ -3,6 +3,7 @@
 from monitor.consumers.tasks import erase_consumer
 from monitor.health.tasks import forget_minutes
 from monitor.ingest.tasks import forget_reports
+from monitor.issues.tasks import group_errors, remove_old_issues
 from monitor.metrics.tasks import compact_deltas, remove_old_rollups
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
 from monitor.retention.tasks import turn_days, watch_disk
@@ -15,8 +16,10 @@ __all__ = [
     "forget_finished_jobs",
     "forget_minutes",
     "forget_reports",
+    "group_errors",
     "index_paths",
     "purge_service",
+    "remove_old_issues",
     "remove_old_rollups",
     "retry_stalled_jobs",
     "turn_days",

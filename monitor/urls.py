@@ -17,6 +17,8 @@ from monitor.health.urls import page_routes as health_page_routes
 from monitor.imports.urls import api_routes as import_routes
 from monitor.imports.urls import page_routes as import_page_routes
 from monitor.ingest.api import IngestBatch
+from monitor.issues.urls import api_routes as issue_routes
+from monitor.issues.urls import page_routes as issue_page_routes
 from monitor.metrics.api import MetricsView
 from monitor.metrics.urls import page_routes as metric_page_routes
 from monitor.otlp.api import OneLogOrRecords, Points
@@ -56,6 +58,7 @@ api_patterns = [
     *deployment_routes,
     *endpoint_routes,
     *consumer_routes,
+    *issue_routes,
 ]
 
 page_patterns = [
@@ -64,6 +67,7 @@ page_patterns = [
     *metric_page_routes,
     *endpoint_page_routes,
     *consumer_page_routes,
+    *issue_page_routes,
     *alert_page_routes,
     *replay_page_routes,
     *import_page_routes,

@@ -15,7 +15,7 @@ from monitor.admin.shared import NAMES
 SECTIONS = {
     "Services": ("Service", "ApiKey", "Endpoint", "Consumer", "Deployment"),
     "Traffic": ("RequestLog", "Replay"),
-    "Alerts": ("AlertRule", "AlertEvent"),
+    "Alerts": ("AlertRule", "AlertEvent", "ErrorIssue"),
     "People": ("Organization", "Membership", "User"),
 }
 OTHERS = "Operation"

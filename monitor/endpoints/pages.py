@@ -21,6 +21,7 @@ from monitor.endpoints.filters import EndpointFilter, OneEndpointFilter
 from monitor.endpoints.newest import callers_of, slowest_of
 from monitor.endpoints.ranking import Order, last_calls, rank, with_last_seen
 from monitor.endpoints.spread import bins_of, latencies_of
+from monitor.issues.listing import unresolved_of
 from monitor.lib.actors import Actor
 from monitor.lib.addresses import address_with
 from monitor.metrics import Bucket, Question, TooMuchToCount, ask, measure_for, series_for
@@ -148,7 +149,11 @@ def endpoint(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
     found = reach_endpoint(actor, endpoint_id)
     last_seen_at = last_seen(found, now=now)
     asked = asked_of(request.GET, actor, found, last_seen_at, now=now)
-    context = page_context(request, asked) | {"endpoint": found, "last_seen_at": last_seen_at}
+    context = page_context(request, asked) | {
+        "endpoint": found,
+        "last_seen_at": last_seen_at,
+        "issues": unresolved_of(found.id),
+    }
     if asked.is_valid:
         context |= told(asked, found)
     return respond(request, context, whole="endpoints/detail.html", part="endpoints/_detail.html")

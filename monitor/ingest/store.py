@@ -13,6 +13,7 @@ from monitor import alerts
 from monitor.ingest import naming
 from monitor.ingest.closing import close
 from monitor.ingest.entry import Entry
+from monitor.issues import arrivals as failures
 from monitor.lib import payload
 from monitor.lib.counting import count_kept
 from monitor.metrics import deltas
@@ -69,6 +70,7 @@ def store_batch(entries: Sequence[Entry], *, now: datetime, again: bool = False)
         if with_payload:
             packed = ((entry.id, payload.pack(entry.payload)) for entry in with_payload)
             copy("log_payload", PAYLOAD_COLUMNS, packed)
+        failures.note(kept)
         alerts.judge(kept, now=now, numbers=close(kept, names))
     count_kept(new=len(kept), repeated=len(entries) - len(kept))
     deltas.hurry_if_much_waits(len(kept))

@@ -4,6 +4,7 @@ from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
 from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
 from monitor.models.health import Counter, CounterMinute
+from monitor.models.issues import ErrorArrival, ErrorIssue, ErrorIssueConsumer, ErrorIssueHour
 from monitor.models.keys import ApiKey
 from monitor.models.logs import LogPayload, RequestLog
 from monitor.models.metrics import MetricDelta, MetricRollup
@@ -26,7 +27,11 @@ __all__ = [
     "CounterMinute",
     "Deployment",
     "Endpoint",
+    "ErrorArrival",
     "ErrorCount",
+    "ErrorIssue",
+    "ErrorIssueConsumer",
+    "ErrorIssueHour",
     "Instance",
     "LogPayload",
     "Membership",

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from monitor.access.gate import page_actor
 from monitor.api.keyset import Page, read_cursor
+from monitor.issues.listing import issues_of_log
 from monitor.lib.actors import Scope
 from monitor.lib.addresses import PLACES, address_with
 from monitor.lib.time_limit import TookTooLong, time_limit
@@ -174,6 +175,7 @@ def log(request: HttpRequest, log_id: UUID) -> HttpResponse:
         "story": tell_story(found, visible, now=timezone.now()),
         "waterfall": waterfall_of(found, visible),
         "trace_search": trace_search(found),
+        "issues": issues_of_log(found, error=detail.error, body=detail.response_body),
     }
     return render(request, "search/detail.html", context)
 

@@ -20,6 +20,11 @@ BITES = (
     " WHERE service_id = %(service)s LIMIT %(rows)s)",
     "DELETE FROM error_count WHERE id IN (SELECT id FROM error_count"
     " WHERE service_id = %(service)s LIMIT %(rows)s)",
+    *(
+        f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT {table}.ctid FROM {table}"  # noqa: S608 - our own
+        " JOIN error_issue ON error_issue.id = issue_id WHERE service_id = %(service)s LIMIT %(rows)s))"
+        for table in ("error_issue_hour", "error_issue_consumer")
+    ),
     "DELETE FROM replay WHERE id IN (SELECT id FROM replay WHERE service_id = %(service)s LIMIT %(rows)s)",
 )
 

@@ -176,6 +176,7 @@ NAV = (
     NavEntry(section="metrics", words="Metrics", url_name="pages:metrics", icon="metrics"),
     NavEntry(section="endpoints", words="Endpoints", url_name="pages:endpoints", icon="endpoints"),
     NavEntry(section="consumers", words="Consumers", url_name="pages:consumers", icon="user"),
+    NavEntry(section="issues", words="Issues", url_name="pages:issues", icon="warn"),
     NavEntry(section="alerts", words="Alerts", url_name="pages:alerts", icon="alert"),
     NavEntry(section="storage", words="Storage", url_name="pages:storage", icon="storage", for_managers=True),
     NavEntry(section="health", words="Health", url_name="pages:health", icon="health", for_managers=True),

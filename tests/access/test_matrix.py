@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from monitor.access import revoke_key
 from monitor.apitally.urls import hub_routes
-from monitor.models import ApiKey, Consumer, Organization, SavedView, Service
+from monitor.issues.grouping import group_errors
+from monitor.models import ApiKey, Consumer, ErrorIssue, Organization, SavedView, Service
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
@@ -141,6 +142,14 @@ TABLE = {
     ("POST", "v1/consumers/<str:consumer_id>/forget"): (
         "401 401 202 | 403 403 202 202 404 | 403 403 403 403 | 202 403 404 | 401 401 401"
     ),
+    ("GET", "v1/issues"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    ("GET", "v1/issues/<str:issue_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+    # Seen to by members, and by keys that manage.
+    ("PATCH", "v1/issues/<str:issue_id>"): (
+        "401 401 200 | 403 200 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
+    ),
     # What reports logs says what it runs; people who manage the service may say it for it.
     (
         "POST",
@@ -223,6 +232,7 @@ class World:
             ("POST", "v1/consumers"): {"identifier": "another"},
             ("PATCH", "v1/consumers/<str:consumer_id>"): {"name": "changed"},
             ("POST", "v1/consumers/<str:consumer_id>/forget"): {},
+            ("PATCH", "v1/issues/<str:issue_id>"): {"state": "resolved"},
             ("POST", "v1/deployments"): {"service": str(self.service.id), "version": "another"},
             ("PATCH", "v1/alerts/<str:alert_id>"): {"name": "changed"},
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
@@ -242,6 +252,8 @@ def world(db):
     )
     ids = {"service_id": service.id, "key_id": key.id, "log_id": log_id, "alert_id": rule.id}
     ids["view_id"] = SavedView.objects.create(organization=organization, name="the view").id
+    group_errors(now=timezone.now())
+    ids["issue_id"] = ErrorIssue.objects.get().id
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id
     return World(
         organization=organization,

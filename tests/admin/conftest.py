@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from monitor.access import issue_key
 from monitor.deployments import report_deployment
+from monitor.issues.grouping import group_errors
 from monitor.models import AlertEvent, AlertRule, ApiKey, Membership, Organization, Replay, SavedView, Service
 from tests.factories import a_log, keep_logs
 
@@ -57,6 +58,7 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
     (log_id,) = keep(service, {"status_code": 503, "error": "no answer", "consumer": "mobile", "tags": ["a"]})
     assert AlertEvent.objects.filter(log_id=log_id).exists()
     SavedView.objects.create(organization=service.organization, name="errors", query="status:5xx")
+    group_errors(now=timezone.now())
     report_deployment(
         service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )

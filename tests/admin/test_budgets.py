@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from monitor.access import issue_key
 from monitor.deployments import report_deployment
+from monitor.issues.grouping import group_errors
 from monitor.models import AlertRule, Membership, Organization, Replay, SavedView, Service
 from monitor.services.tasks import purge_service
 from tests.admin.conftest import keep
@@ -33,6 +34,7 @@ def grow(number):
         service, {"error": "no", "path": f"/a{number}b", "route": f"/r{number}", "consumer": "app"}
     )
     SavedView.objects.create(organization=organization, name="errors", query="status:5xx")
+    group_errors(now=timezone.now())
     report_deployment(
         service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )

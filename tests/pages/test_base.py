@@ -16,7 +16,7 @@ def nothing(request: HttpRequest) -> HttpResponse:
 
 PAGES = [
     path(name, nothing, name=name)
-    for name in ("services", "logs", "metrics", "endpoints", "consumers", "alerts")
+    for name in ("services", "logs", "metrics", "endpoints", "consumers", "issues", "alerts")
 ]
 urlpatterns = [
     path("", include((PAGES, "pages"))),

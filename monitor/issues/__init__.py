@@ -1,0 +1,1 @@
+"""Group what fails in the same way, and keep what people say about it."""
