@@ -1,6 +1,7 @@
 """A short list: every room's tasks."""
 
 from monitor.consumers.tasks import erase_consumer
+from monitor.endpoints.tasks import move_endpoint
 from monitor.health.tasks import forget_minutes
 from monitor.ingest.tasks import forget_reports
 from monitor.issues.tasks import group_errors, remove_old_issues
@@ -18,6 +19,7 @@ __all__ = [
     "forget_reports",
     "group_errors",
     "index_paths",
+    "move_endpoint",
     "purge_service",
     "remove_old_issues",
     "remove_old_rollups",

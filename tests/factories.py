@@ -79,6 +79,7 @@ def keep_logs(
         mode=mode,
         keep_bodies=service.keep_bodies,
         retention=service.retention,
+        path_rules=service.path_rules,
     )
     items = [msgspec.convert(log, LogItem) for log in logs]
     outcome = accept(items, sender, now=now or timezone.now())

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -22,7 +23,7 @@ from monitor.endpoints.newest import callers_of, slowest_of
 from monitor.endpoints.ranking import Order, last_calls, rank, with_last_seen
 from monitor.endpoints.spread import bins_of, latencies_of
 from monitor.issues.listing import unresolved_of
-from monitor.lib.actors import Actor
+from monitor.lib.actors import Actor, Scope
 from monitor.lib.addresses import address_with
 from monitor.metrics import Bucket, Question, TooMuchToCount, ask, measure_for, series_for
 from monitor.metrics.answer import LIMIT, PARTS_EXACT_UP_TO
@@ -147,12 +148,15 @@ def endpoint(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
         return tidy
     actor, now = page_actor(request), timezone.now()
     found = reach_endpoint(actor, endpoint_id)
+    if found.merged_into_id is not None:
+        return redirect("pages:endpoint", found.merged_into_id)
     last_seen_at = last_seen(found, now=now)
     asked = asked_of(request.GET, actor, found, last_seen_at, now=now)
     context = page_context(request, asked) | {
         "endpoint": found,
         "last_seen_at": last_seen_at,
         "issues": unresolved_of(found.id),
+        "may_manage": actor.may(Scope.MANAGE, found.service.organization_id),
     }
     if asked.is_valid:
         context |= told(asked, found)

@@ -99,7 +99,8 @@ def rank(question: Question, *, order: Order = Order.IMPACT, reverse: bool = Fal
 
 
 def rows_of(question: Question) -> list[EndpointRow]:
-    endpoints = Endpoint.objects.filter(service__in=list(question.service_ids)).select_related("service")
+    standing = Endpoint.objects.standing().filter(service__in=list(question.service_ids))
+    endpoints = standing.select_related("service")
     # All of them: what a limit leaves out for its few requests could be what costs the most.
     groups = groups_for(question, by=GroupBy.ENDPOINT, ranks=RANKS, limit=None).groups
     numbers = {group.value: group.numbers for group in groups}

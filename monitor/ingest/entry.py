@@ -1,7 +1,7 @@
 """From a typed item to an entry that may be stored: timed, identified, masked, cut."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from monitor.ingest.decode import HeaderValue, LogItem, Undecodable
 from monitor.lib import ids, masking, routes
 from monitor.lib.exported import is_exported_event_id, log_of, scope_of
 from monitor.lib.kept_text import RULES, content_type, cut, storable
+from monitor.lib.path_rules import PathRule, route_by_rule
 from monitor.models import ApiKey, Service
 from monitor.models.retention import Retention
 from monitor.models.services import KeepBodies
@@ -42,6 +43,7 @@ class Sender:
     mode: str
     keep_bodies: str
     retention: Retention = field(default_factory=default_retention)
+    path_rules: Sequence[PathRule] = ()
 
     @classmethod
     def of(cls, key: ApiKey) -> "Sender":
@@ -58,6 +60,7 @@ class Sender:
             mode=mode,
             keep_bodies=service.keep_bodies,
             retention=service.retention,
+            path_rules=service.path_rules,
         )
 
 
@@ -99,6 +102,7 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
     captured_at = captured_moment(item, sender.retention, failed=failed, now=now)
     repeatable = item.event_id is not None and item.timestamp is not None
     path = masking.mask_url(storable(item.path), rules=RULES)
+    method = item.method.upper()
     error = masking.mask_text(storable(item.error), rules=RULES) if item.error else None
     keeps_bodies = sender.keep_bodies == KeepBodies.ALL or (
         sender.keep_bodies == KeepBodies.ERRORS and failed
@@ -109,10 +113,11 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
         service_id=sender.service_id,
         mode=sender.mode,
         environment=label(item.environment, MAX_CONTEXT_CHARS),
-        method=item.method.upper(),
+        method=method,
         url=masking.mask_url(storable(item.url), rules=RULES),
         path=path,
-        route=named_route(item.route, path),
+        route=(sender.path_rules and route_by_rule(sender.path_rules, method, path))
+        or named_route(item.route, path),
         consumer_identifier=label(item.consumer, MAX_NAME_CHARS),
         status_code=item.status_code,
         latency_ms=item.latency_ms,

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models.functions import Coalesce
 
 from monitor.lib.ids import new_uuid7
 from monitor.models import Consumer, Endpoint
@@ -109,7 +110,7 @@ class ServiceEndpoints:
     def find(self, wanted: set[EndpointName]) -> dict[EndpointName, UUID]:
         # By route alone: one OR for each pair took seconds to build for a large batch of new names.
         rows = Endpoint.objects.filter(service_id=self.id, route__in={route for _, route in wanted})
-        found = rows.values_list("method", "route", "id")
+        found = rows.values_list("method", "route", Coalesce("merged_into", "id"))
         return {(method, route): id_ for method, route, id_ in found if (method, route) in wanted}
 
     def make(self, wanted: list[EndpointName]) -> None:
@@ -120,7 +121,8 @@ class ServiceEndpoints:
         Endpoint.objects.bulk_create(rows, ignore_conflicts=True)
 
     def room(self) -> int:
-        return int(settings.MAX_ENDPOINTS_PER_SERVICE) - Endpoint.objects.filter(service_id=self.id).count()
+        taken = Endpoint.objects.standing().filter(service_id=self.id).count()
+        return int(settings.MAX_ENDPOINTS_PER_SERVICE) - taken
 
 
 class OrganizationConsumers:

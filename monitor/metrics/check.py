@@ -4,7 +4,7 @@ Rollups of source `client` are left alone: nothing here could recount them.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -22,6 +22,7 @@ from monitor.metrics.gather import lean
 from monitor.metrics.question import first_whole_day
 from monitor.metrics.tiles import EPOCH
 from monitor.models import RequestLog
+from monitor.models.logs import RequestLogQuerySet
 from monitor.models.partitions import existing_days, start_of
 
 logger = logging.getLogger(__name__)
@@ -111,17 +112,23 @@ def lasting(cells: Cells, *, now: datetime) -> Cells:
     }
 
 
-def recount(service_id: UUID, since: datetime, until: datetime) -> list[Fact]:
-    """What the logs themselves say, an hour at a time to bound the memory that sorting takes."""
+def recount(
+    service_id: UUID, since: datetime, until: datetime, *, endpoints: Sequence[UUID] | None = None
+) -> list[Fact]:
+    """What the logs themselves say, all of them or those of these endpoints, an hour at a time to bound the
+    memory that sorting takes."""
+    logs = RequestLog.objects.of_services([service_id])
+    if endpoints is not None:
+        logs = logs.filter(endpoint__in=endpoints)
     facts: list[Fact] = []
     while since < until:
-        facts += recount_span(service_id, since, since + timedelta(hours=1))
+        facts += recount_span(service_id, logs.within(since, since + timedelta(hours=1)))
         since += timedelta(hours=1)
     return facts
 
 
-def recount_span(service_id: UUID, since: datetime, until: datetime) -> list[Fact]:
-    inner, params = lean(RequestLog.objects.of_services([service_id]).within(since, until))
+def recount_span(service_id: UUID, logs: RequestLogQuerySet) -> list[Fact]:
+    inner, params = lean(logs)
     with connection.cursor() as cursor:
         cursor.execute(RECOUNT.format(logs=inner), [EPOCH, *params])
         return [

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from monitor.metrics.cells import Cell, Cells, Key, pack, unpack_into
-from monitor.models.metrics import Family, Resolution
+from monitor.models.metrics import Family, Resolution, Source
 
 # Whoever changes rollups holds this lock: compaction, repair. Any number will do.
 ROLLUP_LOCK = 7_120_402
@@ -194,12 +194,21 @@ def _remove_bite(family: str, resolution: str, before: datetime) -> int:
         return int(cursor.rowcount)
 
 
-def find_within(service_id: UUID, since: datetime, until: datetime) -> Cells:
-    """All cells of a service that were counted from logs and start within a span."""
+def find_within(
+    service_id: UUID,
+    since: datetime,
+    until: datetime,
+    *,
+    family: Family | None = None,
+    sources: Sequence[str] = (Source.LOGS.value,),
+) -> Cells:
+    """All cells of a service that start within a span, or those of one family; of those counted from logs,
+    unless other sources are named."""
+    families = Family.values if family is None else [family.value]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {COLUMNS} FROM metric_rollup WHERE service_id = %s AND source = 'logs'"  # noqa: S608
+            f"SELECT {COLUMNS} FROM metric_rollup WHERE service_id = %s AND source = ANY(%s)"  # noqa: S608
             " AND family = ANY(%s) AND resolution = ANY(%s) AND start >= %s AND start < %s",
-            [service_id, Family.values, Resolution.values, since, until],
+            [service_id, list(sources), families, Resolution.values, since, until],
         )
         return {key_of(row): cell_of(row[8:]) for row in cursor.fetchall()}

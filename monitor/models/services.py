@@ -70,6 +70,11 @@ class Service(models.Model):
     error_retention_days = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=RETENTION_LIMITS
     )
+    # Paths that are endpoints of their own, as monitor.lib.path_rules reads them: here, so that they come to
+    # ingestion with the service's key and cost nothing where there are none.
+    path_rules = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField()), editable=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     # Set at once when the service is removed; a task then removes what hangs on it, logs included.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -130,8 +135,17 @@ def forget_longest_retention() -> None:
     cache.delete(LONGEST_CHOSEN)
 
 
+class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    def standing(self) -> Self:
+        """Without those that are only another name of one."""
+        return self.filter(merged_into=None)
+
+
 class Endpoint(models.Model):
-    """A method and a route template of one service, as the sender named it or as inferred from paths."""
+    """A method and a route template of one service, as the sender named it or as inferred from paths.
+
+    One that was merged stays as another name of the endpoint it went into: senders go on using it.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
     service = models.ForeignKey(Service, models.CASCADE, related_name="endpoints")
@@ -140,6 +154,10 @@ class Endpoint(models.Model):
     first_seen_at = models.DateTimeField()
     # When the application last listed it among its paths; endpoints so known may never have been called.
     declared_at = models.DateTimeField(null=True, blank=True)
+    # Never one that is merged itself.
+    merged_into = models.ForeignKey("self", models.CASCADE, null=True, related_name="other_names")
+
+    objects = EndpointQuerySet.as_manager()
 
     class Meta:
         db_table = "endpoint"
@@ -149,6 +167,29 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.route}"
+
+
+class EndpointMove(models.Model):
+    """The logs and numbers of one endpoint on their way into another: all of them, or those of some paths."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
+    service = models.ForeignKey(Service, models.CASCADE, related_name="+")
+    source = models.ForeignKey(Endpoint, models.CASCADE, related_name="+")
+    target = models.ForeignKey(Endpoint, models.CASCADE, related_name="+")
+    # Empty: all. Else logs of this method whose path is like this.
+    method = models.CharField(max_length=16, blank=True, default="")
+    pattern = models.CharField(max_length=256, blank=True, default="")
+    asked_by = models.CharField(max_length=200)
+    asked_at = models.DateTimeField()
+    # When the last look, after every process has let the old name go, found nothing more.
+    finished_at = models.DateTimeField(null=True)
+    logs = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "endpoint_move"
+
+    def __str__(self) -> str:
+        return f"{self.source_id} into {self.target_id}"
 
 
 class ConsumerQuerySet(models.QuerySet["Consumer"]):

@@ -17,7 +17,7 @@ from django.utils import timezone
 from monitor.access import revoke_key
 from monitor.apitally.urls import hub_routes
 from monitor.issues.grouping import group_errors
-from monitor.models import ApiKey, Consumer, ErrorIssue, Organization, SavedView, Service
+from monitor.models import ApiKey, Consumer, Endpoint, ErrorIssue, Organization, SavedView, Service
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
@@ -124,6 +124,19 @@ TABLE = {
         "GET",
         "v1/endpoints",
     ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    ("GET", "v1/endpoints/<str:endpoint_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("PATCH", "v1/endpoints/<str:endpoint_id>"): (
+        "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
+    ),
+    # 400: an endpoint cannot be merged into itself.
+    ("POST", "v1/endpoints/<str:endpoint_id>/merge"): (
+        "401 401 400 | 403 403 400 400 404 | 403 403 403 400 | 400 403 404 | 401 401 401"
+    ),
+    ("POST", "v1/endpoints/<str:endpoint_id>/split"): (
+        "401 401 202 | 403 403 202 202 404 | 403 403 403 202 | 202 403 404 | 401 401 401"
+    ),
     (
         "GET",
         "v1/consumers",
@@ -232,6 +245,9 @@ class World:
             ("POST", "v1/consumers"): {"identifier": "another"},
             ("PATCH", "v1/consumers/<str:consumer_id>"): {"name": "changed"},
             ("POST", "v1/consumers/<str:consumer_id>/forget"): {},
+            ("PATCH", "v1/endpoints/<str:endpoint_id>"): {"route": "/changed"},
+            ("POST", "v1/endpoints/<str:endpoint_id>/merge"): {"endpoints": [self.ids["endpoint_id"]]},
+            ("POST", "v1/endpoints/<str:endpoint_id>/split"): {"pattern": "/the-log/*"},
             ("PATCH", "v1/issues/<str:issue_id>"): {"state": "resolved"},
             ("POST", "v1/deployments"): {"service": str(self.service.id), "version": "another"},
             ("PATCH", "v1/alerts/<str:alert_id>"): {"name": "changed"},
@@ -253,6 +269,7 @@ def world(db):
     ids = {"service_id": service.id, "key_id": key.id, "log_id": log_id, "alert_id": rule.id}
     ids["view_id"] = SavedView.objects.create(organization=organization, name="the view").id
     group_errors(now=timezone.now())
+    ids["endpoint_id"] = Endpoint.objects.get(service=service).id
     ids["issue_id"] = ErrorIssue.objects.get().id
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id
     return World(

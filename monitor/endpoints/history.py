@@ -1,0 +1,78 @@
+"""Carry out what was asked for endpoints: their logs, numbers and issues become another's, day by day.
+
+Within a day logs and numbers change together, so the rollups equal the logs at every moment. Other processes
+know the old name for a while longer; a last look takes along what they kept.
+"""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from django.db.models import F
+
+from monitor.ingest.naming import MAX_AGE_S
+from monitor.issues.moving import move_issues
+from monitor.lib.path_rules import expression_of
+from monitor.metrics.question import first_whole_day
+from monitor.metrics.subjects import days_with_numbers, move_all, move_some
+from monitor.models import EndpointMove, ErrorCount, RequestLog
+from monitor.models.logs import RequestLogQuerySet
+from monitor.models.partitions import existing_days, start_of
+
+LAST_LOOK_AFTER = timedelta(seconds=2 * MAX_AGE_S)
+
+
+def carry_out(move_id: UUID, *, now: datetime) -> bool:
+    """Move what there is to move; harmless to run twice. Gives whether this was the last look."""
+    move = EndpointMove.objects.select_related("target").filter(id=move_id).first()
+    if move is None or move.finished_at is not None:
+        return True
+    # The target may have been merged meanwhile.
+    target_id = move.target.merged_into_id or move.target_id
+    if target_id == move.source_id:
+        # Merged back before it was carried out: nothing has to go anywhere.
+        EndpointMove.objects.filter(id=move.id).update(finished_at=now)
+        return True
+    for day in sorted(days_of(move, now=now)):
+        moved = move_day(move, target_id, day, now=now)
+        EndpointMove.objects.filter(id=move.id).update(logs=F("logs") + moved)
+    if not move.pattern:
+        move_issues(move.source_id, target_id)
+        ErrorCount.objects.filter(endpoint=move.source_id).update(endpoint=target_id)
+    if now < move.asked_at + LAST_LOOK_AFTER:
+        return False
+    EndpointMove.objects.filter(id=move.id, finished_at=None).update(finished_at=now)
+    return True
+
+
+def days_of(move: EndpointMove, *, now: datetime) -> set[date]:
+    """The days that have something to move. Numbers of paths are known as long as all logs of the day are
+    there; what is older stays with the source."""
+    days = days_of_logs(move.source_id)
+    if move.pattern:
+        whole = first_whole_day([move.service_id], now).date()
+        return {day for day in days if day >= whole}
+    return days | days_with_numbers(move.source_id)
+
+
+def days_of_logs(endpoint_id: UUID) -> set[date]:
+    logs = RequestLog.objects.filter(endpoint=endpoint_id)
+    return {
+        day
+        for day in existing_days()
+        if logs.within(start_of(day), start_of(day) + timedelta(days=1)).exists()
+    }
+
+
+def move_day(move: EndpointMove, target_id: UUID, day: date, *, now: datetime) -> int:
+    def move_logs(since: datetime, until: datetime) -> int:
+        return int(logs_to_move(move).within(since, until).update(endpoint_id=target_id))
+
+    how = move_some if move.pattern else move_all
+    return how(move.service_id, day, source=move.source_id, target=target_id, move_logs=move_logs, now=now)
+
+
+def logs_to_move(move: EndpointMove) -> RequestLogQuerySet:
+    logs = RequestLog.objects.of_services([move.service_id]).filter(endpoint=move.source_id)
+    if not move.pattern:
+        return logs
+    return logs.filter(method=move.method, path__regex=expression_of(move.pattern))

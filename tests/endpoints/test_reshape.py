@@ -1,0 +1,324 @@
+"""Rename, merge and split: names from now on, history with numbers that equal the logs at every moment."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from monitor.endpoints.history import LAST_LOOK_AFTER, carry_out
+from monitor.endpoints.reshape import (
+    CannotReshape,
+    NameTaken,
+    merge,
+    preview_merge,
+    preview_split,
+    rename,
+    split,
+)
+from monitor.ingest import naming
+from monitor.ingest.naming import forget_names
+from monitor.issues.grouping import group_errors
+from monitor.metrics import GroupBy, ask, counts_by
+from monitor.metrics.compact import compact
+from monitor.models import Endpoint, EndpointMove, ErrorIssue, MetricRollup, RequestLog, Service
+from monitor.search import LogFilter
+from tests.factories import a_log, a_service, keep_logs, rfc3339
+
+
+def send(service, *logs, **options):
+    """As ingestion does it, with the service's rules of today."""
+    return keep_logs(Service.objects.get(id=service.id), *logs, **options)
+
+
+def endpoint(route, method="GET"):
+    return Endpoint.objects.get(route=route, method=method)
+
+
+def numbers(service):
+    """Requests by route, from the rollups and the deltas that wait."""
+    asked = LogFilter({}, queryset=RequestLog.objects.of_services([service.id]))
+    assert asked.is_valid()
+    question = ask(service_ids=[service.id], asked=asked, now=timezone.now())
+    routes = {str(row.id): row.route for row in Endpoint.objects.all()}
+    return {routes[id_]: found.requests for id_, found in counts_by(question, GroupBy.ENDPOINT).items()}
+
+
+def by_logs(service):
+    counted = {}
+    for route in RequestLog.objects.filter(service=service).values_list("endpoint__route", flat=True):
+        counted[route] = counted.get(route, 0) + 1
+    return counted
+
+
+def do(move):
+    return carry_out(move.id, now=timezone.now())
+
+
+def last_look(move):
+    return carry_out(move.id, now=move.asked_at + LAST_LOOK_AFTER + timedelta(seconds=1))
+
+
+def prove():
+    """Raises CommandError where a rollup differs from the logs."""
+    call_command("check_rollups")
+
+
+@pytest.fixture
+def service(db, monkeypatch):
+    monkeypatch.setattr("monitor.metrics.answer.EXACT_UP_TO", -1)
+    monkeypatch.setattr("monitor.metrics.answer.PARTS_EXACT_UP_TO", -1)
+    return a_service()
+
+
+# --- Rename ------------------------------------------------------------------------------------------------
+
+
+def test_a_renamed_endpoint_keeps_its_history_and_takes_what_comes_under_the_old_name(service):
+    send(service, a_log(route="/old"))
+    forget_names()
+
+    renamed = rename(endpoint("/old"), "/new", now=timezone.now())
+    forget_names()
+    send(service, a_log(route="/old"), a_log(route="/new"))
+
+    assert set(RequestLog.objects.values_list("endpoint", flat=True)) == {renamed.id}
+    assert numbers(service) == by_logs(service) == {"/new": 3}
+    prove()
+
+
+def test_an_endpoint_may_get_an_old_name_back_and_no_one_elses(service):
+    send(service, a_log(route="/a"), a_log(route="/b"))
+    first = endpoint("/a")
+    rename(first, "/c", now=timezone.now())
+
+    with pytest.raises(NameTaken):
+        rename(first, "/b", now=timezone.now())
+    with pytest.raises(NameTaken):
+        rename(endpoint("/b"), "/a", now=timezone.now())
+    rename(first, "/a", now=timezone.now())
+
+    assert Endpoint.objects.get(route="/a").id == first.id
+    assert Endpoint.objects.get(route="/c").merged_into_id == first.id
+
+
+# --- Merge -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_merge_moves_logs_and_numbers_of_all_days(service, compacted):
+    now = timezone.now()
+    for days in (0, 1, 3):
+        at = rfc3339(now - timedelta(days=days))
+        send(service, *[a_log(route="/a", timestamp=at)] * 2, *[a_log(route="/b", timestamp=at)] * 3)
+    send(service, a_log(route="/c"))
+    if compacted:
+        compact(now=now)
+
+    (move,) = merge(endpoint("/a"), [endpoint("/b")], by="user:ada", now=now)
+    assert not do(move)
+
+    assert numbers(service) == by_logs(service) == {"/a": 15, "/c": 1}
+    prove()
+    move.refresh_from_db()
+    assert (move.logs, move.finished_at) == (9, None)
+
+
+def test_what_comes_under_a_name_that_is_still_known_is_taken_along_by_the_last_look(service):
+    send(service, a_log(route="/a"), a_log(route="/b"))
+    (move,) = merge(endpoint("/a"), [endpoint("/b")], by="user:ada", now=timezone.now())
+    do(move)
+
+    # This process has not heard: its cache still gives the old id.
+    send(service, a_log(route="/a"))
+    naming._endpoints[service.id, ("GET", "/b")] = move.source_id
+    send(service, a_log(route="/b"))
+    assert numbers(service) == by_logs(service) == {"/a": 3, "/b": 1}
+    prove()
+
+    assert last_look(move)
+    assert numbers(service) == by_logs(service) == {"/a": 4}
+    prove()
+    move.refresh_from_db()
+    assert move.finished_at is not None
+
+
+def test_numbers_that_outlived_their_logs_are_merged_too(service):
+    now = timezone.now()
+    send(service, a_log(route="/a"), *[a_log(route="/b")] * 2)
+    compact(now=now)
+    RequestLog.objects.all().delete()
+
+    (move,) = merge(endpoint("/a"), [endpoint("/b")], by="user:ada", now=now)
+    do(move)
+
+    days = MetricRollup.objects.filter(family="endpoint", resolution="day")
+    assert list(days.values_list("subject", "requests")) == [(str(endpoint("/a").id), 3)]
+
+
+def test_names_that_were_merged_before_follow(service):
+    send(service, a_log(route="/a"), a_log(route="/b"), a_log(route="/c"))
+    now = timezone.now()
+    (first,) = merge(endpoint("/b"), [endpoint("/a")], by="user:ada", now=now)
+    (second,) = merge(endpoint("/c"), [endpoint("/b")], by="user:ada", now=now)
+    do(second)
+    do(first)
+    forget_names()
+    send(service, a_log(route="/a"))
+
+    assert by_logs(service) == numbers(service) == {"/c": 4}
+    prove()
+
+
+def test_issues_that_read_alike_become_one(service):
+    for route, consumer in (("/a", "x"), ("/b", "x"), ("/b", "y")):
+        send(service, a_log(route=route, status_code=500, error="Boom", consumer=consumer))
+    send(service, a_log(route="/b", status_code=500, error="Other"))
+    group_errors(now=timezone.now())
+
+    (move,) = merge(endpoint("/a"), [endpoint("/b")], by="user:ada", now=timezone.now())
+    do(move)
+
+    found = ErrorIssue.objects.values_list("message", "requests", "consumers", "endpoint__route")
+    assert set(found) == {("Boom", 3, 2, "/a"), ("Other", 1, 0, "/a")}
+    assert len(ErrorIssue.objects.get(message="Boom").samples) == 3
+
+
+def test_the_preview_says_what_a_merge_would_move_and_changes_nothing(service):
+    day = timezone.now() - timedelta(days=2)
+    send(service, a_log(route="/a"), a_log(route="/b", path="/b/1", timestamp=rfc3339(day)))
+
+    preview = preview_merge(endpoint("/a"), [endpoint("/b")])
+
+    assert (preview.logs, preview.paths, preview.since) == (1, ["/b/1"], day.date())
+    assert not EndpointMove.objects.exists()
+
+
+def test_what_is_no_pair_is_not_merged(service, settings):
+    settings.MAX_ENDPOINTS_PER_SERVICE = 10
+    send(service, *[a_log(route=f"/r{letter}") for letter in "abcdefghijkl"])
+    send(service, a_log(route="/ra", method="POST"))
+    other = a_service(service.organization)
+    send(other, a_log(route="/elsewhere"))
+    target = endpoint("/ra")
+
+    for source in (target, endpoint("/elsewhere"), endpoint("(other)", "*")):
+        with pytest.raises(CannotReshape):
+            merge(target, [source], by="user:ada", now=timezone.now())
+    with pytest.raises(CannotReshape):
+        merge(endpoint("(other)", "*"), [target], by="user:ada", now=timezone.now())
+
+
+# --- Split -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_split_takes_paths_out_of_an_endpoint_from_now_on_and_in_history(service, compacted):
+    now = timezone.now()
+    for days in (0, 2):
+        at = rfc3339(now - timedelta(days=days))
+        send(service, *[a_log(route="/orders/{id}", path="/orders/export", timestamp=at)] * 2)
+        send(service, *[a_log(route="/orders/{id}", path=f"/orders/{n}", timestamp=at) for n in range(3)])
+    if compacted:
+        compact(now=now)
+    source = endpoint("/orders/{id}")
+
+    preview = preview_split(source, pattern="/orders/export", method="GET", now=now)
+    move = split(source, pattern="/orders/export", method="GET", route="", by="user:ada", now=now)
+    do(move)
+    send(service, a_log(route="/orders/{id}", path="/orders/export/?a=1"), a_log(path="/orders/7"))
+
+    assert (preview.logs, preview.paths) == (4, ["/orders/export"])
+    assert numbers(service) == by_logs(service) == {"/orders/export": 5, "/orders/{id}": 7}
+    prove()
+
+
+def test_a_split_that_is_merged_back_is_undone(service):
+    send(service, a_log(path="/orders/export", route="/o"), a_log(path="/orders/1", route="/o"))
+    move = split(
+        endpoint("/o"), pattern="/orders/export", method="GET", route="/x", by="u", now=timezone.now()
+    )
+    do(move)
+    (back,) = merge(endpoint("/o"), [endpoint("/x")], by="u", now=timezone.now())
+    do(back)
+    assert do(move)
+    forget_names()
+    send(service, a_log(path="/orders/export", route="/o"))
+
+    assert numbers(service) == by_logs(service) == {"/o": 3}
+    prove()
+
+
+def test_an_endpoint_is_split_out_of_what_is_beyond_the_cap(service, settings):
+    settings.MAX_ENDPOINTS_PER_SERVICE = 1
+    send(service, a_log(route="/a"))
+    send(service, a_log(path="/b", method="POST"), a_log(path="/c"))
+    beyond = endpoint("(other)", "*")
+
+    with pytest.raises(CannotReshape):
+        split(beyond, pattern="/b", method="*", route="", by="u", now=timezone.now())
+    do(split(beyond, pattern="/b", method="POST", route="", by="u", now=timezone.now()))
+    forget_names()
+    send(service, a_log(path="/b", method="POST"))
+
+    assert numbers(service) == by_logs(service) == {"/a": 1, "/b": 2, "(other)": 1}
+    prove()
+
+
+def test_days_that_have_lost_logs_stay_as_they_are(service):
+    """Nobody could count anew what is gone, and half of a day would be wrong."""
+    Service.objects.filter(id=service.id).update(retention_days=2, error_retention_days=20)
+    old = rfc3339(timezone.now() - timedelta(days=5))
+    send(service, a_log(path="/x", route="/o", status_code=500, timestamp=old))
+    send(service, a_log(path="/x", route="/o"))
+
+    do(split(endpoint("/o"), pattern="/x", method="GET", route="", by="u", now=timezone.now()))
+
+    assert by_logs(service) == {"/o": 1, "/x": 1}
+    prove()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("whole", [True, False], ids=["merge", "split"])
+def test_numbers_equal_the_logs_while_senders_and_the_worker_go_on(whole):
+    service = a_service()
+    send(service, a_log(route="/a"), *[a_log(route="/b", path="/b/x")] * 20)
+    now, barrier = timezone.now(), Barrier(4)
+    source, target = endpoint("/b"), endpoint("/a")
+    if whole:
+        (move,) = merge(target, [source], by="u", now=now)
+    else:
+        move = split(source, pattern="/b/x", method="GET", route="/a", by="u", now=now)
+
+    def keep_sending(number):
+        # Under the old name, as a process does that has not heard yet.
+        naming_of_old = {(service.id, ("GET", "/b")): source.id, (service.id, ("GET", "/a")): target.id}
+        barrier.wait()
+        for _ in range(15):
+            naming._endpoints.update(naming_of_old)
+            keep_logs(service, a_log(route="/b", path="/b/x"), a_log(route="/b", path=f"/b/{number}"))
+        connection.close()
+
+    def keep_compacting(_):
+        barrier.wait()
+        for _ in range(10):
+            compact(now=timezone.now())
+        connection.close()
+
+    def keep_moving(_):
+        barrier.wait()
+        for _ in range(5):
+            do(move)
+        connection.close()
+
+    jobs = [(keep_sending, 1), (keep_sending, 2), (keep_compacting, 0), (keep_moving, 0)]
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        list(threads.map(lambda job: job[0](job[1]), jobs))
+    prove()
+    assert last_look(move)
+
+    prove()
+    assert by_logs(service) == ({"/a": 81} if whole else {"/a": 51, "/b": 30})
