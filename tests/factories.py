@@ -80,6 +80,7 @@ def keep_logs(
         keep_bodies=service.keep_bodies,
         retention=service.retention,
         path_rules=service.path_rules,
+        exclusions=service.exclusions,
     )
     items = [msgspec.convert(log, LogItem) for log in logs]
     outcome = accept(items, sender, now=now or timezone.now())

@@ -13,7 +13,9 @@ from monitor.admin.shared import NAMES
 
 # Section -> models, by object name. What is registered and not named here comes last.
 SECTIONS = {
-    "Services": ("Service", "ApiKey", "Endpoint", "Consumer", "Deployment"),
+    "Services": (
+        *("Service", "ApiKey", "Endpoint", "EndpointMove", "ExclusionRule", "Consumer", "Deployment"),
+    ),
     "Traffic": ("RequestLog", "Replay"),
     "Alerts": ("AlertRule", "AlertEvent", "ErrorIssue"),
     "People": ("Organization", "Membership", "User"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.health.report import Report
-from monitor.lib.counting import BUCKETS, DURATION, INGESTED, REJECTED, REPEATED
+from monitor.lib.counting import BUCKETS, DURATION, EXCLUDED, INGESTED, REJECTED, REPEATED
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Sums = Mapping[str, Mapping[str, float]]
@@ -23,6 +23,7 @@ class Family:
 COUNTERS = (
     Family(name=INGESTED, kind="counter", help="Logs that were committed."),
     Family(name=REPEATED, kind="counter", help="Logs that had been kept already and were not kept twice."),
+    Family(name=EXCLUDED, kind="counter", help="Logs that a rule of their service says not to keep."),
     Family(name=REJECTED, kind="counter", help="Logs or whole requests that were not kept, by error code."),
 )
 HISTOGRAM = Family(name=DURATION, kind="histogram", help="Time to answer a request, by face of the product.")

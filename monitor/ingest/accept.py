@@ -1,6 +1,6 @@
 """The pipeline: items of one sender go in, kept ids and rejections come out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -12,7 +12,8 @@ from monitor.ingest.decode import LogItem, Undecodable
 from monitor.ingest.entry import Entry, Sender, prepare
 from monitor.ingest.keep import Kept, keep_apart
 from monitor.ingest.store import store_batch
-from monitor.lib.counting import count_rejected
+from monitor.lib.counting import count_excluded, count_rejected
+from monitor.lib.exclusions import excluded_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +29,14 @@ class Rejection:
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What became of the items. `entries` are those that were accepted, repeats among them, in order; the ids
-    of those that were not kept before are in `new_ids`."""
+    of those that were not kept before are in `new_ids`.
+
+    `excluded` names, by its place, each item that was well taken and is not kept, and the rule that says so.
+    """
 
     entries: list[Entry]
     rejections: list[Rejection]
+    excluded: Mapping[int, str] = field(default_factory=dict)
     new_ids: frozenset[UUID] = field(default_factory=frozenset)
 
     def after(self, kept: Kept) -> Self:
@@ -44,8 +49,8 @@ class Outcome:
         reasons = [kept.failures.get(entry.id) for entry in self.entries]
         if all(isinstance(reason, DATABASE_AWAY) for reason in reasons) and reasons[0] is not None:
             raise reasons[0]
-        rejected = {each.index for each in self.rejections}
-        places = (index for index in range(len(self.entries) + len(rejected)) if index not in rejected)
+        left_out = {each.index for each in self.rejections} | self.excluded.keys()
+        places = (index for index in range(len(self.entries) + len(left_out)) if index not in left_out)
         failed = [
             failure_at(index, reason)
             for index, reason in zip(places, reasons, strict=True)
@@ -74,15 +79,28 @@ def prepare_all(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: 
     """The entries of the items that are fit to be kept, and why the others are not."""
     entries: list[Entry] = []
     rejections: list[Rejection] = []
+    excluded: dict[int, str] = {}
     for index, item in enumerate(items):
         try:
             if isinstance(item, Undecodable):
                 raise item
+            if sender.exclusions and (rule := excluded_by_sender(item, sender)):
+                excluded[index] = rule
+                continue
             entries.append(prepare(item, sender, now=now))
         except Undecodable as error:
             count_rejected(error.code)
             rejections.append(Rejection(index=index, field=error.field, message=str(error), code=error.code))
-    return Outcome(entries=entries, rejections=rejections)
+    return Outcome(entries=entries, rejections=rejections, excluded=excluded)
+
+
+def excluded_by_sender(item: LogItem, sender: Sender) -> str | None:
+    """The id of the rule by which the sender's service leaves the item out; counted."""
+    rule = excluded_by(sender.exclusions, path=item.path, headers=item.request_headers)
+    if rule is None:
+        return None
+    count_excluded(rule["id"])
+    return rule["id"]
 
 
 def failure_at(index: int, reason: Exception) -> Rejection:

@@ -20,7 +20,7 @@ from monitor.api.errors import PROBLEM_JSON
 from monitor.api.rows import LogRowSerializer
 from monitor.ingest.accept import accept
 from monitor.ingest.decode import LogItem, Undecodable
-from monitor.ingest.documentation import BatchResultSerializer, LogItemSerializer
+from monitor.ingest.documentation import BatchResultSerializer, ExcludedSerializer, LogItemSerializer
 from monitor.ingest.doors import DOORS, Answer, Door, key_needed, media_type_of, sender_of
 from monitor.ingest.entry import Sender
 from monitor.ingest.reports import keep_reports
@@ -88,7 +88,7 @@ class IngestLog(IngestDoor):
         description="Committed before the answer. With `event_id` and `timestamp`, a repeat is kept once and "
         "answers with the same id.",
         request=LogItemSerializer,
-        responses={201: LogRowSerializer},
+        responses={201: LogRowSerializer, 202: ExcludedSerializer},
     )
     def post(self, request: Request) -> HttpResponseBase:
         return self.answer(request, self.door)

@@ -90,10 +90,20 @@ class ItemErrorSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class ExcludedSerializer(serializers.Serializer[Any]):
+    """A log that was well taken and is not kept, as a rule of its service says."""
+
+    id = serializers.UUIDField(allow_null=True, help_text="Always null.")
+    excluded_by = serializers.UUIDField(help_text="The rule's id.")
+
+
 class BatchResultSerializer(serializers.Serializer[Any]):
     """`ids` are those of the accepted items, in order; repeats answer with the id they have."""
 
     accepted = serializers.IntegerField(min_value=0)
     rejected = serializers.IntegerField(min_value=0)
+    excluded = serializers.IntegerField(
+        min_value=0, help_text="Well taken, and not kept by a rule of the service: nothing to send again."
+    )
     ids = serializers.ListField(child=serializers.UUIDField())
     errors = ItemErrorSerializer(many=True)  # type: ignore[assignment] # the member's name

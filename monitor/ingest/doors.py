@@ -101,6 +101,9 @@ class OneLog(OwnDoor):
     def answer(self, outcome: Outcome) -> Answer:
         if outcome.rejections:
             return rejection_answer(outcome.rejections[0])
+        if outcome.excluded:
+            # Well taken, so nobody sends it again; and not made, so there is no id.
+            return Answer(status=202, body={"id": None, "excluded_by": outcome.excluded[0]})
         return Answer(status=201, body=light_row(outcome.entries[0]))
 
 
@@ -127,10 +130,11 @@ class ManyLogs(OwnDoor):
         result: dict[str, Any] = {
             "accepted": len(outcome.entries),
             "rejected": len(outcome.rejections),
+            "excluded": len(outcome.excluded),
             "ids": [entry.id for entry in outcome.entries],
             "errors": [item_error(each) for each in outcome.rejections],
         }
-        if outcome.entries:
+        if outcome.entries or outcome.excluded:
             return Answer(status=207 if outcome.rejections else 201, body=result)
         detail = "No log in the batch could be kept." if outcome.rejections else "The batch holds no logs."
         # What failed on our side may be sent again, so one such item decides.

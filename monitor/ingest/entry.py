@@ -11,6 +11,7 @@ from django.conf import settings
 
 from monitor.ingest.decode import HeaderValue, LogItem, Undecodable
 from monitor.lib import ids, masking, routes
+from monitor.lib.exclusions import Exclusion
 from monitor.lib.exported import is_exported_event_id, log_of, scope_of
 from monitor.lib.kept_text import RULES, content_type, cut, storable
 from monitor.lib.path_rules import PathRule, route_by_rule
@@ -44,6 +45,7 @@ class Sender:
     keep_bodies: str
     retention: Retention = field(default_factory=default_retention)
     path_rules: Sequence[PathRule] = ()
+    exclusions: Sequence[Exclusion] = ()
 
     @classmethod
     def of(cls, key: ApiKey) -> "Sender":
@@ -61,6 +63,7 @@ class Sender:
             keep_bodies=service.keep_bodies,
             retention=service.retention,
             path_rules=service.path_rules,
+            exclusions=service.exclusions,
         )
 
 

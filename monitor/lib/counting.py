@@ -4,6 +4,9 @@ from monitor.lib.tally import counts
 
 INGESTED = "apimonitor_ingested_logs_total"
 REPEATED = "apimonitor_ingest_repeated_logs_total"
+EXCLUDED = "apimonitor_ingest_excluded_logs_total"
+# By the rule's id; for the service's page alone.
+EXCLUDED_BY_RULE = "excluded_by_rule"
 REJECTED = "apimonitor_ingest_rejected_total"
 DURATION = "apimonitor_request_duration_seconds"
 # Upper ends, in seconds: from a log that met a commit under way to a replay that ran into its limit.
@@ -17,6 +20,12 @@ def count_kept(*, new: int, repeated: int) -> None:
     """Logs that were committed, and repeats of such as had been."""
     counts.add(INGESTED, new)
     counts.add(REPEATED, repeated)
+
+
+def count_excluded(rule_id: str) -> None:
+    """A log that a rule of its service says not to keep."""
+    counts.add(EXCLUDED)
+    counts.add(EXCLUDED_BY_RULE, labels=rule_id)
 
 
 def count_rejected(reason: str, amount: int = 1) -> None:

@@ -9,7 +9,7 @@ from monitor.models.keys import ApiKey
 from monitor.models.logs import LogPayload, RequestLog
 from monitor.models.metrics import MetricDelta, MetricRollup
 from monitor.models.replays import Replay
-from monitor.models.services import Consumer, ConsumerErasure, Endpoint, EndpointMove, Service
+from monitor.models.services import Consumer, ConsumerErasure, Endpoint, EndpointMove, ExclusionRule, Service
 from monitor.models.storage import StorageEvent
 from monitor.models.tenants import Membership, Organization
 from monitor.models.views import SavedView
@@ -33,6 +33,7 @@ __all__ = [
     "ErrorIssue",
     "ErrorIssueConsumer",
     "ErrorIssueHour",
+    "ExclusionRule",
     "Instance",
     "LogPayload",
     "Membership",

@@ -75,6 +75,10 @@ class Service(models.Model):
     path_rules = models.JSONField(
         default=list, db_default=models.Value([], models.JSONField()), editable=False
     )
+    # The exclusion rules below, as monitor.lib.exclusions reads them; here for the same reason.
+    exclusions = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField()), editable=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     # Set at once when the service is removed; a task then removes what hangs on it, logs included.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -167,6 +171,35 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.route}"
+
+
+class ExclusionKind(models.TextChoices):
+    PATH = "path", "Path"
+    USER_AGENT = "user_agent", "User agent"
+
+
+class ExclusionRule(models.Model):
+    """Requests of a service that are not kept. What each dropped is a Counter, as nothing is written for a
+    request that is not kept."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
+    service = models.ForeignKey(Service, models.CASCADE, related_name="exclusion_rules")
+    kind = models.CharField(max_length=10, choices=ExclusionKind)
+    pattern = models.CharField(max_length=256)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=200, editable=False)
+
+    class Meta:
+        db_table = "exclusion_rule"
+        constraints = [
+            models.UniqueConstraint(fields=["service", "kind", "pattern"], name="exclusion_rule_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=ExclusionKind.values), name="exclusion_rule_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.pattern
 
 
 class EndpointMove(models.Model):

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from monitor.models import AlertRuleChange, Service
+from monitor.models import AlertRuleChange, ExclusionRule, Service
+from monitor.services.exclusions import forget_counts
 
 ROWS_A_BITE = 5000
 # Each removes at most one bite of what hangs on the service and can be large.
@@ -40,6 +41,7 @@ def purge(service_id: UUID) -> None:
     for statement in BITES:
         while remove_bite(statement, service_id) == ROWS_A_BITE:
             pass
+    forget_counts(ExclusionRule.objects.filter(service=service).values_list("id", flat=True))
     service.delete()
     # Removing the rules has numbered their change once more.
     AlertRuleChange.objects.filter(service_id=service_id).delete()

@@ -18,6 +18,7 @@ from monitor.access import revoke_key
 from monitor.apitally.urls import hub_routes
 from monitor.issues.grouping import group_errors
 from monitor.models import ApiKey, Consumer, Endpoint, ErrorIssue, Organization, SavedView, Service
+from monitor.services.exclusions import add_rule
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
@@ -61,6 +62,15 @@ TABLE = {
         "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
     ),
     ("DELETE", "v1/services/<str:service_id>"): (
+        "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
+    ),
+    ("GET", "v1/services/<str:service_id>/exclusions"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("POST", "v1/services/<str:service_id>/exclusions"): (
+        "401 401 201 | 403 403 201 201 404 | 403 403 403 201 | 201 403 404 | 401 401 401"
+    ),
+    ("DELETE", "v1/services/<str:service_id>/exclusions/<str:exclusion_id>"): (
         "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
     ),
     ("GET", "v1/services/<str:service_id>/keys"): (
@@ -248,6 +258,7 @@ class World:
             ("PATCH", "v1/endpoints/<str:endpoint_id>"): {"route": "/changed"},
             ("POST", "v1/endpoints/<str:endpoint_id>/merge"): {"endpoints": [self.ids["endpoint_id"]]},
             ("POST", "v1/endpoints/<str:endpoint_id>/split"): {"pattern": "/the-log/*"},
+            ("POST", "v1/services/<str:service_id>/exclusions"): {"kind": "path", "pattern": "/another"},
             ("PATCH", "v1/issues/<str:issue_id>"): {"state": "resolved"},
             ("POST", "v1/deployments"): {"service": str(self.service.id), "version": "another"},
             ("PATCH", "v1/alerts/<str:alert_id>"): {"name": "changed"},
@@ -269,6 +280,7 @@ def world(db):
     ids = {"service_id": service.id, "key_id": key.id, "log_id": log_id, "alert_id": rule.id}
     ids["view_id"] = SavedView.objects.create(organization=organization, name="the view").id
     group_errors(now=timezone.now())
+    ids["exclusion_id"] = add_rule(service, kind="path", pattern="/nothing", by="user:ada").id
     ids["endpoint_id"] = Endpoint.objects.get(service=service).id
     ids["issue_id"] = ErrorIssue.objects.get().id
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id

@@ -11,8 +11,20 @@ from django.utils import timezone
 
 from monitor.access import issue_key
 from monitor.deployments import report_deployment
+from monitor.endpoints.reshape import split
 from monitor.issues.grouping import group_errors
-from monitor.models import AlertEvent, AlertRule, ApiKey, Membership, Organization, Replay, SavedView, Service
+from monitor.models import (
+    AlertEvent,
+    AlertRule,
+    ApiKey,
+    Endpoint,
+    Membership,
+    Organization,
+    Replay,
+    SavedView,
+    Service,
+)
+from monitor.services.exclusions import add_rule
 from tests.factories import a_log, keep_logs
 
 SECRET = "hunter2-is-no-password"
@@ -59,6 +71,9 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
     assert AlertEvent.objects.filter(log_id=log_id).exists()
     SavedView.objects.create(organization=service.organization, name="errors", query="status:5xx")
     group_errors(now=timezone.now())
+    endpoint = Endpoint.objects.get(service=service)
+    split(endpoint, pattern="/x", method=endpoint.method, route="", by="user:ada", now=timezone.now())
+    add_rule(service, kind="path", pattern="/health", by="user:ada")
     report_deployment(
         service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )

@@ -12,8 +12,10 @@ from django.utils import timezone
 
 from monitor.access import issue_key
 from monitor.deployments import report_deployment
+from monitor.endpoints.reshape import split
 from monitor.issues.grouping import group_errors
-from monitor.models import AlertRule, Membership, Organization, Replay, SavedView, Service
+from monitor.models import AlertRule, Endpoint, Membership, Organization, Replay, SavedView, Service
+from monitor.services.exclusions import add_rule
 from monitor.services.tasks import purge_service
 from tests.admin.conftest import keep
 
@@ -35,6 +37,9 @@ def grow(number):
     )
     SavedView.objects.create(organization=organization, name="errors", query="status:5xx")
     group_errors(now=timezone.now())
+    endpoint = Endpoint.objects.get(service=service)
+    split(endpoint, pattern="/x", method=endpoint.method, route="", by="u", now=timezone.now())
+    add_rule(service, kind="path", pattern="/health", by="u")
     report_deployment(
         service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )

@@ -141,7 +141,10 @@ def test_the_menu_is_in_the_products_words(admin):
     sections = {app["name"]: [model["name"] for model in app["models"]] for app in menu_of(admin)}
 
     assert list(sections) == ["Services", "Traffic", "Alerts", "People", "Operation"]
-    assert sections["Services"] == ["Services", "API keys", "Endpoints", "Consumers", "Deployments"]
+    assert sections["Services"] == [
+        *("Services", "API keys", "Endpoints", "Endpoint moves", "Exclusion rules"),
+        *("Consumers", "Deployments"),
+    ]
     assert set(sections["Operation"]) == {"Background jobs", "Changes made here", "Saved views"}
 
 
