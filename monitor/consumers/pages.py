@@ -20,9 +20,10 @@ from monitor.charts import TimeAxis
 from monitor.consumers.api import reach_consumer
 from monitor.consumers.forget import AlreadyForgotten, forget
 from monitor.consumers.forms import ConsumerForm
-from monitor.consumers.ranking import Chosen, ConsumerRow, Order, last_seen, rank, told
+from monitor.consumers.ranking import Chosen, ConsumerRow, Order, in_groups, last_seen, rank, told
 from monitor.endpoints import EndpointFilter
 from monitor.endpoints.pages import errors_chart
+from monitor.issues.listing import issues_met_by
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.addresses import address_with
 from monitor.metrics import Measurement, Question, TooMuchToCount, ask, measure_for, series_for
@@ -74,7 +75,8 @@ def consumers(request: HttpRequest) -> HttpResponse:
     context = page_context(request, asked) | {
         "groups": groups_of(actor),
         "kept_names": [
-            (name, request.GET.get(name)) for name in ("window", "since", "until", "sort", "order", "hidden")
+            (name, request.GET.get(name))
+            for name in ("window", "since", "until", "sort", "order", "hidden", "by")
         ],
     }
     if asked.is_valid:
@@ -117,6 +119,8 @@ def listed(asked: Asked, query: QueryDict, actor: Actor) -> dict[str, Any]:
     question = question_of(asked)
     try:
         rows = rank(question, actor, chosen=chosen_by(query), order=order, reverse=reverse)
+        if query.get("by") == "group":
+            return {"group_rows": in_groups(rows), **census(rows)}
         page = cut_ranking(rows, limit=ROWS, cursor=read_cursor(query))
         shown = told(page.rows, question)
     except TooMuchToCount:
@@ -197,6 +201,8 @@ def consumer_page(
         "edit_form": form,
         "may_manage": actor.may(Scope.MANAGE, found.organization_id) and found.forgotten_at is None,
     }
+    service_ids = [service.id for service in asked.services]
+    context["issues"] = [] if found.forgotten_at else issues_met_by(found.id, service_ids)
     if asked.is_valid:
         context |= {"last_seen_at": last_seen([found.id], question_of(asked)).get(found.id)}
         context |= numbers(asked, found)

@@ -1,6 +1,6 @@
 """Consumers with their numbers in a window."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -39,6 +39,7 @@ class ConsumerRow:
     numbers: Numbers
     share: float
     is_new: bool
+    group: str = ""
     consumer: Consumer | None = None
     p95_latency_ms: float | None = None
     last_seen_at: datetime | None = None
@@ -92,7 +93,7 @@ def rank(
     total = sum(numbers.requests for subject, numbers in counted.items() if subject)
     nothing = Numbers.nothing(())
     rows = []
-    for id_, first_seen_at in chosen.of(actor).values_list("id", "first_seen_at"):
+    for id_, first_seen_at, group in chosen.of(actor).values_list("id", "first_seen_at", "group"):
         numbers = counted.get(str(id_), nothing)
         if actor.service_id is not None and not numbers.requests:
             continue
@@ -103,11 +104,39 @@ def rank(
                 numbers=numbers,
                 share=numbers.requests / total if total else 0.0,
                 is_new=first_seen_at >= question.since and bool(numbers.requests),
+                group=group,
             )
         )
     # Sorting keeps the order of equals: the newest of them first.
     rows.sort(key=lambda row: row.id, reverse=True)
     return sorted(rows, key=KEYS[order], reverse=not reverse)
+
+
+@dataclass(kw_only=True)
+class GroupRow:
+    """The numbers of all consumers of a group; of those without one where `group` is empty."""
+
+    group: str
+    consumers: int = 0
+    requests: int = 0
+    errors: int = 0
+    share: float = 0.0
+
+    @property
+    def error_rate(self) -> float:
+        return self.errors / self.requests if self.requests else 0.0
+
+
+def in_groups(rows: Iterable[ConsumerRow]) -> list[GroupRow]:
+    """The rows added up by group, the busiest first."""
+    groups: dict[str, GroupRow] = {}
+    for row in rows:
+        added = groups.setdefault(row.group, GroupRow(group=row.group))
+        added.consumers += 1
+        added.requests += row.requests
+        added.errors += row.errors
+        added.share += row.share
+    return sorted(groups.values(), key=lambda each: (-each.requests, each.group))
 
 
 def told(rows: Sequence[ConsumerRow], question: Question) -> list[ConsumerRow]:

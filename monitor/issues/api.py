@@ -119,6 +119,7 @@ class AskedSerializer(serializers.Serializer[Any]):
     state = serializers.CharField(required=False, default="")
     service_id = serializers.UUIDField(required=False)
     endpoint_id = serializers.UUIDField(required=False)
+    consumer_id = serializers.UUIDField(required=False, default=None)
     kind = serializers.ChoiceField(choices=IssueKind.choices, required=False)
     mode = serializers.ChoiceField(choices=Mode.choices, required=False)
     text = serializers.CharField(max_length=128, required=False, default="")
@@ -134,7 +135,12 @@ class AskedSerializer(serializers.Serializer[Any]):
     def chosen(self) -> Chosen:
         asked = dict(self.validated_data)
         asked.pop("sort")
-        return Chosen(states=asked.pop("state") or (), text=asked.pop("text"), fields=asked)
+        return Chosen(
+            states=asked.pop("state") or (),
+            text=asked.pop("text"),
+            consumer_id=asked.pop("consumer_id"),
+            fields=asked,
+        )
 
 
 def detail_of(issue: ErrorIssue) -> Any:
@@ -165,6 +171,7 @@ class IssuesView(GenericAPIView[ErrorIssue]):
             ),
             OpenApiParameter("service_id", OpenApiTypes.UUID),
             OpenApiParameter("endpoint_id", OpenApiTypes.UUID),
+            OpenApiParameter("consumer_id", OpenApiTypes.UUID, description="Those that this one met."),
             OpenApiParameter("kind", OpenApiTypes.STR, enum=IssueKind.values),
             OpenApiParameter("mode", OpenApiTypes.STR, enum=Mode.values),
             OpenApiParameter(

@@ -19,6 +19,7 @@ from monitor.models.issues import IssueState
 UNRESOLVED = (IssueState.OPEN, IssueState.REGRESSED, IssueState.ACKNOWLEDGED)
 TOP_CONSUMERS = 10
 ON_ENDPOINT = 5
+ON_CONSUMER = 10
 
 
 class Order(StrEnum):
@@ -55,10 +56,13 @@ class Chosen:
 
     states: Sequence[str] = ()
     text: str = ""
+    consumer_id: UUID | None = None
     fields: dict[str, Any] = field(default_factory=dict)
 
     def of(self, issues: QuerySet[ErrorIssue]) -> QuerySet[ErrorIssue]:
         issues = issues.filter(**self.fields)
+        if self.consumer_id is not None:
+            issues = issues.filter(affected__consumer=self.consumer_id)
         if self.states:
             issues = issues.filter(state__in=self.states)
         if self.text:
@@ -125,6 +129,13 @@ def issues_of_log(log: RequestLog, *, error: str | None, body: str | None) -> li
             fingerprint__in=[finding.fingerprint for finding in findings],
         ).order_by("id")
     )
+
+
+def issues_met_by(consumer_id: UUID, service_ids: Sequence[UUID]) -> list[ErrorIssueConsumer]:
+    """The issues of these services that a consumer met, the latest first, each with how often."""
+    met = ErrorIssueConsumer.objects.filter(consumer=consumer_id, issue__service__in=list(service_ids))
+    shown = met.select_related("issue__service", "issue__endpoint")
+    return list(shown.order_by("-last_seen_at", "issue_id")[:ON_CONSUMER])
 
 
 def unresolved_of(endpoint_id: UUID) -> list[ErrorIssue]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from monitor.consumers import pages
+from monitor.issues.grouping import group_errors
 from monitor.lib.actors import Role
 from monitor.models import Consumer
 from tests.admin.markup import blocked_in
@@ -171,3 +172,38 @@ def test_the_list_costs_the_same_however_long_it_is(reader, service, django_asse
     # the list and of the page, and when they were seen.
     with django_assert_max_num_queries(24):
         reader.get("/consumers")
+
+
+def test_groups_are_shown_with_the_numbers_of_their_consumers(reader, service):
+    keep_logs(service, *[a_log(consumer="a")] * 3, a_log(consumer="b", status_code=500), a_log(consumer="c"))
+    Consumer.objects.filter(identifier__in=("a", "b")).update(group="gold")
+
+    page = reader.get("/consumers?by=group").content.decode()
+
+    table = re.search(r'<table class="data-table consumer-table">.*?</table>', page, re.DOTALL)[0]
+    rows = [words(row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)[1:]]
+    assert rows == [
+        "gold 2 consumers 4 requests 1 failed 25%",
+        "no group 1 consumers 1 requests 0 failed 0%",
+    ]
+    assert "group=gold" in table
+    assert blocked_in(page) == []
+    # Without a group there is nothing to choose.
+    Consumer.objects.update(group="")
+    assert "by=group" not in reader.get("/consumers").content.decode()
+
+
+def test_the_issues_that_a_consumer_met_stand_on_its_page(reader, service):
+    keep_logs(service, *[a_log(consumer="acme", status_code=500, error="Boom")] * 2)
+    keep_logs(service, a_log(consumer="zen", status_code=500, error="Crash"))
+    keep_logs(a_service(), a_log(consumer="acme", status_code=500, error="Theirs"))
+    group_errors(now=timezone.now())
+    acme = Consumer.objects.get(identifier="acme", organization=service.organization)
+
+    page = reader.get(f"/consumers/{acme.id}").content.decode()
+
+    section = words(re.search(r'<section class="card" id="issues">.*?</section>', page, re.DOTALL)[0])
+    assert "Boom" in section
+    assert "2 requests" in section
+    assert "Crash" not in section
+    assert "Theirs" not in section

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from monitor.issues.grouping import group_errors
-from monitor.models import Endpoint, ErrorIssue
+from monitor.models import Consumer, Endpoint, ErrorIssue
 from tests.factories import (
     a_client,
     a_key,
@@ -94,6 +94,14 @@ def test_the_list_is_in_the_order_that_was_asked_for(service, member, sort, expe
     fail(service, "new")
 
     assert listed(member, sort=sort) == expected
+
+
+def test_the_list_narrows_by_whom_it_hit(service, member):
+    fail(service, "A", consumer="acme")
+    fail(service, "B", consumer="zen")
+    acme = Consumer.objects.get(identifier="acme")
+
+    assert listed(member, consumer_id=str(acme.id)) == ["A"]
 
 
 def test_pages_hold_every_issue_once(service, member):
