@@ -7,7 +7,7 @@ import monitor.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0014_client_libraries"),
+        ("monitor", "0015_counted_series"),
     ]
 
     operations = [
