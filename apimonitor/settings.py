@@ -16,6 +16,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DEBUG = env.flag("DEBUG", default=False)
 # Signs sessions and form tokens; no default, so that no two installations share one.
 SECRET_KEY = env.text("SECRET_KEY", "insecure-debug-key-for-development-only" if DEBUG else None)
+# Seal what is secret in the database (of webhooks), newest first, comma-separated. Left out: SECRET_KEY does.
+# A key is changed by putting a new one in front, running `manage.py seal_secrets`, and taking the old one out.
+SECRETS_KEYS = env.words("SECRETS_KEYS", "") or [SECRET_KEY]
 # postgresql://user:password@host:port/name, PostgreSQL 15 or newer. scripts/up starts one and sets this.
 DATABASE_URL_NAME = "DATABASE_URL"
 # What people type into the browser; decides cookies, HSTS, the https redirect and links in messages.
@@ -95,6 +98,10 @@ except ValueError as error:
     raise ImproperlyConfigured(f"OUTBOUND_ALLOW: {error}") from None
 # Seconds from the first look-up to the last byte of a replayed call.
 REPLAY_TIMEOUT_S = env.integer("REPLAY_TIMEOUT_S", 30, least=1, most=120)
+
+# Webhooks that are sent at once by `manage.py deliver`; each takes a thread, and one of them in five is kept
+# for first attempts.
+WEBHOOK_SLOTS = env.integer("WEBHOOK_SLOTS", 64, least=5, most=200)
 
 # --- Django ------------------------------------------------------------------------------------------------
 

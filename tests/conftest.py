@@ -11,6 +11,7 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 
+from monitor.events.listening import forget_listeners
 from monitor.ingest.naming import forget_names
 from monitor.ingest.store import forget_days
 from monitor.metrics.counted import forget_counted_days
@@ -77,6 +78,7 @@ def _empty_caches() -> None:
     forget_names()
     forget_days()
     forget_counted_days()
+    forget_listeners()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
+from monitor.events import record_event
+from monitor.events.body import rfc3339
 from monitor.lib import apikeys
 from monitor.lib.actors import Scope
 from monitor.models import ApiKey, Organization, Service
@@ -27,6 +30,7 @@ class KeyNotUsable(Exception):
     """A key that is revoked or expired cannot be rotated."""
 
 
+@transaction.atomic
 def issue_key(
     *,
     organization: Organization,
@@ -60,6 +64,7 @@ def issue_key(
         expires_at=expires_at,
         created_by_id=created_by_id,
     )
+    tell(key, "key.created", now=timezone.now())
     return key, raw
 
 
@@ -90,10 +95,33 @@ def authenticate_key(raw: str, *, now: datetime) -> ApiKey:
     return key
 
 
+@transaction.atomic
 def revoke_key(key: ApiKey, *, now: datetime) -> None:
     """From the next request on the key opens nothing. Revoking twice keeps the first moment."""
-    ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=now)
+    is_news = ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=now)
     key.refresh_from_db(fields=["revoked_at"])
+    if is_news:
+        tell(key, "key.revoked", now=now)
+
+
+def tell(key: ApiKey, type: str, *, now: datetime) -> None:
+    """Those who listen for keys; the key itself is in nothing they hear."""
+    data = {
+        "key_id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": list(key.scopes),
+        "expires_at": key.expires_at and rfc3339(key.expires_at),
+        "revoked_at": key.revoked_at and rfc3339(key.revoked_at),
+    }
+    record_event(
+        organization_id=key.organization_id,
+        service_id=key.service_id,
+        type=type,
+        data=data,
+        mode=key.mode,
+        now=now,
+    )
 
 
 @transaction.atomic

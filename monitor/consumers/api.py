@@ -26,6 +26,8 @@ from monitor.api.ranked import RankedPagination
 from monitor.consumers.forget import AlreadyForgotten, forget
 from monitor.consumers.ranking import Chosen, Order, rank, told
 from monitor.endpoints import EndpointFilter
+from monitor.events import record_events
+from monitor.events.drafting import created_consumer
 from monitor.lib.actors import Actor, Scope
 from monitor.metrics import TooMuchToCount, ask
 from monitor.models import Consumer, ConsumerErasure, MetricRollup, Organization, RequestLog, Service
@@ -139,7 +141,9 @@ def make_consumer(*, now: datetime, **fields: Any) -> Consumer:
     """A consumer before its first request. Raises Conflict where the identifier is known already."""
     try:
         with transaction.atomic():
-            return Consumer.objects.create(first_seen_at=now, **fields)
+            consumer = Consumer.objects.create(first_seen_at=now, **fields)
+            record_events([created_consumer(consumer)])
+            return consumer
     except IntegrityError:
         raise Conflict("identifier", "This consumer is known already.") from None
 

@@ -14,8 +14,11 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Coalesce
 
+from monitor.events import hand_over, is_wanted
+from monitor.events.drafting import created_consumer
 from monitor.lib.ids import new_uuid7
 from monitor.models import Consumer, Endpoint
 from monitor.models.services import OTHER
@@ -141,7 +144,14 @@ class OrganizationConsumers:
             Consumer(id=new_uuid7(), organization_id=self.id, identifier=name, first_seen_at=self.now)
             for name in wanted
         ]
-        Consumer.objects.bulk_create(rows, ignore_conflicts=True)
+        if not is_wanted(self.id, "consumer.created"):
+            Consumer.objects.bulk_create(rows, ignore_conflicts=True)
+            return
+        with transaction.atomic():
+            Consumer.objects.bulk_create(rows, ignore_conflicts=True)
+            # Those that somebody else made meanwhile have another id, and were told by whoever made them.
+            ours = Consumer.objects.filter(id__in=[row.id for row in rows]).exclude(identifier=OTHER)
+            hand_over([created_consumer(consumer) for consumer in ours])
 
     def room(self) -> int:
         taken = Consumer.objects.filter(organization_id=self.id).count()

@@ -10,6 +10,8 @@ from django.db import IntegrityError, connection, transaction
 from psycopg import errors
 
 from monitor import alerts
+from monitor.events import hand_over
+from monitor.events.drafting import failed_logs, firing_alerts
 from monitor.ingest import naming
 from monitor.ingest.closing import close
 from monitor.ingest.entry import Entry
@@ -71,7 +73,8 @@ def store_batch(entries: Sequence[Entry], *, now: datetime, again: bool = False)
             packed = ((entry.id, payload.pack(entry.payload)) for entry in with_payload)
             copy("log_payload", PAYLOAD_COLUMNS, packed)
         failures.note(kept)
-        alerts.judge(kept, now=now, numbers=close(kept, names))
+        fired = alerts.judge(kept, now=now, numbers=close(kept, names))
+        hand_over([*failed_logs(kept), *firing_alerts(fired, kept)])
     count_kept(new=len(kept), repeated=len(entries) - len(kept))
     deltas.hurry_if_much_waits(len(kept))
     return {entry.id for entry in kept}

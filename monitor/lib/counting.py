@@ -8,6 +8,7 @@ EXCLUDED = "apimonitor_ingest_excluded_logs_total"
 # By the rule's id; for the service's page alone.
 EXCLUDED_BY_RULE = "excluded_by_rule"
 REJECTED = "apimonitor_ingest_rejected_total"
+WEBHOOKS = "apimonitor_webhook_attempts_total"
 DURATION = "apimonitor_request_duration_seconds"
 # Upper ends, in seconds: from a log that met a commit under way to a replay that ran into its limit.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -31,6 +32,11 @@ def count_excluded(rule_id: str) -> None:
 def count_rejected(reason: str, amount: int = 1) -> None:
     """Logs, or whole requests to an ingestion door, that were not kept. A reason is an error's `code`."""
     counts.add(REJECTED, amount, labels=f'reason="{reason}"')
+
+
+def count_webhook(outcome: str) -> None:
+    """An attempt to deliver a webhook: delivered, or the class of its error."""
+    counts.add(WEBHOOKS, labels=f'outcome="{outcome}"')
 
 
 def count_request(face: str, duration_s: float) -> None:

@@ -3,6 +3,7 @@
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
 from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
+from monitor.models.events import Event, EventOutbox
 from monitor.models.health import Counter, CounterMinute
 from monitor.models.issues import ErrorArrival, ErrorIssue, ErrorIssueConsumer, ErrorIssueHour
 from monitor.models.keys import ApiKey
@@ -13,6 +14,7 @@ from monitor.models.services import Consumer, ConsumerErasure, Endpoint, Endpoin
 from monitor.models.storage import StorageEvent
 from monitor.models.tenants import Membership, Organization
 from monitor.models.views import SavedView
+from monitor.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookSecret
 
 __all__ = [
     "AlertEvent",
@@ -33,6 +35,8 @@ __all__ = [
     "ErrorIssue",
     "ErrorIssueConsumer",
     "ErrorIssueHour",
+    "Event",
+    "EventOutbox",
     "ExclusionRule",
     "Instance",
     "LogPayload",
@@ -46,4 +50,8 @@ __all__ = [
     "SavedView",
     "Service",
     "StorageEvent",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
 ]

@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
+from monitor.events import record_event
 from monitor.lib import masking
 from monitor.lib.kept_text import RULES, content_type, cut, storable
 from monitor.lib.outbound import BadHeader, OutboundError, OutboundPolicy, OutboundResponse, send
@@ -42,8 +44,33 @@ def replay(
     except OutboundError as error:
         record.status = ReplayStatus.FAILED
         record.error = storable(masking.mask_text(str(error), rules=RULES))
-    record.save(force_insert=True)
+    keep(record, detail)
     return record
+
+
+@transaction.atomic
+def keep(record: Replay, detail: LogDetail) -> None:
+    """The replay, and word of it to those who listen."""
+    record.save(force_insert=True)
+    data = {
+        "replay_id": record.id,
+        "log_id": record.original_log_id,
+        "status": record.status,
+        "method": record.method,
+        "status_code": record.status_code,
+        "latency_ms": record.latency_ms,
+        "error": record.error or None,
+        "replayed_by": record.replayed_by,
+    }
+    record_event(
+        organization_id=record.service.organization_id,
+        service_id=record.service_id,
+        type="replay.finished",
+        data=data,
+        mode=detail.log.mode,
+        environment=detail.log.environment,
+        now=record.replayed_at,
+    )
 
 
 def call(outgoing: Outgoing) -> OutboundResponse:

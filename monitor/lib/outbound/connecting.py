@@ -29,9 +29,15 @@ _MOST_ADDRESSES = 4  # tried per connection
 class Deadline:
     """The moment, on the monotonic clock, by which a call must be over."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, words: str = "No complete answer within") -> None:
         self._at = time.monotonic() + timeout_s
         self._timeout_s = timeout_s
+        self._words = words
+
+    def no_later_than(self, timeout_s: float, words: str) -> "Deadline":
+        """This one, or an earlier one that many seconds from now."""
+        sooner = Deadline(timeout_s, words)
+        return sooner if sooner._at < self._at else self
 
     def remaining_s(self) -> float:
         """Seconds left, always more than zero. Raises TimedOut when there are none."""
@@ -41,7 +47,7 @@ class Deadline:
         return left
 
     def raise_timed_out(self) -> NoReturn:
-        raise TimedOut(f"No complete answer within {self._timeout_s:g} s.")
+        raise TimedOut(f"{self._words} {self._timeout_s:g} s.")
 
 
 def system_resolve(host: str, port: int) -> list[str]:
@@ -56,7 +62,15 @@ class GuardedBackend(httpcore.NetworkBackend):
     TLS still checks the certificate against the name: the client names the host when it starts TLS, not this.
     """
 
-    def __init__(self, *, policy: OutboundPolicy, deadline: Deadline, resolve: Resolve) -> None:
+    def __init__(
+        self,
+        *,
+        policy: OutboundPolicy,
+        deadline: Deadline,
+        resolve: Resolve,
+        connect_timeout_s: float | None = None,
+    ) -> None:
+        self._connect_timeout_s = connect_timeout_s
         self._policy = policy
         self._deadline = deadline
         self._resolve = resolve
@@ -72,13 +86,16 @@ class GuardedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to the host. Raises only errors of ours; the deadline stands in for `timeout`."""
         addresses = vet_all(self._resolved(host, port), self._policy)[:_MOST_ADDRESSES]
+        connecting = self._deadline
+        if self._connect_timeout_s is not None:
+            connecting = self._deadline.no_later_than(self._connect_timeout_s, "No connection within")
         for place, address in enumerate(addresses):
             # A silent address must leave time for those after it.
-            timeout_s = self._deadline.remaining_s() / (len(addresses) - place)
+            timeout_s = connecting.remaining_s() / (len(addresses) - place)
             if (connected := _dial(address, port, timeout_s)) is not None:
                 self.dialled = address
                 return GuardedStream(connected, self._deadline)
-        self._deadline.remaining_s()
+        connecting.remaining_s()
         raise NotConnected("The target does not accept connections.")
 
     def connect_unix_socket(

@@ -35,14 +35,16 @@ def send(
     timeout_s: float,
     max_response_bytes: int,
     max_redirects: int = 0,
+    connect_timeout_s: float | None = None,
     resolve: Resolve = system_resolve,
     tls: ssl.SSLContext | None = None,
 ) -> OutboundResponse:
     """The answer to one request, whatever its status.
 
     Headers go out as given; Host is added where missing, length and connection are always ours, and nothing
-    else is added. `timeout_s` bounds the whole call, name resolution and redirects included. Without
-    `max_redirects` a redirect is an answer like any other.
+    else is added. `timeout_s` bounds the whole call, name resolution and redirects included;
+    `connect_timeout_s` each connecting within it. Without `max_redirects` a redirect is an answer like any
+    other.
 
     Raises UnusableUrl, BadHeader and ValueError (a method) for what cannot be sent, and OutboundError.
     """
@@ -51,7 +53,9 @@ def send(
     request = build_request(method, parse_url(url), headers, body)
     left_behind: list[str] = []
     while True:
-        backend = GuardedBackend(policy=policy, deadline=deadline, resolve=resolve)
+        backend = GuardedBackend(
+            policy=policy, deadline=deadline, resolve=resolve, connect_timeout_s=connect_timeout_s
+        )
         policy.check(request.url)
         with _exchange(request, backend, tls) as answer:
             status_code, answer_headers = answer.status, _text_headers(answer)

@@ -1,0 +1,41 @@
+"""`manage.py seal_secrets`: seals every secret in the database with the first of SECRETS_KEYS."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import models, transaction
+
+from monitor.lib.secrets import CannotOpen, reseal
+from monitor.models import WebhookEndpoint, WebhookSecret
+
+# Every column that holds something sealed.
+SEALED: tuple[tuple[type[models.Model], str], ...] = (
+    (WebhookSecret, "sealed"),
+    (WebhookEndpoint, "sealed_headers"),
+)
+
+
+class Command(BaseCommand):
+    help = "Seals secrets with the newest key. Afterwards the older ones may be taken out of SECRETS_KEYS."
+
+    def handle(self, **options: Any) -> None:
+        count = 0
+        for model, column in SEALED:
+            for pk in list(model._default_manager.exclude(**{column: None}).values_list("pk", flat=True)):
+                count += seal_again(model, pk, column)
+        self.stdout.write(f"{count} secrets are sealed with the first key.")
+
+
+@transaction.atomic
+def seal_again(model: type[models.Model], pk: object, column: str) -> int:
+    """1, or 0 when the row or its secret has gone meanwhile."""
+    row = model._default_manager.select_for_update().filter(pk=pk).first()
+    sealed = row and getattr(row, column)
+    if row is None or sealed is None:
+        return 0
+    try:
+        setattr(row, column, reseal(sealed))
+    except CannotOpen as error:
+        raise CommandError(f"{model._meta.verbose_name} {pk}: {error}") from None
+    row.save(update_fields=[column])
+    return 1
