@@ -11,6 +11,7 @@ from monitor.curl.urls import page_routes as curl_page_routes
 from monitor.deployments.urls import api_routes as deployment_routes
 from monitor.endpoints.urls import api_routes as endpoint_routes
 from monitor.endpoints.urls import page_routes as endpoint_page_routes
+from monitor.events.urls import api_routes as event_routes
 from monitor.export.urls import api_routes as export_routes
 from monitor.health.api import PrometheusView
 from monitor.health.urls import page_routes as health_page_routes
@@ -33,6 +34,7 @@ from monitor.search.urls import page_routes as search_page_routes
 from monitor.services.urls import api_routes as service_routes
 from monitor.services.urls import page_routes as service_page_routes
 from monitor.tail.urls import api_routes as tail_routes
+from monitor.webhooks.urls import api_routes as webhook_routes
 
 
 class LogsView(SearchLogs, OneLogOrRecords):
@@ -59,6 +61,8 @@ api_patterns = [
     *endpoint_routes,
     *consumer_routes,
     *issue_routes,
+    *event_routes,
+    *webhook_routes,
 ]
 
 page_patterns = [

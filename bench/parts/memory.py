@@ -65,7 +65,7 @@ def measure(bench: Bench) -> Result:
             ),
         ],
         checks=[
-            Check(what="web, worker and PostgreSQL, idle", target=f"under {TARGET_MIB} MiB",
+            Check(what="web, worker, deliverer and PostgreSQL, idle", target=f"under {TARGET_MIB} MiB",
                   reached=f"{counted:,.0f} MiB", met=counted < TARGET_MIB),
         ],
     )  # fmt: skip
@@ -139,4 +139,6 @@ def kind_of(command: str) -> str:
         return "web"
     if "procrastinate" in command:
         return "worker"
+    if "manage.py deliver" in command:
+        return "deliverer"
     return "supervisor" if "supervisor" in command else "PostgreSQL"

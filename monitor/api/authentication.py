@@ -62,6 +62,12 @@ class ActorAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore
         }
 
 
+def key_mode_of(request: Request) -> str | None:
+    """The mode of the key that calls; None for a person, who may act in both."""
+    key = cast(ApiKey | None, request.auth)
+    return key.mode if key is not None else None
+
+
 def actor_of(request: Request) -> Actor:
     """Who calls this API route."""
     return cast(Actor, request.user)

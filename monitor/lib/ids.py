@@ -53,6 +53,12 @@ def uuid7_floor(moment: datetime) -> UUID:
     return _assemble(_milliseconds(moment), 0)
 
 
+def uuid7_since(moment: datetime) -> UUID:
+    """The same for a moment that somebody asked for, in any zone: before 1970 there are no ids."""
+    moment = moment.astimezone(UTC)
+    return UUID(int=0) if moment < _EPOCH else uuid7_floor(moment)
+
+
 def uuid7_ceiling(moment: datetime) -> UUID:
     """The highest id of the moment's millisecond: `id <= uuid7_ceiling(last)` takes that millisecond too."""
     return _assemble(_milliseconds(moment), (1 << _RANDOM_BITS) - 1)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from monitor.events import Draft
 from monitor.events.record import event_of
-from monitor.lib.ids import uuid7_floor
+from monitor.lib.ids import uuid7_since
 from monitor.models import WebhookDelivery, WebhookEndpoint
 from monitor.models.webhooks import DeliveryStatus, Trigger, failed_of
 from monitor.webhooks.endpoints import locked
@@ -48,8 +48,8 @@ def failed_within(
     endpoint_id: UUID, *, since: datetime, until: datetime | None = None
 ) -> QuerySet[WebhookDelivery]:
     """What failed of the deliveries made since then."""
-    failed = failed_of(endpoint_id).filter(id__gte=uuid7_floor(since)).exclude(trigger=Trigger.TEST)
-    return failed if until is None else failed.filter(id__lt=uuid7_floor(until))
+    failed = failed_of(endpoint_id).filter(id__gte=uuid7_since(since)).exclude(trigger=Trigger.TEST)
+    return failed if until is None else failed.filter(id__lt=uuid7_since(until))
 
 
 @transaction.atomic

@@ -16,9 +16,11 @@ from django.utils import timezone
 
 from monitor.access import revoke_key
 from monitor.apitally.urls import hub_routes
+from monitor.events import record_event
 from monitor.issues.grouping import group_errors
 from monitor.models import ApiKey, Consumer, Endpoint, ErrorIssue, Organization, SavedView, Service
 from monitor.services.exclusions import add_rule
+from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
@@ -201,6 +203,55 @@ TABLE = {
     ("DELETE", "v1/views/<str:view_id>"): (
         "401 401 204 | 403 204 204 204 404 | 403 403 403 403 | 204 403 404 | 401 401 401"
     ),
+    # What reports logs may tell of more; a key of a service sees and tells what is about that service.
+    ("GET", "v1/events"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    ("POST", "v1/events"): "401 401 201 | 403 403 201 201 201 | 201 403 403 201 | 201 201 201 | 401 401 401",
+    ("GET", "v1/events/<str:event_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 404 404 | 401 401 401"
+    ),
+    (
+        "GET",
+        "v1/event-types",
+    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    # Endpoints and deliveries belong to the organization: a key of one service has no say in them.
+    **{
+        ("GET", f"v1/webhook-{noun}"): (
+            "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401"
+        )
+        for noun in ("endpoints", "deliveries")
+    },
+    (
+        "POST",
+        "v1/webhook-endpoints",
+    ): "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
+    **{
+        ("GET", address): "401 200 200 | 200 200 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
+        for address in (
+            "v1/webhook-endpoints/<str:endpoint_id>",
+            "v1/webhook-deliveries/<str:delivery_id>",
+        )
+    },
+    **{
+        (method, f"v1/webhook-endpoints/<str:endpoint_id>{verb}"): (
+            f"401 401 {done} | 403 403 {done} {done} 404 | 403 403 403 403 | {done} 403 404 | 401 401 401"
+        )
+        for method, verb, done in (
+            ("PATCH", "", 200),
+            ("DELETE", "", 204),
+            ("POST", "/rotate-secret", 201),
+            ("POST", "/test", 202),
+        )
+    },
+    **{
+        ("POST", f"v1/webhook-{address}"): (
+            f"401 401 {done} | 403 {done} {done} {done} 404 | 403 403 403 403 | {done} 403 404 | 401 401 401"
+        )
+        for address, done in (
+            ("endpoints/<str:endpoint_id>/replay-failed", 202),
+            ("endpoints/<str:endpoint_id>/stop-replays", 200),
+            ("deliveries/<str:delivery_id>/retry", 202),
+        )
+    },
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -262,6 +313,16 @@ class World:
             ("PATCH", "v1/issues/<str:issue_id>"): {"state": "resolved"},
             ("POST", "v1/deployments"): {"service": str(self.service.id), "version": "another"},
             ("PATCH", "v1/alerts/<str:alert_id>"): {"name": "changed"},
+            ("POST", "v1/events"): {"type": "order.shipped"},
+            ("POST", "v1/webhook-endpoints"): {
+                "url": "https://another.example/hook",
+                "enabled_events": ["order.*"],
+            },
+            ("PATCH", "v1/webhook-endpoints/<str:endpoint_id>"): {"description": "changed"},
+            ("POST", "v1/webhook-endpoints/<str:endpoint_id>/rotate-secret"): {},
+            ("POST", "v1/webhook-endpoints/<str:endpoint_id>/replay-failed"): {
+                "since": "2026-11-21T00:00:00Z"
+            },
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
         }
@@ -283,6 +344,20 @@ def world(db):
     ids["exclusion_id"] = add_rule(service, kind="path", pattern="/nothing", by="user:ada").id
     ids["endpoint_id"] = Endpoint.objects.get(service=service).id
     ids["issue_id"] = ErrorIssue.objects.get().id
+    endpoint, _ = make_endpoint(
+        organization=organization,
+        url="https://shop.example/hook?the-endpoint",
+        enabled_events=["order.*"],
+        now=timezone.now(),
+    )
+    event = record_event(
+        organization_id=organization.id,
+        service_id=service.id,
+        type="order.shipped",
+        data={},
+        now=timezone.now(),
+    )
+    ids |= {"endpoint_id": endpoint.id, "event_id": event.id, "delivery_id": event.deliveries.get().id}
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id
     return World(
         organization=organization,
@@ -383,11 +458,8 @@ def encoded(world: World, method: str, pattern: str) -> bytes:
 
 
 def names_anything_of(world: World, text: str) -> bool:
-    return any(
-        word in text
-        for word in (*world.ids.values(), "the service", "the rule", "the view", "the key", "/the-log")
-        for word in (*world.ids.values(), "the service", "the rule", "the key", "the consumer", "/the-log")
-    )
+    words = ("the service", "the rule", "the view", "the key", "the consumer", "/the-log", "the-endpoint")
+    return any(word in text for word in (*world.ids.values(), *words))
 
 
 @pytest.mark.parametrize(("method", "pattern"), TABLE, ids=[" ".join(entry) for entry in TABLE])

@@ -30,7 +30,7 @@ class Command(BaseCommand):
 def seal_again(model: type[models.Model], pk: object, column: str) -> int:
     """1, or 0 when the row or its secret has gone meanwhile."""
     row = model._default_manager.select_for_update().filter(pk=pk).first()
-    sealed = row and getattr(row, column)
+    sealed: bytes | None = getattr(row, column, None)
     if row is None or sealed is None:
         return 0
     try:
