@@ -262,6 +262,7 @@ SPECTACULAR_SETTINGS = {
         "PercentileMethodEnum": ["exact", "histogram"],
         "IssueStateEnum": "monitor.models.issues.IssueState",
         "ChosenIssueStateEnum": ["open", "acknowledged", "resolved", "muted"],
+        "DeliveryStatusEnum": "monitor.models.webhooks.DeliveryStatus",
     },
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }

@@ -35,6 +35,7 @@ from monitor.services.urls import api_routes as service_routes
 from monitor.services.urls import page_routes as service_page_routes
 from monitor.tail.urls import api_routes as tail_routes
 from monitor.webhooks.urls import api_routes as webhook_routes
+from monitor.webhooks.urls import page_routes as webhook_page_routes
 
 
 class LogsView(SearchLogs, OneLogOrRecords):
@@ -73,6 +74,7 @@ page_patterns = [
     *consumer_page_routes,
     *issue_page_routes,
     *alert_page_routes,
+    *webhook_page_routes,
     *replay_page_routes,
     *import_page_routes,
     *curl_page_routes,

@@ -3,6 +3,7 @@
 A schema's version rises when a receiver of the old one could stumble: a member gone or of another kind.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ class EventType:
     data: Schema
     example: Mapping[str, Any]
     version: int = 1
+
+    @property
+    def example_text(self) -> str:
+        return json.dumps(self.example)
 
     @property
     def schema(self) -> dict[str, Any]:

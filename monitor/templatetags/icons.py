@@ -39,5 +39,7 @@ ICONS = {
     '<path d="M8 1.8v1.4M8 12.8v1.4M1.8 8h1.4M12.8 8h1.4M3.6 3.6l1 1M11.4 11.4l1 1'
     'M3.6 12.4l1-1M11.4 4.6l1-1"/>',
     "user": '<circle cx="8" cy="5.5" r="2.7"/><path d="M3 13.5a5 5 0 0 1 10 0"/>',
+    "webhook": '<circle cx="8" cy="4.5" r="2"/><circle cx="4" cy="11.5" r="2"/>'
+    '<circle cx="12" cy="11.5" r="2"/><path d="M7 6.2 5 9.8M9 6.2l2 3.6M6 11.5h4"/>',
     "warn": '<path d="M8 2.8 14 13H2z"/><path d="M8 6.8v2.7M8 11.3v.1"/>',
 }

@@ -178,6 +178,7 @@ NAV = (
     NavEntry(section="consumers", words="Consumers", url_name="pages:consumers", icon="user"),
     NavEntry(section="issues", words="Issues", url_name="pages:issues", icon="warn"),
     NavEntry(section="alerts", words="Alerts", url_name="pages:alerts", icon="alert"),
+    NavEntry(section="webhooks", words="Webhooks", url_name="pages:webhooks", icon="webhook"),
     NavEntry(section="storage", words="Storage", url_name="pages:storage", icon="storage", for_managers=True),
     NavEntry(section="health", words="Health", url_name="pages:health", icon="health", for_managers=True),
 )

@@ -113,19 +113,24 @@ class WebhookEndpointSerializer(StrictModelSerializer):
     def validate_enabled_events(self, patterns: list[str]) -> list[str]:
         return sorted(set(patterns))
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate_url(self, url: str) -> str:
+        try:
+            check_target(url, mode=self.mode_meant())
+        except TargetRefused as refused:
+            raise ValidationError(str(refused), code="target_blocked") from None
+        return url
+
+    def mode_meant(self) -> str:
+        """The endpoint's own; as asked for; else the key's."""
         if self.instance is not None:
-            for name in ("mode", "organization"):
-                if attrs.get(name, there := getattr(self.instance, name)) != there:
-                    raise ValidationError({name: "This stays as it was made. Make another endpoint."})
-            attrs["mode"] = self.instance.mode
-        mode = attrs.get("mode") or self.context.get("mode", Mode.LIVE)
-        if "url" in attrs:
-            try:
-                check_target(attrs["url"], mode=mode)
-            except TargetRefused as refused:
-                raise ValidationError({"url": str(refused)}, code="target_blocked") from None
-        return {**attrs, "mode": mode}
+            return str(self.instance.mode)
+        return str(self.initial_data.get("mode") or self.context.get("mode", Mode.LIVE))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name in ("mode", "organization"):
+            if self.instance is not None and name in attrs and attrs[name] != getattr(self.instance, name):
+                raise ValidationError({name: "This stays as it was made. Make another endpoint."})
+        return {**attrs, "mode": self.mode_meant()}
 
 
 class NewWebhookEndpointSerializer(WebhookEndpointSerializer):

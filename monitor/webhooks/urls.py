@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitor.webhooks import api, deliveries
+from monitor.webhooks import api, deliveries, pages
 
 api_routes = [
     path("webhook-endpoints", api.EndpointsView.as_view()),
@@ -14,4 +14,18 @@ api_routes = [
     path("webhook-deliveries", deliveries.DeliveriesView.as_view()),
     path("webhook-deliveries/<str:delivery_id>", deliveries.DeliveryView.as_view()),
     path("webhook-deliveries/<str:delivery_id>/retry", deliveries.RetryView.as_view()),
+]
+
+page_routes = [
+    path("webhooks", pages.webhooks, name="webhooks"),
+    path("webhooks/events", pages.event_types, name="event-types"),
+    path("webhooks/<uuid:endpoint_id>", pages.webhook, name="webhook"),
+    path("webhooks/<uuid:endpoint_id>/turn", pages.turn, name="webhook-turn"),
+    path("webhooks/<uuid:endpoint_id>/rotate", pages.rotate, name="webhook-rotate"),
+    path("webhooks/<uuid:endpoint_id>/test", pages.test, name="webhook-test"),
+    path("webhooks/<uuid:endpoint_id>/delete", pages.delete, name="webhook-delete"),
+    path("webhooks/<uuid:endpoint_id>/resend", pages.resend, name="webhook-resend"),
+    path("webhooks/<uuid:endpoint_id>/stop", pages.stop, name="webhook-stop"),
+    path("webhooks/deliveries/<uuid:delivery_id>", pages.delivery, name="webhook-delivery"),
+    path("webhooks/deliveries/<uuid:delivery_id>/again", pages.send_again, name="webhook-again"),
 ]

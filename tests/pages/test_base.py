@@ -16,7 +16,7 @@ def nothing(request: HttpRequest) -> HttpResponse:
 
 PAGES = [
     path(name, nothing, name=name)
-    for name in ("services", "logs", "metrics", "endpoints", "consumers", "issues", "alerts")
+    for name in ("services", "logs", "metrics", "endpoints", "consumers", "issues", "alerts", "webhooks")
 ]
 urlpatterns = [
     path("", include((PAGES, "pages"))),
