@@ -14,7 +14,7 @@ from bench.parts import NAMES, parts
 from bench.wrk import require_wrk
 
 # These parts need no load from outside.
-WITHOUT_LOAD = ("disk", "read", "client")
+WITHOUT_LOAD = ("disk", "read", "client", "webhooks")
 
 
 def main(arguments: list[str]) -> int:

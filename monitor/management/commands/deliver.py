@@ -13,6 +13,8 @@ from monitor.webhooks.deliverer import Deliverer
 
 class Command(BaseCommand):
     help = "Sends webhooks, until it is stopped."
+    # They would bring the whole API and all pages into memory.
+    requires_system_checks = ()
 
     def handle(self, **options: Any) -> None:
         deliverer = Deliverer(slots=settings.WEBHOOK_SLOTS)
