@@ -10,12 +10,14 @@ from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
 from monitor.retention.tasks import turn_days, watch_disk
 from monitor.search.tasks import index_paths
 from monitor.services.tasks import purge_service
+from monitor.webhooks.tasks import forget_old_webhooks
 
 __all__ = [
     "compact_deltas",
     "erase_consumer",
     "forget_finished_jobs",
     "forget_minutes",
+    "forget_old_webhooks",
     "forget_reports",
     "group_errors",
     "index_paths",

@@ -35,7 +35,8 @@ MOST_GROWTH_MIB = 20
 DATA = {"text": "x" * 800}
 # From the commit of the event until its first attempt began.
 RATE = """
-SELECT (count(*) / extract(epoch FROM max(started_at + duration_ms * interval '1 ms') - min(started_at)))::float8
+SELECT (count(*) / extract(epoch FROM
+    max(started_at + duration_ms * interval '1 ms') - min(started_at)))::float8
 FROM webhook_attempt
 """
 SOONNESS = """

@@ -13,6 +13,7 @@ from monitor.admin import (
     replays,
     services,
     views,
+    webhooks,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "replays",
     "services",
     "views",
+    "webhooks",
 ]

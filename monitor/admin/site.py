@@ -18,6 +18,7 @@ SECTIONS = {
     ),
     "Traffic": ("RequestLog", "Replay"),
     "Alerts": ("AlertRule", "AlertEvent", "ErrorIssue"),
+    "Webhooks": ("WebhookEndpoint", "WebhookDelivery", "Event"),
     "People": ("Organization", "Membership", "User"),
 }
 OTHERS = "Operation"

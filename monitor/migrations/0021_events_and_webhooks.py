@@ -134,9 +134,10 @@ class Migration(migrations.Migration):
                 (
                     "replay_of",
                     models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="replays",
                         to="monitor.webhookdelivery",
                     ),
@@ -358,9 +359,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="webhookdelivery",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("replay_of", None)),
-                fields=("event", "endpoint"),
-                name="webhook_delivery_once",
+                fields=("event", "endpoint", "replay_of"), name="webhook_delivery_once", nulls_distinct=False
             ),
         ),
         migrations.AddConstraint(

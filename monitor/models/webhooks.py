@@ -212,8 +212,10 @@ class WebhookDelivery(models.Model):
     finished_at = models.DateTimeField(null=True)
     last_status_code = models.PositiveSmallIntegerField(null=True)
     last_error_class = models.CharField(max_length=16, blank=True, default="")
-    # The delivery that failed before, when this one sends its event again.
-    replay_of = models.ForeignKey("self", models.SET_NULL, null=True, db_index=False, related_name="replays")
+    # The delivery that failed before, when this one sends its event again; it may be too old to be kept.
+    replay_of = models.ForeignKey(
+        "self", models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="replays"
+    )
 
     objects = WebhookDeliveryQuerySet.as_manager()
 
@@ -247,8 +249,8 @@ class WebhookDelivery(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["event", "endpoint"],
-                condition=models.Q(replay_of=None),
+                fields=["event", "endpoint", "replay_of"],
+                nulls_distinct=False,
                 name="webhook_delivery_once",
             ),
             models.CheckConstraint(
@@ -298,13 +300,7 @@ class WebhookAttempt(models.Model):
 
 
 def failed_of(endpoint_id: UUID) -> models.QuerySet[WebhookDelivery]:
-    """Deliveries to the endpoint that ended without success and are not being, or have not been, made good.
-
-    Sending some of these again twice sends each once: the second time they are being sent already.
-    """
-    made_good = WebhookDelivery.objects.filter(
-        replay_of=models.OuterRef("pk"), status__in=[*UNFINISHED, DeliveryStatus.SUCCEEDED]
-    )
-    return WebhookDelivery.objects.filter(
-        ~models.Exists(made_good), endpoint_id=endpoint_id, status__in=FAILED
-    )
+    """Deliveries to the endpoint that ended without success. One that was sent again is left out: what became
+    of it stands with the one that was made for it. So asking twice sends each once."""
+    again = WebhookDelivery.objects.filter(replay_of=models.OuterRef("pk"))
+    return WebhookDelivery.objects.filter(~models.Exists(again), endpoint_id=endpoint_id, status__in=FAILED)

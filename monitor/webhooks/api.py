@@ -305,8 +305,8 @@ class ReplayFailedView(IdsInPath, APIView):
 
     @extend_schema(
         summary="Send again what failed since a moment",
-        description="Each becomes a new delivery of the same event, with the same `webhook-id`. What is on"
-        " its way again, or has arrived since, is left out, so the same call may be repeated.",
+        description="Each becomes a new delivery of the same event, with the same `webhook-id`. One that"
+        " was sent again already is left out, so the same call may be repeated.",
         request=ReplaySerializer,
         responses={202: ReplayedSerializer},
     )

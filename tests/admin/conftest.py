@@ -12,6 +12,7 @@ from django.utils import timezone
 from monitor.access import issue_key
 from monitor.deployments import report_deployment
 from monitor.endpoints.reshape import split
+from monitor.events import record_event
 from monitor.issues.grouping import group_errors
 from monitor.models import (
     AlertEvent,
@@ -25,6 +26,7 @@ from monitor.models import (
     Service,
 )
 from monitor.services.exclusions import add_rule
+from monitor.webhooks.endpoints import make_endpoint
 from tests.factories import a_log, keep_logs
 
 SECRET = "hunter2-is-no-password"
@@ -78,6 +80,9 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
         service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )
     Membership.objects.create(organization=service.organization, user=ada, role="owner")
+    organization, now = service.organization, timezone.now()
+    make_endpoint(organization=organization, url="https://orders.example/hook", enabled_events=["*"], now=now)
+    record_event(organization_id=organization.id, type="order.shipped", data={"order": 7}, now=now)
     Replay.objects.create(
         service=service,
         original_log_id=log_id,

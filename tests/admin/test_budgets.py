@@ -13,10 +13,12 @@ from django.utils import timezone
 from monitor.access import issue_key
 from monitor.deployments import report_deployment
 from monitor.endpoints.reshape import split
+from monitor.events import record_event
 from monitor.issues.grouping import group_errors
 from monitor.models import AlertRule, Endpoint, Membership, Organization, Replay, SavedView, Service
 from monitor.services.exclusions import add_rule
 from monitor.services.tasks import purge_service
+from monitor.webhooks.endpoints import make_endpoint
 from tests.admin.conftest import keep
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +45,9 @@ def grow(number):
     report_deployment(
         service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )
+    url = f"https://shop.example/{number}"
+    make_endpoint(organization=organization, url=url, enabled_events=["*"], now=timezone.now())
+    record_event(organization_id=organization.id, type="order.shipped", data={}, now=timezone.now())
     person = User.objects.create_user(f"person {number}")
     Membership.objects.create(organization=organization, user=person)
     Replay.objects.create(

@@ -564,6 +564,18 @@ def test_failed_deliveries_are_sent_again_once_however_often_one_asks(
     assert replay_failed(endpoint, since=began, now=clock()) == 0
 
 
+def test_what_failed_once_more_is_sent_again_once_more_and_not_twice(an_endpoint, happen, clock):
+    endpoint, _ = an_endpoint("https://shop.example/hook", events=("order.*",))
+    began = clock()
+    happen()
+
+    for round_ in (1, 2, 3):
+        WebhookDelivery.objects.update(status="dead")
+        assert replay_failed(endpoint, since=began, now=clock()) == 1
+        assert WebhookDelivery.objects.filter(status="pending").count() == 1
+        assert WebhookDelivery.objects.count() == round_ + 1
+
+
 def test_sending_again_can_be_stopped(an_endpoint, happen, clock):
     endpoint, _ = an_endpoint("https://shop.example/hook", events=("order.*",))
     began = clock()
