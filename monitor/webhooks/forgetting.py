@@ -49,6 +49,7 @@ def in_batches(statement: str, before: datetime) -> int:
     with connection.cursor() as cursor:
         while True:
             cursor.execute(statement, [uuid7_floor(before), BATCH])
-            gone += cursor.rowcount
-            if cursor.rowcount < BATCH:
+            count = int(cursor.rowcount)
+            gone += count
+            if count < BATCH:
                 return gone
