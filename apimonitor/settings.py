@@ -17,7 +17,8 @@ DEBUG = env.flag("DEBUG", default=False)
 # Signs sessions and form tokens; no default, so that no two installations share one.
 SECRET_KEY = env.text("SECRET_KEY", "insecure-debug-key-for-development-only" if DEBUG else None)
 # Seal what is secret in the database (of webhooks), newest first, comma-separated. Left out: SECRET_KEY does.
-# A key is changed by putting a new one in front, running `manage.py seal_secrets`, and taking the old out.
+# A key is changed by putting a new one in front, running `manage.py seal_secrets`, and taking the old one
+# out.
 SECRETS_KEYS = env.words("SECRETS_KEYS", "") or [SECRET_KEY]
 # postgresql://user:password@host:port/name, PostgreSQL 15 or newer. scripts/up starts one and sets this.
 DATABASE_URL_NAME = "DATABASE_URL"
