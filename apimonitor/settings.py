@@ -92,7 +92,8 @@ MAX_ISSUES_PER_SERVICE = env.integer("MAX_ISSUES_PER_SERVICE", 1000, least=10, m
 
 # --- Outgoing calls ----------------------------------------------------------------------------------------
 
-# Private networks that replay and webhooks may reach, comma-separated CIDRs. Cloud metadata addresses stay blocked.
+# Private networks that replay and webhooks may reach, comma-separated CIDRs. Cloud metadata addresses stay
+# blocked.
 try:
     OUTBOUND_ALLOW = outbound.parse_allow_list(",".join(env.words("OUTBOUND_ALLOW")))
 except ValueError as error:

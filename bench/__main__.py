@@ -14,7 +14,7 @@ from bench.parts import NAMES, parts
 from bench.wrk import require_wrk
 
 # These parts need no load from outside.
-WITHOUT_LOAD = ("disk", "read", "client", "webhooks")
+WITHOUT_LOAD = ("disk", "read", "client", "webhooks", "alerts")
 
 
 def main(arguments: list[str]) -> int:

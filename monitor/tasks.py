@@ -1,5 +1,6 @@
 """A short list: every room's tasks."""
 
+from monitor.alerts.tasks import forget_evaluations, judge_rules
 from monitor.consumers.tasks import erase_consumer
 from monitor.endpoints.tasks import move_endpoint
 from monitor.health.tasks import forget_minutes
@@ -15,12 +16,14 @@ from monitor.webhooks.tasks import forget_old_webhooks
 __all__ = [
     "compact_deltas",
     "erase_consumer",
+    "forget_evaluations",
     "forget_finished_jobs",
     "forget_minutes",
     "forget_old_webhooks",
     "forget_reports",
     "group_errors",
     "index_paths",
+    "judge_rules",
     "move_endpoint",
     "purge_service",
     "remove_old_issues",

@@ -102,6 +102,22 @@ def a_rule(service: Service, condition: str = "status_code >= 500", **fields: An
     )
 
 
+def a_window_rule(service: Service, **fields: Any) -> AlertRule:
+    """A rule of a window: requests above none in five minutes, unless it says otherwise."""
+    return AlertRule.objects.create(
+        service=service,
+        **{
+            "name": f"rule {next(_numbers)}",
+            "kind": "metric",
+            "measure": "request_count",
+            "direction": "above",
+            "threshold": 0,
+            "window_s": 300,
+            **fields,
+        },
+    )
+
+
 def a_client(raw_key: str | None = None, *, user: User | None = None) -> Client:
     """A caller with a key, a person who has signed in, or a stranger."""
     client = Client(headers={"Authorization": f"Bearer {raw_key}"} if raw_key else {})

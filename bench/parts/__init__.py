@@ -5,7 +5,7 @@ from importlib import import_module
 
 from bench.figures import Result
 
-NAMES = ("ingest", "batch", "mixed", "rules", "disk", "read", "memory", "client", "webhooks")
+NAMES = ("ingest", "batch", "mixed", "rules", "alerts", "disk", "read", "memory", "client", "webhooks")
 
 
 def parts() -> Mapping[str, Callable[..., Result]]:

@@ -12,51 +12,74 @@ from django.utils.safestring import SafeString
 from monitor.admin.endless import EndlessAdmin
 from monitor.admin.shared import LeanDeletionAdmin, ReadOnlyAdmin
 from monitor.admin.shown import NOTHING, code, link_to, list_of, moment
-from monitor.alerts.conditions import BadCondition, compile_condition
+from monitor.alerts.definitions import DEFAULTS, problems_of
 from monitor.alerts.judge import remove_rule
-from monitor.models import AlertEvent, AlertRule, RequestLog
+from monitor.alerts.states import begin_anew, state_of, with_states
+from monitor.models import AlertEvent, AlertRule, Endpoint, RequestLog
+from monitor.models.alert_groups import GroupState
 
-CONDITION = ("condition_field", "condition_operator", "condition_value")
+WITH_DEFAULT = frozenset({"kind", "apdex_ms", "for_s", "min_requests"})
+SPOKEN = tuple("endpoint" if name == "endpoint_id" else name for name in DEFAULTS)
 
 
 class AlertRuleForm(forms.ModelForm):
     class Meta:
         model = AlertRule
-        fields = ("service", "name", "description", *CONDITION, "is_active")
+        fields = ("service", "name", "description", "kind", *SPOKEN, "is_active")
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {
+            "kind": "Each request has a condition; the others look at a window.",
             "condition_value": "500 for a status, 800 for milliseconds, true or false for an error.",
+            "threshold": "Rates and shares in per cent, latencies in milliseconds.",
+            "window_s": "Whole minutes, from 60 to 86400 seconds.",
         }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # What is left out is as the model has it.
+        for name in WITH_DEFAULT & self.fields.keys():
+            self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
         fields = super().clean() or {}
-        if all(name in fields for name in CONDITION):
-            try:
-                compile_condition(*(fields[name] for name in CONDITION))
-            except BadCondition as error:
-                self.add_error(error.field, str(error))
+        for name in WITH_DEFAULT & fields.keys():
+            if fields[name] in (None, ""):
+                fields[name] = AlertRule._meta.get_field(name).get_default()
+        if self.errors:
+            return fields
+        endpoint: Endpoint | None = fields.get("endpoint")
+        said = {name: fields.get(name) for name in DEFAULTS} | {"endpoint_id": endpoint and endpoint.id}
+        for name, problem in problems_of({**said, "kind": fields.get("kind", self.instance.kind)}).items():
+            self.add_error("endpoint" if name == "endpoint_id" else name, problem)
+        if endpoint is not None and endpoint.service_id != getattr(self.service(fields), "id", None):
+            self.add_error("endpoint", "The service has no such endpoint.")
         return fields
+
+    def service(self, fields: dict[str, Any]) -> Any:
+        """The service as chosen; of a rule that is there, its own."""
+        return fields.get("service") or self.instance.service
 
 
 @admin.register(AlertRule)
 class AlertRuleAdmin(LeanDeletionAdmin):
     form = AlertRuleForm
-    list_display = ("name", "service", "condition_shown", "is_active", "health", "events")
-    list_filter = ("is_active", "condition_field")
-    list_select_related = ("service",)
+    list_display = ("name", "service", "condition_shown", "is_active", "state", "health", "events")
+    list_filter = ("is_active", "kind")
+    list_select_related = ("service", "endpoint")
+    raw_id_fields = ("endpoint",)
     search_fields = ("name", "description", "service__name")
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertRule]:
-        return super().get_queryset(request).filter(service__deleted_at=None)
+        return with_states(super().get_queryset(request).filter(service__deleted_at=None))
 
     def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
         fields = AlertRuleForm.Meta.fields
         return fields if obj is None else (*fields, "health", "events", "created")
 
     def get_readonly_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
-        """A rule stays with its service: its events are about that one's logs."""
-        return () if obj is None else ("service", "health", "events", "created")
+        """A rule stays with its service, whose logs its events are about, and of its kind."""
+        return () if obj is None else ("service", "kind", "health", "events", "created")
 
     def goes_along(self, obj: AlertRule) -> str:
         return "with its events"
@@ -71,6 +94,16 @@ class AlertRuleAdmin(LeanDeletionAdmin):
     @admin.display(description="Condition")
     def condition_shown(self, rule: AlertRule) -> SafeString:
         return code(rule.condition)
+
+    def save_model(self, request: HttpRequest, obj: AlertRule, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        changed = {"endpoint_id" if name == "endpoint" else name for name in form.changed_data}
+        begin_anew(obj, changed)
+
+    @admin.display(description="State")
+    def state(self, rule: AlertRule) -> SafeString | str:
+        state = state_of(rule)
+        return NOTHING if state is None else GroupState(state).label
 
     @admin.display(description="Last error")
     def health(self, rule: AlertRule) -> SafeString | str:
@@ -92,7 +125,8 @@ class AlertRuleAdmin(LeanDeletionAdmin):
 
 @admin.register(AlertEvent)
 class AlertEventAdmin(EndlessAdmin, ReadOnlyAdmin):
-    list_display = ("triggered", "service", "rule", "message", "log")
+    list_display = ("triggered", "kind", "service", "rule", "message", "log")
+    list_filter = ("kind",)
     list_select_related = ("rule__service",)
     fields = ("triggered", "rule", "service", "message", "log")
 
@@ -113,6 +147,6 @@ class AlertEventAdmin(EndlessAdmin, ReadOnlyAdmin):
         return event.rule.service.name
 
     @admin.display(description="Log")
-    def log(self, event: AlertEvent) -> SafeString:
+    def log(self, event: AlertEvent) -> SafeString | str:
         """The log may have aged out since; the message stays readable without it."""
-        return link_to(RequestLog(id=event.log_id), "Log")
+        return NOTHING if event.log_id is None else link_to(RequestLog(id=event.log_id), "Log")

@@ -1,4 +1,4 @@
-"""Judge rules on every log that is kept."""
+"""Judge rules: on every log that is kept, and every minute over windows."""
 
 from monitor.alerts.judge import judge
 

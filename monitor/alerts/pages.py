@@ -94,7 +94,7 @@ def alert(request: HttpRequest, alert_id: UUID) -> HttpResponse:
 def rule_page(request: HttpRequest, rule: AlertRule, form: RuleForm, *, status: int = 200) -> HttpResponse:
     page = cut_page(AlertEvent.objects.filter(rule=rule), limit=ROWS_A_PAGE, cursor=read_cursor(request.GET))
     # By their ids, which carry their day: only those days are looked into.
-    logs = RequestLog.objects.in_bulk([event.log_id for event in page.rows])
+    logs = RequestLog.objects.in_bulk([event.log_id for event in page.rows if event.log_id])
     activity = AlertRule.objects.filter(id=rule.id).with_activity(timezone.now() - RECENT).get()
     context = {
         "section": "alerts",

@@ -8,6 +8,7 @@ from django.db import connection
 from monitor.alerts.conditions import Comparison, Observed, read_condition
 from monitor.alerts.thresholds import Thresholds
 from monitor.models import AlertRule
+from monitor.models.alerts import RuleKind
 
 MAX_BOOKS = 10_000
 
@@ -59,7 +60,8 @@ def _book(service_id: UUID, number: int) -> RuleBook:
     if known is not None and known[0] == number:
         return known[1]
     # Rules that change between the two queries are read already, and read once more the next time.
-    book = RuleBook(AlertRule.objects.filter(service_id=service_id, is_active=True).order_by("id"))
+    rules = AlertRule.objects.filter(service_id=service_id, kind=RuleKind.LOG, is_active=True)
+    book = RuleBook(rules.order_by("id"))
     if len(_books) >= MAX_BOOKS:
         _books.clear()
     _books[service_id] = number, book

@@ -11,6 +11,8 @@ api_routes = [
         api.AlertRuleViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
     ),
     path("alerts/<str:alert_id>/events", api.AlertEventsView.as_view()),
+    path("alerts/<str:alert_id>/groups", api.AlertGroupsView.as_view()),
+    path("alerts/<str:alert_id>/evaluations", api.AlertEvaluationsView.as_view()),
 ]
 
 page_routes = [

@@ -15,6 +15,7 @@ from monitor.metrics.counted import Counted
 from monitor.metrics.measure import Measurement, measure
 from monitor.metrics.question import GroupBy, Question, ask
 from monitor.metrics.series import Bucket, measure_over_time
+from monitor.metrics.windows import WindowQuestion, read_windows
 
 __all__ = [
     "Bucket",
@@ -26,6 +27,7 @@ __all__ = [
     "Question",
     "Series",
     "TooMuchToCount",
+    "WindowQuestion",
     "ask",
     "counts_by",
     "groups_for",
@@ -33,5 +35,6 @@ __all__ = [
     "measure",
     "measure_for",
     "measure_over_time",
+    "read_windows",
     "series_for",
 ]

@@ -91,6 +91,14 @@ def gather(
     ).gathered()
 
 
+def gather_logs(question: Question, *, by: GroupBy | None = None) -> Gathered:
+    """The window added up from its logs alone, whatever the filters are. Reads them all: limit its time."""
+    families = {GroupBy.ENDPOINT: Family.ENDPOINT, GroupBy.CONSUMER: Family.CONSUMER}
+    family = families.get(by, Family.TOTAL) if by else Family.TOTAL
+    gathering = Gathering(question=question, family=family, by=by, step=None, only=None, counts_alone=False)
+    return gathering.following(Plan(edges=[Span(since=question.since, until=question.until)]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gathering:
     question: Question
@@ -101,7 +109,9 @@ class Gathering:
     counts_alone: bool
 
     def gathered(self) -> Gathered:
-        plan = self.question.plan(self.family, step=self.step)
+        return self.following(self.question.plan(self.family, step=self.step))
+
+    def following(self, plan: Plan) -> Gathered:
         statement, params = self.statement(plan)
         cells = Gathered()
         with connection.cursor() as cursor:

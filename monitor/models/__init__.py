@@ -1,5 +1,6 @@
 """The nouns of the product, a file for each family."""
 
+from monitor.models.alert_groups import AlertEvaluation, AlertGroup
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
 from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
@@ -17,7 +18,9 @@ from monitor.models.views import SavedView
 from monitor.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookSecret
 
 __all__ = [
+    "AlertEvaluation",
     "AlertEvent",
+    "AlertGroup",
     "AlertRule",
     "AlertRuleChange",
     "ApiKey",

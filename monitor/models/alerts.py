@@ -1,6 +1,6 @@
-"""Rules that are judged on every log, and what they found."""
+"""Rules that are judged on every log or every minute over windows, and what they found and told."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
@@ -8,9 +8,52 @@ from django.db.models.expressions import RawSQL
 
 from monitor.lib.actors import Actor
 from monitor.lib.ids import new_uuid7, uuid7_floor
-from monitor.models.services import Service
+from monitor.models.services import Endpoint, Service
 
 MOST_COUNTED = 1000
+MIN_WINDOW_S, MAX_WINDOW_S = 60, 24 * 3600
+DEFAULT_APDEX_MS = 500.0
+
+
+class RuleKind(models.TextChoices):
+    """What a rule looks at: each log as it comes, or all requests of a window, every minute."""
+
+    LOG = "log", "Each request"
+    METRIC = "metric", "A number over a window"
+    ABSENCE = "absence", "No requests"
+
+
+class Measure(models.TextChoices):
+    P50 = "p50_latency", "p50 latency"
+    P95 = "p95_latency", "p95 latency"
+    P99 = "p99_latency", "p99 latency"
+    ERROR_RATE = "error_rate", "error rate"
+    ERROR_COUNT = "error_count", "error count"
+    REQUEST_COUNT = "request_count", "request count"
+    STATUS_SHARE = "status_share", "share of a status class"
+    APDEX = "apdex", "Apdex"
+
+
+class Direction(models.TextChoices):
+    ABOVE = "above", "above"
+    BELOW = "below", "below"
+
+
+class Per(models.TextChoices):
+    """What a rule is judged for one by one, each with a state of its own."""
+
+    ENDPOINT = "endpoint", "endpoint"
+    CONSUMER = "consumer", "consumer"
+    ENVIRONMENT = "environment", "environment"
+
+
+class EventKind(models.TextChoices):
+    """What an event tells. A match is of one log; the others are of a window."""
+
+    MATCH = "match", "A request matched"
+    FIRING = "firing", "Firing"
+    RESOLVED = "resolved", "Resolved"
+    ERROR = "error", "Could not be judged"
 
 
 class ConditionField(models.TextChoices):
@@ -31,6 +74,10 @@ class ConditionOperator(models.TextChoices):
 class AlertRuleQuerySet(models.QuerySet["AlertRule"]):
     def visible_to(self, actor: Actor) -> Self:
         return self.filter(service__in=Service.objects.visible_to(actor))
+
+    def of_windows(self) -> Self:
+        """The rules that are judged every minute, of services that are there."""
+        return self.exclude(kind=RuleKind.LOG).filter(is_active=True, service__deleted_at=None)
 
     def with_activity(self, since: datetime) -> Self:
         """Adds `last_fired_at`, and `recent_events`: how many since then, counted up to MOST_COUNTED.
@@ -54,9 +101,27 @@ class AlertRule(models.Model):
     service = models.ForeignKey(Service, models.CASCADE, related_name="alert_rules")
     name = models.CharField(max_length=128)
     description = models.CharField(max_length=512, blank=True, default="")
-    condition_field = models.CharField(max_length=16, choices=ConditionField)
-    condition_operator = models.CharField(max_length=2, choices=ConditionOperator)
-    condition_value = models.CharField(max_length=64)
+    kind = models.CharField(max_length=16, choices=RuleKind, default=RuleKind.LOG, db_default=RuleKind.LOG)
+    # Of kind `log`; empty in all others.
+    condition_field = models.CharField(max_length=16, choices=ConditionField, blank=True, default="")
+    condition_operator = models.CharField(max_length=2, choices=ConditionOperator, blank=True, default="")
+    condition_value = models.CharField(max_length=64, blank=True, default="")
+    # Of the kinds that look at windows. Rates and shares are per cent, latencies milliseconds.
+    measure = models.CharField(max_length=16, choices=Measure, blank=True, default="", db_default="")
+    status_class = models.CharField(max_length=3, blank=True, default="", db_default="")
+    apdex_ms = models.FloatField(default=DEFAULT_APDEX_MS, db_default=DEFAULT_APDEX_MS)
+    direction = models.CharField(max_length=5, choices=Direction, blank=True, default="", db_default="")
+    threshold = models.FloatField(null=True, blank=True)
+    window_s = models.PositiveIntegerField(null=True, blank=True)
+    # How long it must be so before it fires, and how many requests a window needs to be judged.
+    for_s = models.PositiveIntegerField(default=0, db_default=0)
+    min_requests = models.PositiveIntegerField(default=0, db_default=0)
+    # Which requests of the service: all that are not narrowed here.
+    endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, blank=True, related_name="+")
+    consumer = models.CharField(max_length=128, blank=True, default="", db_default="")
+    environment = models.CharField(max_length=64, blank=True, default="", db_default="")
+    tag = models.CharField(max_length=128, blank=True, default="", db_default="")
+    per = models.CharField(max_length=16, choices=Per, blank=True, default="", db_default="")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     # Why the rule could not be judged, when it last could not: shown to its owners, blocks nothing.
@@ -69,11 +134,18 @@ class AlertRule(models.Model):
         db_table = "alert_rule"
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(condition_field__in=ConditionField.values), name="alert_rule_field_known"
+                condition=models.Q(condition_field__in=ConditionField.values)
+                | ~models.Q(kind=RuleKind.LOG) & models.Q(condition_field=""),
+                name="alert_rule_field_known",
             ),
             models.CheckConstraint(
-                condition=models.Q(condition_operator__in=ConditionOperator.values),
+                condition=models.Q(condition_operator__in=ConditionOperator.values)
+                | ~models.Q(kind=RuleKind.LOG) & models.Q(condition_operator=""),
                 name="alert_rule_operator_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(window_s=None) | models.Q(window_s__range=(MIN_WINDOW_S, MAX_WINDOW_S)),
+                name="alert_rule_window_in_range",
             ),
         ]
 
@@ -81,7 +153,18 @@ class AlertRule(models.Model):
         return self.name
 
     @property
+    def is_of_windows(self) -> bool:
+        return self.kind != RuleKind.LOG
+
+    @property
+    def window(self) -> timedelta:
+        return timedelta(seconds=self.window_s or 0)
+
+    @property
     def condition(self) -> str:
+        """When it fires, in a few words."""
+        if self.is_of_windows:
+            return sentence_of(self)
         return f"{self.condition_field} {self.condition_operator} {self.condition_value}"
 
 
@@ -103,11 +186,23 @@ class AlertRuleChange(models.Model):
 
 
 class AlertEvent(models.Model):
-    """A rule that matched a log. Copies what it needs to stay readable after the log has aged out."""
+    """A rule that matched a log, or something that a rule of windows told.
+
+    Copies what it needs to stay readable after the log has aged out.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
     rule = models.ForeignKey(AlertRule, models.CASCADE, related_name="events")
-    log_id = models.UUIDField(db_index=True)
+    # Null unless it is a match.
+    log_id = models.UUIDField(db_index=True, null=True)
+    kind = models.CharField(
+        max_length=16, choices=EventKind, default=EventKind.MATCH, db_default=EventKind.MATCH
+    )
+    # Which group of the rule: empty for the whole.
+    group = models.CharField(max_length=300, blank=True, default="", db_default="")
+    value = models.FloatField(null=True)
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True)
     message = models.CharField(max_length=1024)
     triggered_at = models.DateTimeField()
 
@@ -117,3 +212,65 @@ class AlertEvent(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+
+def sentence_of(rule: AlertRule) -> str:
+    """`p95 latency above 800 ms over 5 min, at least 20 requests, per consumer`."""
+    parts = [_what(rule)]
+    narrowed = [str(rule.endpoint)] if rule.endpoint_id else []
+    narrowed += [
+        f"{name} {value}"
+        for name, value in (
+            ("consumer", rule.consumer),
+            ("environment", rule.environment),
+            ("tag", rule.tag),
+        )
+        if value
+    ]
+    parts += [f"of {' and '.join(narrowed)}"] if narrowed else []
+    if rule.kind != RuleKind.ABSENCE and rule.window_s:
+        parts.append(f"over {length_text(rule.window_s)}")
+    text = " ".join(parts)
+    if rule.for_s:
+        text += f", for {length_text(rule.for_s)}"
+    if rule.min_requests:
+        text += f", at least {rule.min_requests:,} requests"
+    return text + (f", per {rule.per}" if rule.per else "")
+
+
+def _what(rule: AlertRule) -> str:
+    if rule.kind == RuleKind.ABSENCE:
+        return f"no requests for {length_text(rule.window_s or 0)}"
+    name = (
+        f"{rule.status_class} share"
+        if rule.measure == Measure.STATUS_SHARE
+        else f"Apdex ({rule.apdex_ms:g} ms)"
+        if rule.measure == Measure.APDEX
+        else str(Measure(rule.measure).label)
+    )
+    return f"{name} {rule.direction} {value_text(rule.measure, rule.threshold)}"
+
+
+UNITS = {
+    Measure.P50: " ms",
+    Measure.P95: " ms",
+    Measure.P99: " ms",
+    Measure.ERROR_RATE: " %",
+    Measure.STATUS_SHARE: " %",
+}
+
+
+def value_text(measure: str, value: float | None) -> str:
+    """A value of this measure with its unit, in as many digits as say something."""
+    if value is None:
+        return "nothing"
+    told = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return told + (UNITS.get(Measure(measure), "") if measure else "")
+
+
+def length_text(seconds: int) -> str:
+    """`90 s`, `5 min`, `24 h`."""
+    for unit, name in ((3600, "h"), (60, "min")):
+        if seconds and seconds % unit == 0:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"

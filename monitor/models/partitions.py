@@ -4,7 +4,7 @@ There is no default partition: it would turn newest-first lists into a merge ove
 (161 ms against 1.2 ms, tried) and hinder making days ahead.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import connection, transaction
@@ -26,26 +26,26 @@ def partition_name(table: str, day: date) -> str:
     return f"{table}_{day:%Y%m%d}"
 
 
-def existing_days() -> list[date]:
-    """The days that logs can be written to and read from, oldest first."""
+def existing_days(table: str = PARTITIONED_TABLES[0]) -> list[date]:
+    """The days that logs, or rows of another table of days, can be written to and read from, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT right(child.relname, 8) FROM pg_inherits"
             " JOIN pg_class child ON child.oid = inhrelid"
             " WHERE inhparent = %s::regclass ORDER BY 1",
-            [RequestLog._meta.db_table],
+            [table],
         )
         return [datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).date() for (digits,) in cursor]
 
 
-def make_day(day: date) -> None:
+def make_day(day: date, tables: Sequence[str] = PARTITIONED_TABLES) -> None:
     """Make the day's partitions unless they are there.
 
     Attached, not made with PARTITION OF: that would shut readers and writers of all days out for a moment.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PARTITION_LOCK])
-        for table in PARTITIONED_TABLES:
+        for table in tables:
             name = partition_name(table, day)
             cursor.execute("SELECT to_regclass(%s)", [name])
             if cursor.fetchone() != (None,):

@@ -251,6 +251,11 @@ TABLE = {
             ("endpoints/<str:endpoint_id>/stop-replays", 200),
             ("deliveries/<str:delivery_id>/retry", 202),
         )
+    **{
+        ("GET", f"v1/alerts/<str:alert_id>/{part}"): (
+            "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+        )
+        for part in ("groups", "evaluations")
     },
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"

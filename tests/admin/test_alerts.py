@@ -54,6 +54,25 @@ def test_a_rule_that_means_nothing_is_refused_at_the_field_at_fault(
     assert not AlertRule.objects.exists()
 
 
+def test_a_rule_of_a_window_is_made_and_judged_by_the_same_table_as_the_api(admin, service):
+    said = {
+        "service": str(service.pk),
+        "name": "slow",
+        "kind": "metric",
+        "measure": "p95_latency",
+        "direction": "above",
+        "threshold": "800",
+        "window_s": "300",
+        "is_active": "on",
+    }
+
+    refused = admin.post(ADD, {**said, "window_s": "30"})
+    admin.post(ADD, said)
+
+    assert list(refused.context["adminform"].form.errors) == ["window_s"]
+    assert AlertRule.objects.get().condition == "p95 latency above 800 ms over 5 min"
+
+
 def test_a_rule_stays_with_its_service(admin, service):
     other = Service.objects.create(organization=service.organization, name="other")
     admin.post(ADD, rule(service))

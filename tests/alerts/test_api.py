@@ -15,6 +15,22 @@ FIELDS = {
     "condition_field",
     "condition_operator",
     "condition_value",
+    "kind",
+    "measure",
+    "status_class",
+    "apdex_ms",
+    "direction",
+    "threshold",
+    "window_s",
+    "for_s",
+    "min_requests",
+    "endpoint_id",
+    "consumer",
+    "environment",
+    "tag",
+    "per",
+    "sentence",
+    "state",
     "is_active",
     "created_at",
     "last_error",
@@ -173,7 +189,9 @@ def test_an_event_names_its_rule_and_its_log(manager, service, rule):
 
     events = manager.get(f"/v1/alerts/{made['id']}/events").json()
 
-    assert [set(event) for event in events] == [{"id", "alert_id", "log_id", "message", "triggered_at"}] * 2
+    told = {"id", "alert_id", "kind", "log_id", "group", "value", "since", "until", "message", "triggered_at"}
+    assert [set(event) for event in events] == [told] * 2
+    assert [(event["kind"], event["value"]) for event in events] == [("match", None)] * 2
     assert {event["log_id"] for event in events} == {str(log_ids[1]), str(log_ids[2])}
     assert {event["alert_id"] for event in events} == {made["id"]}
     message = next(event["message"] for event in events if event["log_id"] == str(log_ids[2]))

@@ -1,0 +1,216 @@
+"""What rules of windows ask of the numbers, and how it is answered: from rollups wherever they can tell, and
+many rules by one statement."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.core.exceptions import EmptyResultSet
+
+from monitor.lib.time_limit import TookTooLong, time_limit
+from monitor.metrics import Question, WindowQuestion, read_windows
+from monitor.metrics.gather import gather_logs
+from monitor.metrics.question import GroupBy
+from monitor.metrics.windows import Groups
+from monitor.models import AlertRule, Consumer, RequestLog
+from monitor.models.alerts import Per
+from monitor.models.keys import Mode
+from monitor.models.logs import RequestLogQuerySet
+from monitor.models.metrics import Family
+from monitor.search.clauses import narrowed
+from monitor.search.language import Exactly, Field, Term
+
+# As much as one statement should answer; beyond, another one begins.
+SERVICES_A_STATEMENT = 200
+SHARED_LIMIT = timedelta(seconds=8)
+# Where only the logs can tell: for one rule, and for all of one minute.
+LOGS_LIMIT = timedelta(seconds=2)
+LOGS_LIMIT_OF_ALL_S = 15.0
+# A subject that nothing has.
+NOBODY = "nobody"
+BY_CONSUMER, BY_ENDPOINT = frozenset({"consumer"}), frozenset({"endpoint"})
+
+
+class CannotTell(Exception):
+    """A rule whose requests could not be counted. The text is for its owner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """A rule's window: the question that rollups answer, or none where only the logs can."""
+
+    rule: AlertRule
+    since: datetime
+    until: datetime
+    question: WindowQuestion | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """Cells by group, or why there are none; and how long the reading took, shared or not."""
+
+    groups: Groups
+    duration_ms: float
+    error: str = ""
+
+
+def needs_logs(rule: AlertRule) -> bool:
+    """Whether rollups do not tell its requests apart: tags, and endpoints and consumers together."""
+    return bool(rule.tag) or told_apart(rule) == BY_CONSUMER | BY_ENDPOINT
+
+
+def told_apart(rule: AlertRule) -> frozenset[str]:
+    narrowed = {
+        name for name, value in (("endpoint", rule.endpoint_id), ("consumer", rule.consumer)) if value
+    }
+    return frozenset(narrowed | ({str(rule.per)} & {Per.ENDPOINT.value, Per.CONSUMER.value}))
+
+
+def asks_of(rules: Iterable[AlertRule], *, until: datetime, needs_answers: Mapping[UUID, bool]) -> list[Ask]:
+    """What each rule asks of the window that ends then."""
+    listed = list(rules)
+    consumers = ids_of_consumers(listed)
+    return [
+        Ask(
+            rule=rule,
+            since=until - rule.window,
+            until=until,
+            question=None
+            if needs_logs(rule)
+            else question_of(rule, until=until, consumers=consumers, with_answers=needs_answers[rule.id]),
+        )
+        for rule in listed
+    ]
+
+
+def question_of(
+    rule: AlertRule, *, until: datetime, consumers: Mapping[tuple[UUID, str], UUID], with_answers: bool
+) -> WindowQuestion:
+    apart = told_apart(rule)
+    subject: str | None = None
+    if rule.endpoint_id:
+        subject = str(rule.endpoint_id)
+    elif rule.consumer:
+        subject = str(consumers.get((rule.service.organization_id, rule.consumer), NOBODY))
+    return WindowQuestion(
+        service_id=rule.service_id,
+        since=until - rule.window,
+        until=until,
+        family={BY_ENDPOINT: Family.ENDPOINT, BY_CONSUMER: Family.CONSUMER}.get(apart, Family.TOTAL),
+        environment=rule.environment,
+        subject=subject,
+        by_environment=rule.per == Per.ENVIRONMENT,
+        by_subject=rule.per in (Per.ENDPOINT, Per.CONSUMER),
+        with_answers=with_answers,
+    )
+
+
+def ids_of_consumers(rules: Sequence[AlertRule]) -> dict[tuple[UUID, str], UUID]:
+    """The consumers that rules name, by organization and identifier."""
+    named = {(rule.service.organization_id, rule.consumer) for rule in rules if rule.consumer}
+    if not named:
+        return {}
+    found = Consumer.objects.filter(
+        organization_id__in={organization for organization, _ in named},
+        identifier__in={identifier for _, identifier in named},
+    )
+    return {
+        (organization, identifier): id_
+        for organization, identifier, id_ in found.values_list("organization_id", "identifier", "id")
+    }
+
+
+# --- Answers -----------------------------------------------------------------------------------------------
+
+
+def replies_to(asks: Sequence[Ask], *, now: datetime) -> list[Reply]:
+    """The reply to each, in their order. What fails fails for itself."""
+    shared = shared_replies([ask.question for ask in asks if ask.question is not None], now=now)
+    give_up_at = time.monotonic() + LOGS_LIMIT_OF_ALL_S
+    return [
+        shared[ask.question]
+        if ask.question is not None
+        else reply_from_logs(ask, give_up_at=give_up_at, now=now)
+        for ask in asks
+    ]
+
+
+def shared_replies(questions: Sequence[WindowQuestion], *, now: datetime) -> dict[WindowQuestion, Reply]:
+    """Each question once, many by one statement."""
+    by_service: dict[UUID, list[WindowQuestion]] = {}
+    for question in dict.fromkeys(questions):
+        by_service.setdefault(question.service_id, []).append(question)
+    services = list(by_service.values())
+    replies: dict[WindowQuestion, Reply] = {}
+    for start in range(0, len(services), SERVICES_A_STATEMENT):
+        some = [each for asked in services[start : start + SERVICES_A_STATEMENT] for each in asked]
+        replies |= read_together(some, now=now)
+    return replies
+
+
+def read_together(questions: Sequence[WindowQuestion], *, now: datetime) -> dict[WindowQuestion, Reply]:
+    """By one statement; when that fails, each half by itself, until the one at fault fails alone."""
+    begun = time.perf_counter()
+    try:
+        with time_limit(SHARED_LIMIT):
+            answers = read_windows(questions, now=now)
+    except Exception as error:  # whatever it is, it must not reach the rules that others made
+        if len(questions) == 1:
+            return {questions[0]: Reply(groups={}, duration_ms=since_ms(begun), error=words_of(error))}
+        middle = len(questions) // 2
+        return read_together(questions[:middle], now=now) | read_together(questions[middle:], now=now)
+    duration_ms = since_ms(begun)
+    return {question: Reply(groups=answers[question], duration_ms=duration_ms) for question in questions}
+
+
+def reply_from_logs(ask: Ask, *, give_up_at: float, now: datetime) -> Reply:
+    begun = time.perf_counter()
+    try:
+        if time.monotonic() > give_up_at:
+            raise CannotTell(
+                "Too many rules ask what only the logs can tell: by tag, or by endpoint and consumer."
+            )
+        with time_limit(LOGS_LIMIT):
+            groups = count_logs(ask, now=now)
+    except Exception as error:  # as above
+        return Reply(groups={}, duration_ms=since_ms(begun), error=words_of(error))
+    return Reply(groups=groups, duration_ms=since_ms(begun))
+
+
+def count_logs(ask: Ask, *, now: datetime) -> Groups:
+    by = GroupBy(ask.rule.per) if ask.rule.per else None
+    question = Question(
+        service_ids=[ask.rule.service_id],
+        since=ask.since,
+        until=ask.until,
+        now=now,
+        filters={},
+        logs=logs_of(ask.rule),
+    )
+    try:
+        return {slot.group: cell for slot, cell in gather_logs(question, by=by).items()}
+    except EmptyResultSet:
+        return {}
+
+
+def logs_of(rule: AlertRule) -> RequestLogQuerySet:
+    """The rule's requests in the log table, of any time."""
+    named = {Field.CONSUMER: rule.consumer, Field.ENVIRONMENT: rule.environment, Field.TAG: rule.tag}
+    terms = [Term(field=field, value=Exactly(text=text)) for field, text in named.items() if text]
+    logs = RequestLog.objects.of_services([rule.service_id]).filter(mode=Mode.LIVE)
+    if rule.endpoint_id:
+        logs = logs.filter(endpoint_id=rule.endpoint_id)
+    return narrowed(logs, terms)
+
+
+def words_of(error: Exception) -> str:
+    """Why, for the rule's owner."""
+    if isinstance(error, TookTooLong):
+        return "Counting its requests took too long. Choose a shorter window, or narrow it less."
+    return str(error)[:512] or type(error).__name__
+
+
+def since_ms(begun: float) -> float:
+    return 1000 * (time.perf_counter() - begun)

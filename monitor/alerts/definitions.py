@@ -1,0 +1,101 @@
+"""What each kind of rule must say, and may: one table for the API, the pages, the admin and YAML. Pure."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.alerts.conditions import BadCondition, compile_condition
+from monitor.models.alerts import (
+    DEFAULT_APDEX_MS,
+    MAX_WINDOW_S,
+    MIN_WINDOW_S,
+    Direction,
+    Measure,
+    Per,
+    RuleKind,
+)
+
+CONDITION = ("condition_field", "condition_operator", "condition_value")
+NARROWING = ("endpoint_id", "consumer", "environment", "tag")
+WINDOWED = (*NARROWING, "per", "window_s", "for_s")
+THRESHOLD = ("measure", "status_class", "apdex_ms", "direction", "threshold", "min_requests")
+# What each kind speaks of; all else it must leave out.
+SPOKEN: Mapping[str, tuple[str, ...]] = {
+    RuleKind.LOG: CONDITION,
+    RuleKind.METRIC: (*WINDOWED, *THRESHOLD),
+    RuleKind.ABSENCE: WINDOWED,
+}
+DEFAULTS: Mapping[str, Any] = {
+    **dict.fromkeys(CONDITION, ""),
+    **dict.fromkeys(("consumer", "environment", "tag", "per", "measure", "status_class", "direction"), ""),
+    "endpoint_id": None,
+    "window_s": None,
+    "for_s": 0,
+    "apdex_ms": DEFAULT_APDEX_MS,
+    "threshold": None,
+    "min_requests": 0,
+}
+STATUS_CLASSES = tuple(f"{first}xx" for first in range(1, 6))
+MAX_FOR_S = 24 * 3600
+PER_CENT = frozenset({Measure.ERROR_RATE, Measure.STATUS_SHARE})
+
+
+def problems_of(rule: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with a rule that says this, by field; empty when it can be judged. Needs `kind`."""
+    spoken = SPOKEN[rule["kind"]]
+    problems = {
+        name: f"A rule of kind '{rule['kind']}' does not speak of this."
+        for name, default in DEFAULTS.items()
+        if name not in spoken and rule.get(name, default) not in (default, None)
+    }
+    if rule["kind"] == RuleKind.LOG:
+        return problems | _of_condition(rule)
+    problems |= _of_window(rule)
+    if rule["kind"] == RuleKind.METRIC:
+        problems |= _of_threshold(rule)
+    return problems
+
+
+def _of_condition(rule: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        compile_condition(*(rule.get(name) or "" for name in CONDITION))
+    except BadCondition as error:
+        return {error.field: str(error)}
+    return {}
+
+
+def _of_window(rule: Mapping[str, Any]) -> dict[str, str]:
+    window_s, for_s = rule.get("window_s"), rule.get("for_s") or 0
+    problems: dict[str, str] = {}
+    if not isinstance(window_s, int) or not MIN_WINDOW_S <= window_s <= MAX_WINDOW_S or window_s % 60:
+        problems["window_s"] = "A window is 1 minute to 24 hours, in whole minutes (60 to 86400 s)."
+    if not 0 <= for_s <= MAX_FOR_S:
+        problems["for_s"] = "At most 24 hours (86400 s)."
+    if rule.get("per") and rule["per"] not in Per.values:
+        problems["per"] = f"One of {', '.join(Per.values)}, or empty."
+    if rule.get("per") and rule.get(PER_NARROWED[rule["per"]]):
+        problems["per"] = f"The rule is of one {rule['per']} already."
+    return problems
+
+
+PER_NARROWED = {Per.ENDPOINT: "endpoint_id", Per.CONSUMER: "consumer", Per.ENVIRONMENT: "environment"}
+
+
+def _of_threshold(rule: Mapping[str, Any]) -> dict[str, str]:
+    problems: dict[str, str] = {}
+    measure, threshold = rule.get("measure"), rule.get("threshold")
+    if measure not in Measure.values:
+        problems["measure"] = f"One of {', '.join(Measure.values)}."
+    if rule.get("direction") not in Direction.values:
+        problems["direction"] = "Above or below."
+    if (measure == Measure.STATUS_SHARE) != (rule.get("status_class") in STATUS_CLASSES):
+        problems["status_class"] = "One of 1xx to 5xx, for the share of a status class and nothing else."
+    if threshold is None or not math.isfinite(threshold) or threshold < 0:
+        problems["threshold"] = "A finite number, not below 0."
+    elif measure in PER_CENT and threshold > 100:
+        problems["threshold"] = "Per cent: at most 100."
+    elif measure == Measure.APDEX and threshold > 1:
+        problems["threshold"] = "An Apdex is between 0 and 1."
+    if not 0 < (rule.get("apdex_ms") or 0) < math.inf:
+        problems["apdex_ms"] = "Milliseconds, more than 0."
+    return problems

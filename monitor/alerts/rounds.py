@@ -1,0 +1,357 @@
+"""Once a minute: judge all rules of windows, remember how their groups stand, and tell what changed."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from monitor.alerts.asking import Ask, Reply, asks_of, replies_to
+from monitor.alerts.evaluations import EVERY, keep_evaluations
+from monitor.alerts.judge import lock_rules
+from monitor.alerts.kinds import KINDS, Judgement
+from monitor.alerts.standing import Standing, Verdict, stand
+from monitor.alerts.telling import Notice, tell
+from monitor.lib.ids import uuid7_at
+from monitor.metrics.answer import names_of
+from monitor.metrics.cells import Cell
+from monitor.metrics.question import GroupBy
+from monitor.metrics.tiles import floor
+from monitor.models import AlertEvaluation, AlertGroup, AlertRule
+from monitor.models.alert_groups import GroupState
+from monitor.models.alerts import EventKind, Per, RuleKind, length_text, value_text
+
+logger = logging.getLogger(__name__)
+# A rule has no more groups than this: those it knows, then the busiest.
+MAX_GROUPS = 100
+# A group without requests for so long is not one any more.
+FORGOTTEN_AFTER = timedelta(days=7)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """How one minute went."""
+
+    rules: int = 0
+    failed: int = 0
+    told: int = 0
+
+
+@dataclass(kw_only=True)
+class Changes:
+    """What a round has to write."""
+
+    new: list[AlertGroup] = field(default_factory=list)
+    known: list[AlertGroup] = field(default_factory=list)
+    gone: list[AlertGroup] = field(default_factory=list)
+    evaluations: list[AlertEvaluation] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    broken: list[tuple[AlertRule, str]] = field(default_factory=list)
+    mended: list[AlertRule] = field(default_factory=list)
+
+
+def judge_windows(*, now: datetime) -> Round:
+    """Judge the window that ended with the last whole minute. A rule that fails stops no other."""
+    until = floor(now, MINUTE)
+    rules = list(AlertRule.objects.of_windows().select_related("service", "endpoint").order_by("id"))
+    if not rules:
+        return Round()
+    known: dict[UUID, dict[str, AlertGroup]] = defaultdict(dict)
+    for group in AlertGroup.objects.filter(rule__in=rules):
+        known[group.rule_id][group.key] = group
+    changes = Changes()
+    judged: list[tuple[Ask, Mapping[str, Judgement], float]] = []
+    asks = asks_of(
+        rules, until=until, needs_answers={rule.id: KINDS[rule.kind].needs_answers(rule) for rule in rules}
+    )
+    for ask, reply in zip(asks, replies_to(asks, now=now), strict=True):
+        try:
+            if reply.error:
+                raise CannotJudge(reply.error)
+            judged.append((ask, judge_groups(ask, reply, known[ask.rule.id], now=now), reply.duration_ms))
+        except Exception as error:  # whatever it is, it is this rule's and nobody else's
+            note_failure(changes, ask, known[ask.rule.id], str(error)[:512], reply.duration_ms, now=now)
+        else:
+            if ask.rule.last_error:
+                changes.mended.append(ask.rule)
+    labels = labels_of(judged, known)
+    for ask, judgements, duration_ms in judged:
+        for key, judgement in judgements.items():
+            group = known[ask.rule.id].get(key) or new_group(ask.rule, key, labels, now=now)
+            follow(changes, ask, group, judgement, duration_ms, now=now)
+        changes.gone += [group for group in known[ask.rule.id].values() if is_forgotten(group, now)]
+    told = keep_changes(changes, now=now)
+    return Round(rules=len(rules), failed=len(changes.broken), told=told)
+
+
+class CannotJudge(Exception):
+    """Why a rule says nothing this minute."""
+
+
+# --- Judging -----------------------------------------------------------------------------------------------
+
+
+def judge_groups(
+    ask: Ask, reply: Reply, known: Mapping[str, AlertGroup], *, now: datetime
+) -> dict[str, Judgement]:
+    """The judgement of each group that has requests now or had some lately."""
+    rule = ask.rule
+    if rule.kind == RuleKind.ABSENCE and not known and ask.since < rule.created_at:
+        # What sends nothing yet has not stopped: the first window that counts begins with the rule.
+        return {"": Judgement(verdict=Verdict.CALM, value=None, requests=0)} if not rule.per else {}
+    cells = reply.groups if rule.per else {"": reply.groups.get("", Cell())}
+    keys = [key for key, group in known.items() if key in cells or not is_forgotten(group, now)]
+    keys += sorted((key for key in cells if key not in known), key=lambda key: (-cells[key].requests, key))
+    if rule.per == Per.CONSUMER:
+        # Requests of nobody in particular are not a consumer's.
+        keys = [key for key in keys if key]
+    kind = KINDS[rule.kind]
+    return {key: kind.judge(rule, cells.get(key, Cell())) for key in keys[:MAX_GROUPS]}
+
+
+def is_forgotten(group: AlertGroup, now: datetime) -> bool:
+    return bool(group.key) and group.seen_at is not None and now - group.seen_at > FORGOTTEN_AFTER
+
+
+def new_group(
+    rule: AlertRule, key: str, labels: Mapping[tuple[UUID, str], str], *, now: datetime
+) -> AlertGroup:
+    return AlertGroup(
+        rule=rule,
+        key=key,
+        label=labels.get((rule.id, key), key)[:300],
+        state="",
+        since=now,
+        evaluated_at=now,
+        recorded_at=now,
+    )
+
+
+def labels_of(
+    judged: Iterable[tuple[Ask, Mapping[str, Judgement], float]],
+    known: Mapping[UUID, Mapping[str, AlertGroup]],
+) -> dict[tuple[UUID, str], str]:
+    """What people call the groups that are new."""
+    new: dict[GroupBy, set[tuple[UUID, str]]] = defaultdict(set)
+    for ask, judgements, _ in judged:
+        if ask.rule.per:
+            new[GroupBy(ask.rule.per)] |= {
+                (ask.rule.id, key) for key in judgements if key not in known[ask.rule.id]
+            }
+    labels: dict[tuple[UUID, str], str] = {}
+    for by, pairs in new.items():
+        names = names_of(by, list({key for _, key in pairs}))
+        labels |= {(rule_id, key): names[key][1] or "(none)" for rule_id, key in pairs}
+    return labels
+
+
+# --- From one state to the next ----------------------------------------------------------------------------
+
+
+def follow(
+    changes: Changes,
+    ask: Ask,
+    group: AlertGroup,
+    judgement: Judgement,
+    duration_ms: float,
+    *,
+    now: datetime,
+) -> None:
+    """Move the group on, and note what of it is to be written and told."""
+    before = standing_of(group)
+    after = stand(before, judgement.verdict, now=now, wait=timedelta(seconds=ask.rule.for_s))
+    (changes.known if before else changes.new).append(group)
+    if before is None or before.state != after.state or now - group.recorded_at >= EVERY:
+        group.recorded_at = now
+        changes.evaluations.append(evaluation(ask, group, judgement, after, duration_ms, now=now))
+    take(group, after, judgement, now=now)
+    if after.state == GroupState.FIRING and not is_told(group):
+        group.told_at = now
+        changes.notices.append(notice_of(ask, group, EventKind.FIRING, judgement, now=now))
+    elif after.state == GroupState.RESOLVED and was_told(before, group):
+        changes.notices.append(notice_of(ask, group, EventKind.RESOLVED, judgement, now=now, before=before))
+
+
+def standing_of(group: AlertGroup) -> Standing | None:
+    if not group.state:
+        return None
+    return Standing(
+        state=GroupState(group.state),
+        since=group.since,
+        breaching_since=group.breaching_since,
+        fired_at=group.fired_at,
+    )
+
+
+def take(group: AlertGroup, after: Standing, judgement: Judgement | None, *, now: datetime) -> None:
+    """Have the group stand so."""
+    group.state, group.since = after.state, after.since
+    group.breaching_since, group.fired_at = after.breaching_since, after.fired_at
+    group.evaluated_at = now
+    if judgement is not None:
+        group.value, group.requests = judgement.value, judgement.requests
+        if judgement.requests or group.seen_at is None:
+            group.seen_at = now
+
+
+def is_told(group: AlertGroup) -> bool:
+    """Whether the firing of the incident that is open was told."""
+    return group.told_at is not None and group.fired_at is not None and group.told_at >= group.fired_at
+
+
+def was_told(before: Standing | None, group: AlertGroup) -> bool:
+    """Whether the firing of the incident that was open before was told."""
+    return bool(before and before.fired_at and group.told_at and group.told_at >= before.fired_at)
+
+
+def note_failure(
+    changes: Changes,
+    ask: Ask,
+    known: Mapping[str, AlertGroup],
+    error: str,
+    duration_ms: float,
+    *,
+    now: datetime,
+) -> None:
+    """The rule's own error: a row a minute, told once. Its incidents stay open: nothing says they ended."""
+    rule = ask.rule
+    logger.warning("Alert rule %s could not be judged: %s", rule.id, error)
+    changes.broken.append((rule, error))
+    changes.evaluations.append(
+        AlertEvaluation(
+            id=uuid7_at(now),
+            rule_id=rule.id,
+            since=ask.since,
+            until=ask.until,
+            state=GroupState.ERROR,
+            duration_ms=duration_ms,
+            error=error,
+        )
+    )
+    for group in known.values():
+        take(group, stand(standing_of(group), Verdict.FAILED, now=now, wait=timedelta()), None, now=now)
+        changes.known.append(group)
+    if not rule.last_error:
+        changes.notices.append(
+            Notice(
+                rule=rule,
+                kind=EventKind.ERROR,
+                message=f"{rule.name} cannot be judged: {error}",
+                at=now,
+                key=f"{rule.id}:error",
+                since=ask.since,
+                until=ask.until,
+            )
+        )
+
+
+def evaluation(
+    ask: Ask, group: AlertGroup, judgement: Judgement, after: Standing, duration_ms: float, *, now: datetime
+) -> AlertEvaluation:
+    return AlertEvaluation(
+        id=uuid7_at(now),
+        rule_id=ask.rule.id,
+        group=group.label,
+        since=ask.since,
+        until=ask.until,
+        state=after.state,
+        value=judgement.value,
+        requests=judgement.requests,
+        duration_ms=duration_ms,
+    )
+
+
+def notice_of(
+    ask: Ask,
+    group: AlertGroup,
+    kind: EventKind,
+    judgement: Judgement,
+    *,
+    now: datetime,
+    before: Standing | None = None,
+) -> Notice:
+    rule = ask.rule
+    opened = (before.fired_at if before else None) or group.fired_at or now
+    return Notice(
+        rule=rule,
+        kind=kind,
+        message=message_of(rule, group, kind, judgement, lasted=now - opened),
+        at=now,
+        key=f"{rule.id}:{group.key}:{int(opened.timestamp())}",
+        group=group.label,
+        value=judgement.value,
+        since=ask.since,
+        until=ask.until,
+    )
+
+
+def message_of(
+    rule: AlertRule, group: AlertGroup, kind: EventKind, judgement: Judgement, *, lasted: timedelta
+) -> str:
+    of = f" for {group.label}" if group.label else ""
+    seen = value_text(rule.measure, judgement.value) if rule.measure else f"{judgement.requests:,} requests"
+    if kind == EventKind.RESOLVED:
+        minutes = max(int(lasted.total_seconds()) // 60, 1)
+        return f"{rule.name}{of} is over after {length_text(60 * minutes)}: now {seen}"
+    return f"{rule.name}{of}: {seen} ({rule.condition})"
+
+
+# --- Writing -----------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def keep_changes(changes: Changes, *, now: datetime) -> int:
+    """Write it all, all or nothing. Gives how many notices were told."""
+    concerned = {group.rule_id for group in changes.new} | {notice.rule.id for notice in changes.notices}
+    there = lock_rules(concerned)
+    AlertGroup.objects.bulk_create(
+        [group for group in changes.new if group.rule_id in there], ignore_conflicts=True
+    )
+    update_groups(changes.known)
+    AlertGroup.objects.filter(id__in=[group.id for group in changes.gone]).delete()
+    keep_evaluations(changes.evaluations, now=now)
+    for rule, error in changes.broken:
+        AlertRule.objects.filter(id=rule.id).update(last_error=error, last_error_at=now)
+    if changes.mended:
+        ids = [rule.id for rule in changes.mended]
+        AlertRule.objects.filter(id__in=ids).update(last_error="", last_error_at=None)
+    heard = [notice for notice in changes.notices if notice.rule.id in there]
+    for notice in heard:
+        tell(notice)
+    return len(heard)
+
+
+UPDATE = """
+UPDATE alert_group SET state = n.state, since = n.since, value = n.value, requests = n.requests,
+    breaching_since = n.breaching_since, fired_at = n.fired_at, told_at = n.told_at, seen_at = n.seen_at,
+    evaluated_at = n.evaluated_at, recorded_at = n.recorded_at
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::float8[], %s::int8[], %s::timestamptz[],
+    %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+    AS n (id, state, since, value, requests, breaching_since, fired_at, told_at, seen_at, evaluated_at,
+    recorded_at)
+WHERE alert_group.id = n.id
+"""
+UPDATED = (
+    "id",
+    "state",
+    "since",
+    "value",
+    "requests",
+    "breaching_since",
+    "fired_at",
+    "told_at",
+    "seen_at",
+    "evaluated_at",
+    "recorded_at",
+)
+
+
+def update_groups(groups: Sequence[AlertGroup]) -> None:
+    """All of them by one statement: bulk_update builds a CASE for each field and takes ten times as long."""
+    if groups:
+        with connection.cursor() as cursor:
+            cursor.execute(UPDATE, [[getattr(group, name) for group in groups] for name in UPDATED])

@@ -1,0 +1,195 @@
+"""Many windows of many services at once: what alert rules ask every minute.
+
+`gather` answers one question by one statement. A thousand rules would be a thousand statements, each of
+which unpacks all deltas that wait. Here windows that begin and end together share their tiles, whatever the
+service, and the deltas are unpacked once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from monitor.metrics import facts, rollups, tiles
+from monitor.metrics.cells import Cell, Cells, minutes_of
+from monitor.metrics.tiles import Tile
+from monitor.models.keys import Mode
+from monitor.models.metrics import Family
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowQuestion:
+    """The live requests of a service between two whole minutes.
+
+    Of one environment when it is named, and of one subject of the family (see MetricRollup).
+    `by_environment` and, in the families of endpoints and consumers, `by_subject` tell the answer apart.
+    Without `with_answers` it holds neither latencies nor status codes, at a fraction of the cost.
+    """
+
+    service_id: UUID
+    since: datetime
+    until: datetime
+    family: Family = Family.TOTAL
+    environment: str = ""
+    subject: str | None = None
+    by_environment: bool = False
+    by_subject: bool = False
+    with_answers: bool = True
+
+
+# By subject or environment; under the empty text where nothing is told apart.
+Groups = dict[str, Cell]
+
+
+class Shape(NamedTuple):
+    """What questions have in common that are read together."""
+
+    family: Family
+    since: datetime
+    until: datetime
+    with_answers: bool
+    names_subjects: bool
+
+
+class Found(NamedTuple):
+    subject: str
+    environment: str
+    cell: Cell
+
+
+Parts = Mapping[UUID, Sequence[Found]]
+
+
+def read_windows(questions: Iterable[WindowQuestion], *, now: datetime) -> dict[WindowQuestion, Groups]:
+    """The answer to each question, by one statement, so of one moment.
+
+    Raises ValueError for windows that rollups cannot tell: those that reach back too far or begin or end
+    within a minute.
+    """
+    together: dict[Shape, list[WindowQuestion]] = defaultdict(list)
+    for question in dict.fromkeys(questions):
+        together[shape_of(question)].append(question)
+    if not together:
+        return {}
+    plans = [tiles_of(shape, now=now) for shape in together]
+    rolled, waiting = _read(together, plans)
+    answers: dict[WindowQuestion, Groups] = {}
+    for number, (shape, asked) in enumerate(together.items()):
+        parts = rolled[number]
+        _add_waiting(parts, waiting, shape, {question.service_id for question in asked})
+        for question in asked:
+            answers[question] = answer_of(question, parts.get(question.service_id, ()))
+    return answers
+
+
+def shape_of(question: WindowQuestion) -> Shape:
+    return Shape(
+        question.family,
+        question.since,
+        question.until,
+        question.with_answers,
+        question.subject is not None,
+    )
+
+
+def tiles_of(shape: Shape, *, now: datetime) -> Sequence[Tile]:
+    plan = tiles.lay(
+        shape.since,
+        shape.until,
+        {
+            resolution: rollups.kept_from(resolution, shape.family, now=now)
+            for resolution in tiles.LENGTHS
+            if rollups.time_kept(resolution, shape.family)
+        },
+    )
+    if plan.edges:
+        raise ValueError(f"No rollups tell of {shape.since:%c} to {shape.until:%c}.")
+    return plan.tiles
+
+
+def answer_of(question: WindowQuestion, parts: Iterable[Found]) -> Groups:
+    groups: Groups = defaultdict(Cell)
+    for part in parts:
+        if question.environment not in ("", part.environment):
+            continue
+        if question.subject is not None and part.subject != question.subject:
+            continue
+        group = part.subject if question.by_subject else part.environment if question.by_environment else ""
+        groups[group].merge(part.cell)
+    return dict(groups)
+
+
+# --- The statement -----------------------------------------------------------------------------------------
+
+
+def _read(
+    together: Mapping[Shape, Sequence[WindowQuestion]], plans: Sequence[Sequence[Tile]]
+) -> tuple[list[dict[UUID, list[Found]]], Cells]:
+    """What is rolled up for each shape, and the minutes of what waits to be."""
+    parts: list[tuple[str, list[Any]]] = []
+    for number, ((shape, asked), plan) in enumerate(zip(together.items(), plans, strict=True)):
+        parts += [_rollups_of(number, shape, asked, tile) for tile in plan]
+    services = list({question.service_id for asked in together.values() for question in asked})
+    parts.append(
+        (
+            "SELECT -1, NULL::uuid, NULL, NULL, NULL::int8, NULL::int8, NULL::int8, NULL::int8, NULL::float8,"
+            " packed FROM metric_delta WHERE services && %s",
+            [services],
+        )
+    )
+    rolled: list[dict[UUID, list[Found]]] = [defaultdict(list) for _ in together]
+    found: list[facts.Fact] = []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            " UNION ALL ".join(text for text, _ in parts), [each for _, params in parts for each in params]
+        )
+        for number, service, subject, environment, *counts in cursor.fetchall():
+            if number < 0:
+                found += facts.unpack(counts[-1])
+            else:
+                part = Found(subject, environment, rollups.cell_of(counts))
+                rolled[number][service].append(part)
+    families = {shape.family.value for shape in together}
+    return rolled, minutes_of(found, sorted(families))
+
+
+def _rollups_of(
+    number: int, shape: Shape, asked: Sequence[WindowQuestion], tile: Tile
+) -> tuple[str, list[Any]]:
+    columns = (
+        "requests, errors, request_bytes, response_bytes, latency_ms, packed"
+        if shape.with_answers
+        else "sum(requests)::int8, sum(errors)::int8, sum(request_bytes)::int8, sum(response_bytes)::int8,"
+        " sum(latency_ms), NULL::bytea"
+    )
+    text = (
+        f"SELECT {number}, service_id, subject::text, environment::text, {columns} FROM metric_rollup"  # noqa: S608 - our own words
+        " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
+        " AND source = 'logs' AND mode = %s"
+    )
+    services = list({question.service_id for question in asked})
+    params = [services, shape.family.value, tile.resolution.value, tile.since, tile.until, Mode.LIVE.value]
+    if shape.names_subjects:
+        text += " AND subject = ANY(%s)"
+        params.append(list({question.subject for question in asked}))
+    return (text if shape.with_answers else text + " GROUP BY 2, 3, 4"), params
+
+
+# --- What waits --------------------------------------------------------------------------------------------
+
+
+def _add_waiting(
+    parts: dict[UUID, list[Found]], waiting: Cells, shape: Shape, services: Iterable[UUID]
+) -> None:
+    """Add the minutes of this shape that are not rolled up yet."""
+    wanted = set(services)
+    for key, cell in waiting.items():
+        service = UUID(bytes=key.service)
+        if service not in wanted or key.family != shape.family or key.mode != Mode.LIVE:
+            continue
+        if shape.since <= datetime.fromtimestamp(key.start, tz=UTC) < shape.until:
+            parts[service].append(Found(key.subject, key.environment, cell))
