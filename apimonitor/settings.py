@@ -269,6 +269,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 
+# --- Alerts ------------------------------------------------------------------------------------------------
+
+# Notices of window rules an organization is told in an hour; the rest are one digest when the hour is over.
+ALERT_NOTICES_AN_HOUR = env.integer("ALERT_NOTICES_AN_HOUR", 60, least=1, most=100_000)
+
 # --- Logging -----------------------------------------------------------------------------------------------
 
 LOGGING = {

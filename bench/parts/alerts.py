@@ -163,7 +163,7 @@ def make_rules(services: list[tuple[Service, list[UUID], list[UUID]]], chance: r
 
 def wait(bench: Bench, *, now: datetime) -> None:
     """Keep logs that no rollup holds yet."""
-    moment = (now - timedelta(seconds=40)).isoformat()
+    moment = now - timedelta(seconds=40)
     for number in range(0, WAITING, 400):
         items = [
             LogItem(

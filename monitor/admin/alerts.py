@@ -18,14 +18,15 @@ from monitor.alerts.states import begin_anew, state_of, with_states
 from monitor.models import AlertEvent, AlertRule, Endpoint, RequestLog
 from monitor.models.alert_groups import GroupState
 
-WITH_DEFAULT = frozenset({"kind", "apdex_ms", "for_s", "min_requests"})
+HYGIENE = ("severity", "runbook_url", "notes", "cooldown_s", "remind_s")
+WITH_DEFAULT = frozenset({"kind", "apdex_ms", "for_s", "min_requests", "severity", "cooldown_s", "remind_s"})
 SPOKEN = tuple("endpoint" if name == "endpoint_id" else name for name in DEFAULTS)
 
 
 class AlertRuleForm(forms.ModelForm):
     class Meta:
         model = AlertRule
-        fields = ("service", "name", "description", "kind", *SPOKEN, "is_active")
+        fields = ("service", "name", "description", "kind", *SPOKEN, *HYGIENE, "is_active")
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {
             "kind": "Each request has a condition; the others look at a window.",

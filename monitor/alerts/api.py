@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import django_filters
+from django.core.validators import RegexValidator
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
@@ -17,7 +18,7 @@ from monitor.alerts.definitions import DEFAULTS, problems_of
 from monitor.alerts.judge import remove_rule
 from monitor.alerts.states import begin_anew, state_of, with_states
 from monitor.api.authentication import actor_of
-from monitor.api.fields import StrictModelSerializer
+from monitor.api.fields import StrictModelSerializer, TextField
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.api.permissions import check_service, reach_service, scope_for
@@ -26,6 +27,8 @@ from monitor.models import AlertEvaluation, AlertEvent, AlertGroup, AlertRule, E
 from monitor.models.alert_groups import GroupState
 from monitor.models.alerts import RuleKind
 
+HYGIENE = ("severity", "runbook_url", "notes", "cooldown_s", "remind_s")
+MAX_REST_S = 7 * 24 * 3600
 RATES = "Rates and shares in per cent, latencies in milliseconds."
 
 
@@ -41,6 +44,21 @@ class AlertRuleSerializer(StrictModelSerializer):
     )
     for_s = serializers.IntegerField(
         required=False, min_value=0, help_text="So many seconds it must be so before it fires."
+    )
+    runbook_url = TextField(
+        max_length=2048, required=False, allow_blank=True, validators=[RegexValidator(r"\Ahttps?://\S+\Z")]
+    )
+    cooldown_s = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MAX_REST_S,
+        help_text="A group that fires again within so many seconds is told only when they have passed.",
+    )
+    remind_s = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MAX_REST_S,
+        help_text="Tell again this often while it fires; 0: never.",
     )
     state = serializers.SerializerMethodField(help_text="The worst of its groups; null for kind `log`.")
     sentence = serializers.CharField(source="condition", read_only=True)
@@ -59,6 +77,7 @@ class AlertRuleSerializer(StrictModelSerializer):
             *DEFAULTS,
             "sentence",
             "state",
+            *HYGIENE,
             "is_active",
             "created_at",
             "last_error",
@@ -108,6 +127,7 @@ class AlertEventSerializer(serializers.ModelSerializer[AlertEvent]):
             "until",
             "message",
             "triggered_at",
+            "is_held",
         )
 
 
@@ -128,6 +148,8 @@ class AlertGroupSerializer(serializers.ModelSerializer[AlertGroup]):
             "breaching_since",
             "fired_at",
             "told_at",
+            "acknowledged_until",
+            "acknowledged_by",
             "evaluated_at",
         )
 

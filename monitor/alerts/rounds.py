@@ -14,13 +14,13 @@ from monitor.alerts.evaluations import EVERY, keep_evaluations
 from monitor.alerts.judge import lock_rules
 from monitor.alerts.kinds import KINDS, Judgement
 from monitor.alerts.standing import Standing, Verdict, stand
-from monitor.alerts.telling import Notice, tell
+from monitor.alerts.telling import Notice, tell, tell_digests
 from monitor.lib.ids import uuid7_at
 from monitor.metrics.answer import names_of
 from monitor.metrics.cells import Cell
 from monitor.metrics.question import GroupBy
 from monitor.metrics.tiles import floor
-from monitor.models import AlertEvaluation, AlertGroup, AlertRule
+from monitor.models import AlertEvaluation, AlertGroup, AlertRule, AlertSilence
 from monitor.models.alert_groups import GroupState
 from monitor.models.alerts import EventKind, Per, RuleKind, length_text, value_text
 
@@ -52,10 +52,12 @@ class Changes:
     notices: list[Notice] = field(default_factory=list)
     broken: list[tuple[AlertRule, str]] = field(default_factory=list)
     mended: list[AlertRule] = field(default_factory=list)
+    silences: Sequence[AlertSilence] = ()
 
 
 def judge_windows(*, now: datetime) -> Round:
     """Judge the window that ended with the last whole minute. A rule that fails stops no other."""
+    tell_digests(now=now)
     until = floor(now, MINUTE)
     rules = list(AlertRule.objects.of_windows().select_related("service", "endpoint").order_by("id"))
     if not rules:
@@ -63,7 +65,7 @@ def judge_windows(*, now: datetime) -> Round:
     known: dict[UUID, dict[str, AlertGroup]] = defaultdict(dict)
     for group in AlertGroup.objects.filter(rule__in=rules):
         known[group.rule_id][group.key] = group
-    changes = Changes()
+    changes = Changes(silences=list(AlertSilence.objects.active(now)))
     judged: list[tuple[Ask, Mapping[str, Judgement], float]] = []
     asks = asks_of(
         rules, until=until, needs_answers={rule.id: KINDS[rule.kind].needs_answers(rule) for rule in rules}
@@ -163,17 +165,49 @@ def follow(
 ) -> None:
     """Move the group on, and note what of it is to be written and told."""
     before = standing_of(group)
-    after = stand(before, judgement.verdict, now=now, wait=timedelta(seconds=ask.rule.for_s))
+    after = stand(
+        before,
+        judgement.verdict,
+        now=now,
+        wait=seconds(ask.rule.for_s),
+        is_silenced=any(silence.matches(ask.rule, group.label) for silence in changes.silences),
+    )
     (changes.known if before else changes.new).append(group)
     if before is None or before.state != after.state or now - group.recorded_at >= EVERY:
         group.recorded_at = now
         changes.evaluations.append(evaluation(ask, group, judgement, after, duration_ms, now=now))
     take(group, after, judgement, now=now)
-    if after.state == GroupState.FIRING and not is_told(group):
+    kind = due_notice(ask.rule, group, before, now=now)
+    if kind in (EventKind.FIRING, EventKind.REMINDER):
         group.told_at = now
-        changes.notices.append(notice_of(ask, group, EventKind.FIRING, judgement, now=now))
-    elif after.state == GroupState.RESOLVED and was_told(before, group):
-        changes.notices.append(notice_of(ask, group, EventKind.RESOLVED, judgement, now=now, before=before))
+    if kind is not None:
+        changes.notices.append(notice_of(ask, group, kind, judgement, now=now, before=before))
+    if group.fired_at is None or (group.acknowledged_until and group.acknowledged_until <= now):
+        group.acknowledged_until, group.acknowledged_by = None, ""
+
+
+def due_notice(
+    rule: AlertRule, group: AlertGroup, before: Standing | None, *, now: datetime
+) -> EventKind | None:
+    """What is to be told of a group that stands as it does now: once when it fires, once when it is over.
+
+    What fires again within the cooldown is told when that has passed, if it still fires then. An
+    acknowledgement keeps reminders back, and its end is one.
+    """
+    if group.state == GroupState.FIRING:
+        rest = now - group.told_at if group.told_at else None
+        if not is_told(group):
+            return EventKind.FIRING if rest is None or rest >= seconds(rule.cooldown_s) else None
+        if group.acknowledged_until is not None:
+            return EventKind.REMINDER if group.acknowledged_until <= now else None
+        is_due = rule.remind_s and rest is not None and rest >= seconds(rule.remind_s)
+        return EventKind.REMINDER if is_due else None
+    is_over = group.state == GroupState.RESOLVED and was_told(before, group)
+    return EventKind.RESOLVED if is_over else None
+
+
+def seconds(number: int) -> timedelta:
+    return timedelta(seconds=number)
 
 
 def standing_of(group: AlertGroup) -> Standing | None:
@@ -238,6 +272,8 @@ def note_failure(
     if not rule.last_error:
         changes.notices.append(
             Notice(
+                organization_id=rule.service.organization_id,
+                severity=rule.severity,
                 rule=rule,
                 kind=EventKind.ERROR,
                 message=f"{rule.name} cannot be judged: {error}",
@@ -275,8 +311,10 @@ def notice_of(
     before: Standing | None = None,
 ) -> Notice:
     rule = ask.rule
-    opened = (before.fired_at if before else None) or group.fired_at or now
+    opened = group.fired_at or (before.fired_at if before else None) or now
     return Notice(
+        organization_id=rule.service.organization_id,
+        severity=rule.severity,
         rule=rule,
         kind=kind,
         message=message_of(rule, group, kind, judgement, lasted=now - opened),
@@ -306,7 +344,8 @@ def message_of(
 @transaction.atomic
 def keep_changes(changes: Changes, *, now: datetime) -> int:
     """Write it all, all or nothing. Gives how many notices were told."""
-    concerned = {group.rule_id for group in changes.new} | {notice.rule.id for notice in changes.notices}
+    concerned = {group.rule_id for group in changes.new}
+    concerned |= {notice.rule.id for notice in changes.notices if notice.rule}
     there = lock_rules(concerned)
     AlertGroup.objects.bulk_create(
         [group for group in changes.new if group.rule_id in there], ignore_conflicts=True
@@ -319,7 +358,7 @@ def keep_changes(changes: Changes, *, now: datetime) -> int:
     if changes.mended:
         ids = [rule.id for rule in changes.mended]
         AlertRule.objects.filter(id__in=ids).update(last_error="", last_error_at=None)
-    heard = [notice for notice in changes.notices if notice.rule.id in there]
+    heard = [notice for notice in changes.notices if notice.rule and notice.rule.id in there]
     for notice in heard:
         tell(notice)
     return len(heard)
@@ -328,6 +367,9 @@ def keep_changes(changes: Changes, *, now: datetime) -> int:
 UPDATE = """
 UPDATE alert_group SET state = n.state, since = n.since, value = n.value, requests = n.requests,
     breaching_since = n.breaching_since, fired_at = n.fired_at, told_at = n.told_at, seen_at = n.seen_at,
+    -- An acknowledgement may have come during the round: only one that the round read as over is taken away.
+    acknowledged_until = CASE WHEN n.fired_at IS NULL OR acknowledged_until <= n.evaluated_at
+        THEN NULL ELSE acknowledged_until END,
     evaluated_at = n.evaluated_at, recorded_at = n.recorded_at
 FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::float8[], %s::int8[], %s::timestamptz[],
     %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])

@@ -1,34 +1,48 @@
 """The one way out: whatever rules of windows have to say goes through `tell`."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
-from monitor.models import AlertEvent, AlertRule
-from monitor.models.alerts import EventKind
+from django.conf import settings
+
+from monitor.metrics.tiles import floor
+from monitor.models import AlertBudget, AlertEvent, AlertRule
+from monitor.models.alerts import EventKind, Severity
 
 MAX_MESSAGE_CHARS = 1024
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """Something to be told of a rule, about one of its groups or (empty) the whole.
+    """Something to be told to an organization: of a rule, about one of its groups or (empty) the whole.
 
-    `key` is the same for all that is told of one incident, so that a receiver can close what it opened.
+    `key` is the same for all that is told of one incident, so that a receiver can close what it opened. A
+    digest is of no rule.
     """
 
-    rule: AlertRule
+    organization_id: UUID
+    rule: AlertRule | None
     kind: EventKind
     message: str
     at: datetime
     key: str
+    severity: str = Severity.WARNING
     group: str = ""
     value: float | None = None
     since: datetime | None = None
     until: datetime | None = None
 
 
-def tell(notice: Notice) -> AlertEvent:
-    """Keep it among its rule's events, where people and programs find it, in the caller's transaction."""
+def tell(notice: Notice) -> AlertEvent | None:
+    """Tell it, in the caller's transaction: as an event of its rule, where people and programs find it.
+
+    Beyond the budget of the hour it is kept as an event that is held back, and counted for the digest.
+    """
+    is_held = notice.kind != EventKind.DIGEST and not spend(notice.organization_id, notice.at)
+    if notice.rule is None:
+        return None
     return AlertEvent.objects.create(
         rule=notice.rule,
         kind=notice.kind,
@@ -38,4 +52,46 @@ def tell(notice: Notice) -> AlertEvent:
         until=notice.until,
         message=notice.message[:MAX_MESSAGE_CHARS],
         triggered_at=notice.at,
+        is_held=is_held,
+    )
+
+
+def spend(organization_id: UUID, at: datetime) -> bool:
+    """Take one notice from the budget of the hour; False when there is none left."""
+    AlertBudget.objects.get_or_create(organization_id=organization_id, hour=floor(at, HOUR))
+    # Locked until the caller's transaction ends: two tellers must not both take the last one.
+    budget = AlertBudget.objects.select_for_update().get(
+        organization_id=organization_id, hour=floor(at, HOUR)
+    )
+    is_left = budget.told < settings.ALERT_NOTICES_AN_HOUR
+    if is_left:
+        budget.told += 1
+    else:
+        budget.held += 1
+    budget.save(update_fields=["told", "held"])
+    return is_left
+
+
+def tell_digests(*, now: datetime) -> int:
+    """Of each hour that is over: how many notices were held back, as one. Gives how many were told."""
+    due = AlertBudget.objects.filter(hour__lt=floor(now, HOUR), held__gt=0, digest_at=None)
+    told = 0
+    for budget in due.order_by("hour", "id"):
+        # Guarded, so that of two workers one tells it.
+        if AlertBudget.objects.filter(id=budget.id, digest_at=None).update(digest_at=now):
+            tell(digest_of(budget, now=now))
+            told += 1
+    return told
+
+
+def digest_of(budget: AlertBudget, *, now: datetime) -> Notice:
+    more = f"+{budget.held:,} more {'notice was' if budget.held == 1 else 'notices were'} held back"
+    return Notice(
+        organization_id=budget.organization_id,
+        rule=None,
+        kind=EventKind.DIGEST,
+        message=f"{more} from {budget.hour:%H:%M} to {budget.hour + HOUR:%H:%M} UTC: the budget is "
+        f"{settings.ALERT_NOTICES_AN_HOUR:,} an hour.",
+        at=now,
+        key=f"digest:{budget.organization_id}:{int(budget.hour.timestamp())}",
     )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitor.alerts import api, pages
+from monitor.alerts import api, pages, silence_api
 
 api_routes = [
     path("alerts", api.AlertRuleViewSet.as_view({"get": "list", "post": "create"})),
@@ -13,6 +13,12 @@ api_routes = [
     path("alerts/<str:alert_id>/events", api.AlertEventsView.as_view()),
     path("alerts/<str:alert_id>/groups", api.AlertGroupsView.as_view()),
     path("alerts/<str:alert_id>/evaluations", api.AlertEvaluationsView.as_view()),
+    path("alerts/<str:alert_id>/acknowledge", silence_api.AcknowledgeView.as_view()),
+    path("alert-silences", silence_api.AlertSilenceViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "alert-silences/<str:silence_id>",
+        silence_api.AlertSilenceViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+    ),
 ]
 
 page_routes = [

@@ -1,6 +1,7 @@
 """The nouns of the product, a file for each family."""
 
 from monitor.models.alert_groups import AlertEvaluation, AlertGroup
+from monitor.models.alert_silences import AlertBudget, AlertSilence
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
 from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
@@ -18,11 +19,13 @@ from monitor.models.views import SavedView
 from monitor.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookSecret
 
 __all__ = [
+    "AlertBudget",
     "AlertEvaluation",
     "AlertEvent",
     "AlertGroup",
     "AlertRule",
     "AlertRuleChange",
+    "AlertSilence",
     "ApiKey",
     "Consumer",
     "ConsumerErasure",

@@ -47,6 +47,8 @@ class AlertGroup(models.Model):
     fired_at = models.DateTimeField(null=True)
     # When its firing was told last.
     told_at = models.DateTimeField(null=True)
+    acknowledged_until = models.DateTimeField(null=True)
+    acknowledged_by = models.CharField(max_length=200, blank=True, default="", db_default="")
     seen_at = models.DateTimeField(null=True)
     evaluated_at = models.DateTimeField()
     # When its last row of AlertEvaluation was written.

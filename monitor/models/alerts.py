@@ -13,6 +13,8 @@ from monitor.models.services import Endpoint, Service
 MOST_COUNTED = 1000
 MIN_WINDOW_S, MAX_WINDOW_S = 60, 24 * 3600
 DEFAULT_APDEX_MS = 500.0
+DEFAULT_COOLDOWN_S = 300
+MAX_NOTES_CHARS = 4000
 
 
 class RuleKind(models.TextChoices):
@@ -47,13 +49,21 @@ class Per(models.TextChoices):
     ENVIRONMENT = "environment", "environment"
 
 
+class Severity(models.TextChoices):
+    INFO = "info", "Info"
+    WARNING = "warning", "Warning"
+    CRITICAL = "critical", "Critical"
+
+
 class EventKind(models.TextChoices):
     """What an event tells. A match is of one log; the others are of a window."""
 
     MATCH = "match", "A request matched"
     FIRING = "firing", "Firing"
+    REMINDER = "reminder", "Still firing"
     RESOLVED = "resolved", "Resolved"
     ERROR = "error", "Could not be judged"
+    DIGEST = "digest", "More than could be told"
 
 
 class ConditionField(models.TextChoices):
@@ -122,6 +132,16 @@ class AlertRule(models.Model):
     environment = models.CharField(max_length=64, blank=True, default="", db_default="")
     tag = models.CharField(max_length=128, blank=True, default="", db_default="")
     per = models.CharField(max_length=16, choices=Per, blank=True, default="", db_default="")
+    # What is told of it, and how often.
+    severity = models.CharField(
+        max_length=8, choices=Severity, default=Severity.WARNING, db_default=Severity.WARNING
+    )
+    runbook_url = models.CharField("runbook URL", max_length=2048, blank=True, default="", db_default="")
+    notes = models.TextField(max_length=MAX_NOTES_CHARS, blank=True, default="", db_default="")
+    # A group that fires again so soon after it was told is not told again until then.
+    cooldown_s = models.PositiveIntegerField(default=DEFAULT_COOLDOWN_S, db_default=DEFAULT_COOLDOWN_S)
+    # While it fires, it is told again this often; never when 0.
+    remind_s = models.PositiveIntegerField(default=0, db_default=0)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     # Why the rule could not be judged, when it last could not: shown to its owners, blocks nothing.
@@ -205,6 +225,8 @@ class AlertEvent(models.Model):
     until = models.DateTimeField(null=True)
     message = models.CharField(max_length=1024)
     triggered_at = models.DateTimeField()
+    # Kept, but not told: the budget of the hour was spent.
+    is_held = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "alert_event"

@@ -21,6 +21,8 @@ from monitor.issues.grouping import group_errors
 from monitor.models import ApiKey, Consumer, Endpoint, ErrorIssue, Organization, SavedView, Service
 from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
+from monitor.models import ApiKey, Consumer, Organization, SavedView, Service
+from monitor.models import AlertSilence, ApiKey, Consumer, Organization, SavedView, Service
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
@@ -251,12 +253,30 @@ TABLE = {
             ("endpoints/<str:endpoint_id>/stop-replays", 200),
             ("deliveries/<str:delivery_id>/retry", 202),
         )
+    },
     **{
         ("GET", f"v1/alerts/<str:alert_id>/{part}"): (
             "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
         )
         for part in ("groups", "evaluations")
     },
+    ("POST", "v1/alerts/<str:alert_id>/acknowledge"): (
+        "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
+    ),
+    (
+        "GET",
+        "v1/alert-silences",
+    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    (
+        "POST",
+        "v1/alert-silences",
+    ): "401 401 201 | 403 403 201 201 404 | 403 403 403 201 | 201 403 404 | 401 401 401",
+    ("GET", "v1/alert-silences/<str:silence_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
+    ("DELETE", "v1/alert-silences/<str:silence_id>"): (
+        "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
+    ),
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -327,6 +347,11 @@ class World:
             ("POST", "v1/webhook-endpoints/<str:endpoint_id>/rotate-secret"): {},
             ("POST", "v1/webhook-endpoints/<str:endpoint_id>/replay-failed"): {
                 "since": "2026-11-21T00:00:00Z"
+            ("POST", "v1/alerts/<str:alert_id>/acknowledge"): {"minutes": 5},
+            ("POST", "v1/alert-silences"): {
+                "service_id": str(self.service.id),
+                "ends_at": "2200-01-01T00:00:00Z",
+                "starts_at": "2199-12-31T00:00:00Z",
             },
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
@@ -344,6 +369,13 @@ def world(db):
         a_log(status_code=500, request_body='{"password": "x"}', path="/the-log", consumer="the consumer"),
     )
     ids = {"service_id": service.id, "key_id": key.id, "log_id": log_id, "alert_id": rule.id}
+    ids["silence_id"] = AlertSilence.objects.create(
+        organization=organization,
+        service=service,
+        starts_at=timezone.now(),
+        ends_at=timezone.now() + timedelta(hours=1),
+        created_by="tests",
+    ).id
     ids["view_id"] = SavedView.objects.create(organization=organization, name="the view").id
     group_errors(now=timezone.now())
     ids["exclusion_id"] = add_rule(service, kind="path", pattern="/nothing", by="user:ada").id

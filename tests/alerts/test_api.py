@@ -30,6 +30,11 @@ FIELDS = {
     "tag",
     "per",
     "sentence",
+    "severity",
+    "runbook_url",
+    "notes",
+    "cooldown_s",
+    "remind_s",
     "state",
     "is_active",
     "created_at",
@@ -189,7 +194,19 @@ def test_an_event_names_its_rule_and_its_log(manager, service, rule):
 
     events = manager.get(f"/v1/alerts/{made['id']}/events").json()
 
-    told = {"id", "alert_id", "kind", "log_id", "group", "value", "since", "until", "message", "triggered_at"}
+    told = {
+        "id",
+        "alert_id",
+        "kind",
+        "log_id",
+        "group",
+        "value",
+        "since",
+        "until",
+        "message",
+        "triggered_at",
+        "is_held",
+    }
     assert [set(event) for event in events] == [told] * 2
     assert [(event["kind"], event["value"]) for event in events] == [("match", None)] * 2
     assert {event["log_id"] for event in events} == {str(log_ids[1]), str(log_ids[2])}

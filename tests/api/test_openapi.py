@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, assume, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from monitor.ingest import LogItem
-from monitor.models import Consumer, SavedView, Service
+from monitor.models import AlertSilence, Consumer, SavedView, Service
 from tests.access.routes import api_routes
 from tests.factories import a_key, a_log, a_rule, a_service, keep_logs
 
@@ -110,6 +112,12 @@ def ids(service: Service) -> dict[str, str]:
     keep_logs(service, a_log(status_code=500))
     key, _ = a_key(service)
     found = {"service_id": service.id, "log_id": log_id, "alert_id": rule.id, "key_id": key.id}
+    found["silence_id"] = AlertSilence.objects.create(
+        organization=service.organization,
+        starts_at=timezone.now(),
+        ends_at=timezone.now() + timedelta(hours=1),
+        created_by="tests",
+    ).id
     found["view_id"] = SavedView.objects.create(organization=service.organization, name="errors").id
     found["consumer_id"] = Consumer.objects.get(identifier="acme").id
     return {name: str(id_) for name, id_ in found.items()}
