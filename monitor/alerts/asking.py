@@ -179,16 +179,28 @@ def reply_from_logs(ask: Ask, *, give_up_at: float, now: datetime) -> Reply:
     return Reply(groups=groups, duration_ms=since_ms(begun))
 
 
+def question_about(rule: AlertRule, *, since: datetime, until: datetime, now: datetime) -> Question:
+    """The rule's requests within any window, as the other rooms ask for them."""
+    named = {
+        "endpoint_id": rule.endpoint_id,
+        "consumer": rule.consumer,
+        "environment": rule.environment,
+        "tag": rule.tag,
+        "mode": Mode.LIVE.value,
+    }
+    return Question(
+        service_ids=[rule.service_id],
+        since=since,
+        until=until,
+        now=now,
+        filters={name: value for name, value in named.items() if value},
+        logs=logs_of(rule),
+    )
+
+
 def count_logs(ask: Ask, *, now: datetime) -> Groups:
     by = GroupBy(ask.rule.per) if ask.rule.per else None
-    question = Question(
-        service_ids=[ask.rule.service_id],
-        since=ask.since,
-        until=ask.until,
-        now=now,
-        filters={},
-        logs=logs_of(ask.rule),
-    )
+    question = question_about(ask.rule, since=ask.since, until=ask.until, now=now)
     try:
         return {slot.group: cell for slot, cell in gather_logs(question, by=by).items()}
     except EmptyResultSet:

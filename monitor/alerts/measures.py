@@ -35,6 +35,11 @@ def is_beyond(rule: AlertRule, value: float) -> bool:
     return value > threshold if rule.direction == Direction.ABOVE else value < threshold
 
 
+def is_worse(rule: AlertRule, one: float, other: float) -> bool:
+    """Whether one value is further on the wrong side than another."""
+    return one > other if rule.direction == Direction.ABOVE else one < other
+
+
 def apdex(latencies: Histogram, target_ms: float) -> float | None:
     """(satisfied + tolerating / 2) / all: within the target, and within four times it. Null of no latencies.
 

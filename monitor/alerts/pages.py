@@ -13,12 +13,16 @@ from monitor.access.gate import page_actor
 from monitor.alerts.api import reach_rule
 from monitor.alerts.forms import NewRuleForm, RuleForm
 from monitor.alerts.judge import mark_mended, remove_rule
+from monitor.alerts.states import with_states
+from monitor.alerts.window_pages import show_window_rule
 from monitor.api.keyset import cut_page, read_cursor
 from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import reach_service, require
 from monitor.lib.actors import Actor, Scope
-from monitor.models import AlertEvent, AlertRule, RequestLog, Service
+from monitor.metrics.tiles import floor
+from monitor.models import AlertBudget, AlertEvent, AlertRule, RequestLog, Service
 
+HOUR = timedelta(hours=1)
 RECENT = timedelta(hours=24)
 ROWS_A_PAGE = 50
 # More do not fit a choice; the others' rules are made from their own pages, which name them.
@@ -59,7 +63,7 @@ def blank_form(request: HttpRequest, actor: Actor) -> NewRuleForm:
 
 
 def rule_list(request: HttpRequest, actor: Actor, form: NewRuleForm, *, status: int = 200) -> HttpResponse:
-    rules = AlertRule.objects.visible_to(actor).select_related("service")
+    rules = with_states(AlertRule.objects.visible_to(actor).select_related("service", "endpoint"))
     of_service = uuid_or_none(request.GET.get("service_id"))
     if of_service is not None:
         rules = rules.filter(service_id=of_service)
@@ -71,8 +75,17 @@ def rule_list(request: HttpRequest, actor: Actor, form: NewRuleForm, *, status: 
         "form": form,
         "has_services": bool(form.fields["service_id"].choices),  # type: ignore[attr-defined] # a ChoiceField
         "shows_one_service": of_service is not None,
+        "held": held_back(actor),
     }
     return render(request, "alerts/list.html", context, status=status)
+
+
+def held_back(actor: Actor) -> int:
+    """How many notices this hour's budget has kept back so far."""
+    budgets = AlertBudget.objects.filter(
+        organization__in=actor.organizations(), hour=floor(timezone.now(), HOUR), held__gt=0
+    )
+    return sum(budgets.values_list("held", flat=True))
 
 
 @reading_or_posting
@@ -81,8 +94,12 @@ def alert(request: HttpRequest, alert_id: UUID) -> HttpResponse:
     actor = page_actor(request)
     if request.method != "POST":
         rule = reach_rule(actor, alert_id, Scope.READ)
+        if rule.is_of_windows:
+            return show_window_rule(request, actor, rule)
         return rule_page(request, rule, RuleForm.of(rule))
     rule = reach_rule(actor, alert_id, Scope.MANAGE)
+    if rule.is_of_windows:
+        return show_window_rule(request, actor, rule)
     form = RuleForm.of(rule, request.POST)
     if not form.is_valid():
         return rule_page(request, rule, form, status=400)

@@ -91,11 +91,11 @@ def gather(
     ).gathered()
 
 
-def gather_logs(question: Question, *, by: GroupBy | None = None) -> Gathered:
+def gather_logs(question: Question, *, by: GroupBy | None = None, step: timedelta | None = None) -> Gathered:
     """The window added up from its logs alone, whatever the filters are. Reads them all: limit its time."""
     families = {GroupBy.ENDPOINT: Family.ENDPOINT, GroupBy.CONSUMER: Family.CONSUMER}
     family = families.get(by, Family.TOTAL) if by else Family.TOTAL
-    gathering = Gathering(question=question, family=family, by=by, step=None, only=None, counts_alone=False)
+    gathering = Gathering(question=question, family=family, by=by, step=step, only=None, counts_alone=False)
     return gathering.following(Plan(edges=[Span(since=question.since, until=question.until)]))
 
 

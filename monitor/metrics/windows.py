@@ -55,13 +55,14 @@ class Shape(NamedTuple):
     names_subjects: bool
 
 
-class Found(NamedTuple):
+class Place(NamedTuple):
+    """What the rows of a service are told apart by; spans of time are added up while they are read."""
+
     subject: str
     environment: str
-    cell: Cell
 
 
-Parts = Mapping[UUID, Sequence[Found]]
+Parts = dict[UUID, dict[Place, Cell]]
 
 
 def read_windows(questions: Iterable[WindowQuestion], *, now: datetime) -> dict[WindowQuestion, Groups]:
@@ -82,7 +83,7 @@ def read_windows(questions: Iterable[WindowQuestion], *, now: datetime) -> dict[
         parts = rolled[number]
         _add_waiting(parts, waiting, shape, {question.service_id for question in asked})
         for question in asked:
-            answers[question] = answer_of(question, parts.get(question.service_id, ()))
+            answers[question] = answer_of(question, parts.get(question.service_id, {}))
     return answers
 
 
@@ -111,15 +112,15 @@ def tiles_of(shape: Shape, *, now: datetime) -> Sequence[Tile]:
     return plan.tiles
 
 
-def answer_of(question: WindowQuestion, parts: Iterable[Found]) -> Groups:
+def answer_of(question: WindowQuestion, parts: Mapping[Place, Cell]) -> Groups:
     groups: Groups = defaultdict(Cell)
-    for part in parts:
-        if question.environment not in ("", part.environment):
+    for place, cell in parts.items():
+        if question.environment not in ("", place.environment):
             continue
-        if question.subject is not None and part.subject != question.subject:
+        if question.subject is not None and place.subject != question.subject:
             continue
-        group = part.subject if question.by_subject else part.environment if question.by_environment else ""
-        groups[group].merge(part.cell)
+        group = place.subject if question.by_subject else place.environment if question.by_environment else ""
+        groups[group].merge(cell)
     return dict(groups)
 
 
@@ -128,7 +129,7 @@ def answer_of(question: WindowQuestion, parts: Iterable[Found]) -> Groups:
 
 def _read(
     together: Mapping[Shape, Sequence[WindowQuestion]], plans: Sequence[Sequence[Tile]]
-) -> tuple[list[dict[UUID, list[Found]]], Cells]:
+) -> tuple[list[Parts], Cells]:
     """What is rolled up for each shape, and the minutes of what waits to be."""
     parts: list[tuple[str, list[Any]]] = []
     for number, ((shape, asked), plan) in enumerate(zip(together.items(), plans, strict=True)):
@@ -141,7 +142,7 @@ def _read(
             [services],
         )
     )
-    rolled: list[dict[UUID, list[Found]]] = [defaultdict(list) for _ in together]
+    rolled: list[Parts] = [defaultdict(lambda: defaultdict(Cell)) for _ in together]
     found: list[facts.Fact] = []
     with connection.cursor() as cursor:
         cursor.execute(
@@ -151,8 +152,7 @@ def _read(
             if number < 0:
                 found += facts.unpack(counts[-1])
             else:
-                part = Found(subject, environment, rollups.cell_of(counts))
-                rolled[number][service].append(part)
+                rollups.add_row(rolled[number][service][Place(subject, environment)], counts)
     families = {shape.family.value for shape in together}
     return rolled, minutes_of(found, sorted(families))
 
@@ -182,9 +182,7 @@ def _rollups_of(
 # --- What waits --------------------------------------------------------------------------------------------
 
 
-def _add_waiting(
-    parts: dict[UUID, list[Found]], waiting: Cells, shape: Shape, services: Iterable[UUID]
-) -> None:
+def _add_waiting(parts: Parts, waiting: Cells, shape: Shape, services: Iterable[UUID]) -> None:
     """Add the minutes of this shape that are not rolled up yet."""
     wanted = set(services)
     for key, cell in waiting.items():
@@ -192,4 +190,4 @@ def _add_waiting(
         if service not in wanted or key.family != shape.family or key.mode != Mode.LIVE:
             continue
         if shape.since <= datetime.fromtimestamp(key.start, tz=UTC) < shape.until:
-            parts[service].append(Found(key.subject, key.environment, cell))
+            parts[service][Place(key.subject, key.environment)].merge(cell)

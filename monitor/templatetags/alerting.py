@@ -1,0 +1,36 @@
+"""Tags of the alerts' pages, and the way to them from everywhere else."""
+
+from urllib.parse import urlencode
+
+from django import template
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from monitor.alerts.states import state_of
+from monitor.charts.svg import tag
+from monitor.models import AlertRule
+from monitor.templatetags.ui import icon
+
+register = template.Library()
+
+
+@register.filter
+def worst_state(rule: AlertRule) -> str | None:
+    """The worst state of a rule's groups."""
+    return state_of(rule)
+
+
+@register.simple_tag
+def alert_on(words: str, **said: object) -> SafeString:
+    """A link to the form of a rule that says this already; what is empty is left out."""
+    known = {name: str(value) for name, value in said.items() if value not in (None, "")}
+    address = f"{reverse('pages:alert-new')}?{urlencode(known)}"
+    return tag("a", {"class": "btn btn-small btn-quiet alert-on", "href": address}, icon("alert"), words)
+
+
+@register.simple_tag
+def alert_on_row(words: str, **said: object) -> SafeString:
+    """The same as an icon, for rows."""
+    known = {name: str(value) for name, value in said.items() if value not in (None, "")}
+    address = f"{reverse('pages:alert-new')}?{urlencode(known)}"
+    return tag("a", {"class": "alert-on", "href": address, "title": words}, icon("alert", words))

@@ -1,0 +1,304 @@
+"""Rules over windows, as people make, try, read and quiet them."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from monitor.alerts.rounds import judge_windows
+from monitor.lib.actors import Role
+from monitor.models import AlertGroup, AlertRule, AlertSilence, Endpoint
+from tests.alerts.test_pages import text_of
+from tests.factories import (
+    a_client,
+    a_log,
+    a_service,
+    a_user,
+    a_window_rule,
+    an_organization,
+    keep_logs,
+    rfc3339,
+)
+
+pytestmark = pytest.mark.django_db
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def organization():
+    return an_organization()
+
+
+@pytest.fixture
+def admin(organization):
+    return a_client(user=a_user(organization, Role.ADMIN))
+
+
+@pytest.fixture
+def viewer(organization):
+    return a_client(user=a_user(organization, Role.VIEWER))
+
+
+@pytest.fixture
+def service(organization):
+    return a_service(organization, name="orders")
+
+
+def send(service, count=1, *, ago=timedelta(minutes=2), **fields):
+    at = timezone.now() - ago
+    keep_logs(service, *(a_log(timestamp=rfc3339(at), **fields) for _ in range(count)))
+
+
+def sentence(**said):
+    return {
+        "measure": "error_rate",
+        "direction": "above",
+        "threshold": "5",
+        "window_s": "300",
+        "name": "Too many errors",
+        **said,
+    }
+
+
+def new(service, kind="metric"):
+    return f"/alerts-ui/new?service_id={service.id}&kind={kind}"
+
+
+def fires(service, **fields):
+    """A rule that fires now."""
+    send(service, 3, consumer="acme")
+    rule = a_window_rule(service, **fields)
+    judge_windows(now=timezone.now())
+    return rule
+
+
+# --- Making ------------------------------------------------------------------------------------------------
+
+
+def test_a_sentence_makes_a_rule_that_is_judged_the_next_minute(admin, service):
+    send(service, 3, status_code=500)
+    answer = admin.post(
+        new(service), sentence(do="save", min_requests="2", per="endpoint", severity="critical")
+    )
+
+    rule = AlertRule.objects.get()
+    assert answer.headers["Location"] == f"/alerts-ui/{rule.id}"
+    assert rule.condition == "error rate above 5 % over 5 min, at least 2 requests, per endpoint"
+    assert rule.severity == "critical"
+
+    judge_windows(now=timezone.now())
+    page = text_of(admin.get(f"/alerts-ui/{rule.id}"))
+    assert "Firing" in page
+    assert "GET /orders" in page
+
+
+def test_a_silence_of_a_service_is_a_sentence_too(admin, service):
+    admin.post(new(service, "absence"), {"window_s": "600", "name": "Silent", "do": "save"})
+
+    assert AlertRule.objects.get().condition == "no requests for 10 min"
+
+
+def test_a_rule_is_tried_on_the_last_days_before_it_is_saved(admin, service):
+    send(service, 5, ago=timedelta(days=2), status_code=500)
+
+    page = text_of(admin.post(new(service), sentence(do="try")))
+
+    assert "would have fired 1 time in 7 days" in page
+    assert "chart-threshold" in page
+    assert 'value="5"' in page
+    assert not AlertRule.objects.exists()
+
+
+def test_a_rule_that_would_not_have_fired_says_so(admin, service):
+    assert "would not have fired in 7 days" in text_of(admin.post(new(service), sentence(do="try")))
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"threshold": "many"}, "Enter a number."),
+        ({"threshold": "-1"}, "not below 0"),
+        ({"threshold": "101"}, "at most 100"),
+        ({"measure": "status_share"}, "One of 1xx to 5xx"),
+        ({"runbook_url": "javascript:alert(1)"}, "Enter a valid value."),
+        ({"name": ""}, "This field is required."),
+        ({"window_s": "7"}, "Select a valid choice"),
+    ],
+)
+@pytest.mark.parametrize("do", ["try", "save"])
+def test_what_means_nothing_is_explained_and_makes_nothing(admin, service, said, words, do):
+    answer = admin.post(new(service), sentence(do=do, **said))
+
+    assert answer.status_code == 400
+    assert words in text_of(answer)
+    assert not AlertRule.objects.exists()
+
+
+def test_the_way_from_a_chart_brings_what_it_shows(admin, service):
+    send(service, path="/carts")
+    endpoint = Endpoint.objects.get()
+
+    page = text_of(admin.get(f"{new(service)}&measure=p99_latency&threshold=250&endpoint_id={endpoint.id}"))
+
+    assert '<option value="p99_latency" selected>' in page
+    assert 'value="250"' in page
+    assert f'<option value="{endpoint.id}" selected>GET /carts</option>' in page
+
+
+def test_without_a_service_it_is_asked_for_and_what_was_said_is_kept(admin, organization, service):
+    a_service(organization, name="carts")
+
+    page = text_of(admin.get("/alerts-ui/new?measure=apdex"))
+
+    assert "Which service?" in page
+    assert '<input type="hidden" name="measure" value="apdex">' in page
+
+
+def test_who_only_reads_makes_nothing(viewer, service):
+    assert viewer.get(new(service)).status_code == 403
+    assert viewer.post(new(service), sentence(do="save")).status_code == 403
+    assert not AlertRule.objects.exists()
+
+
+def test_a_service_of_others_is_not_found(admin):
+    assert admin.get(new(a_service())).status_code == 404
+
+
+# --- Reading and changing ----------------------------------------------------------------------------------
+
+
+def test_the_page_shows_states_what_was_told_and_the_timeline(admin, service):
+    rule = fires(
+        service, per="consumer", threshold=2, runbook_url="https://wiki.example/orders", notes=SCRIPT
+    )
+
+    answer = admin.get(f"/alerts-ui/{rule.id}")
+    page = text_of(answer)
+
+    assert "Now, per consumer" in page
+    assert "acme: 3 (request count above 2" in page
+    assert 'href="https://wiki.example/orders"' in page
+    assert f"/dashboard?service_id={service.id}&since=" in page
+    assert "&lt;script&gt;alert(1)" in answer.content.decode()
+
+
+def test_the_list_tells_the_worst_state(admin, service):
+    fires(service, name="loud")
+    a_window_rule(service, name="calm", threshold=99)
+
+    page = text_of(admin.get("/alerts-ui"))
+
+    for name, state in (("loud", "Firing"), ("calm", "OK")):
+        row = page[page.index(f">{name}</a>") :]
+        assert state in row[: row.index("</tr>")]
+
+
+def test_a_change_is_tried_before_it_is_saved_and_begins_anew(admin, service):
+    rule = fires(service)
+    said = {
+        "measure": "request_count",
+        "direction": "above",
+        "threshold": "50",
+        "window_s": "300",
+        "name": "x",
+    }
+
+    page = text_of(admin.post(f"/alerts-ui/{rule.id}", {**said, "do": "try"}))
+    assert "As it would have been" in page
+    assert AlertGroup.objects.exists()
+
+    admin.post(f"/alerts-ui/{rule.id}", {**said, "do": "save"})
+    rule.refresh_from_db()
+    assert (rule.threshold, rule.name) == (50, "x")
+    assert not AlertGroup.objects.exists()
+
+
+def test_a_length_that_a_program_chose_stays_when_people_change_the_name(admin, service):
+    rule = a_window_rule(service, window_s=420, cooldown_s=17)
+    said = {"measure": "request_count", "direction": "above", "threshold": "0", "name": "renamed"}
+
+    admin.post(f"/alerts-ui/{rule.id}", {**said, "window_s": "420", "cooldown_s": "17", "do": "save"})
+
+    rule.refresh_from_db()
+    assert (rule.name, rule.window_s, rule.cooldown_s) == ("renamed", 420, 17)
+
+
+def test_a_rule_that_cannot_be_judged_shows_why(admin, service):
+    rule = a_window_rule(service)
+    AlertRule.objects.update(last_error="Counting its requests took too long.")
+
+    assert "Counting its requests took too long." in text_of(admin.get(f"/alerts-ui/{rule.id}"))
+
+
+# --- Quiet -------------------------------------------------------------------------------------------------
+
+
+def test_acknowledging_and_silencing_name_who_did(admin, service):
+    rule = fires(service)
+
+    admin.post(f"/alerts-ui/{rule.id}/acknowledge", {"seconds": "600"})
+    admin.post(f"/alerts-ui/{rule.id}/silence", {"seconds": "3600", "reason": "known"})
+
+    group, silence = AlertGroup.objects.get(), AlertSilence.objects.get()
+    assert group.acknowledged_by.startswith("user:")
+    assert (silence.rule, silence.reason) == (rule, "known")
+    page = text_of(admin.get(f"/alerts-ui/{rule.id}"))
+    assert "acknowledged by user:" in page
+    assert "Silent until" in page
+
+
+def test_who_only_reads_can_quiet_nothing(viewer, service):
+    rule = fires(service)
+    silence = AlertSilence.objects.create(
+        organization=service.organization,
+        starts_at=timezone.now(),
+        ends_at=timezone.now() + timedelta(hours=1),
+        created_by="tests",
+    )
+
+    for part in ("acknowledge", "silence"):
+        assert viewer.post(f"/alerts-ui/{rule.id}/{part}", {"seconds": "60"}).status_code == 403
+    assert viewer.post(f"/alerts-ui/silences/{silence.id}/end").status_code == 403
+    assert AlertSilence.objects.active(timezone.now()).count() == 1
+
+
+def test_maintenance_is_planned_and_ended(admin, service):
+    start = timezone.now() + timedelta(hours=2)
+    said = {"service_id": str(service.id), "starts_at": f"{start:%Y-%m-%dT%H:%M}", "reason": "move"}
+
+    refused = admin.post("/alerts-ui/silences", {**said, "ends_at": "2020-01-01T00:00"})
+    admin.post("/alerts-ui/silences", {**said, "ends_at": f"{start + timedelta(hours=1):%Y-%m-%dT%H:%M}"})
+
+    silence = AlertSilence.objects.get()
+    assert refused.status_code == 400
+    assert "over already" in text_of(refused)
+    assert "Planned" in text_of(admin.get("/alerts-ui/silences"))
+
+    admin.post(f"/alerts-ui/silences/{silence.id}/end")
+    assert not AlertSilence.objects.active(start + timedelta(minutes=1)).exists()
+
+
+def test_the_list_says_how_many_notices_are_held_back(admin, service, settings):
+    settings.ALERT_NOTICES_AN_HOUR = 1
+    a_window_rule(service)
+    a_window_rule(service)
+    fires(service)
+
+    assert "2 more notices of this hour are held back" in text_of(admin.get("/alerts-ui"))
+
+
+# --- Costs -------------------------------------------------------------------------------------------------
+
+
+def test_a_page_costs_the_same_however_many_groups_and_events_it_shows(
+    admin, service, django_assert_num_queries
+):
+    rule = fires(service, per="consumer", threshold=0)
+    for number in range(10):
+        send(service, 2, consumer=f"caller {number}")
+    judge_windows(now=timezone.now())
+
+    # session, user, memberships; rule; endpoints to choose from; the back-test within its limit (4) and its
+    # names; groups, silences, events, evaluations; states; the transaction of the limit (2)
+    with django_assert_num_queries(17):
+        admin.get(f"/alerts-ui/{rule.id}")
