@@ -13,7 +13,7 @@ from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.metrics import Question, WindowQuestion, read_windows
 from monitor.metrics.gather import gather_logs
 from monitor.metrics.question import GroupBy
-from monitor.metrics.windows import Groups
+from monitor.metrics.windows import Detail, Groups
 from monitor.models import AlertRule, Consumer, RequestLog
 from monitor.models.alerts import Per
 from monitor.models.keys import Mode
@@ -24,7 +24,7 @@ from monitor.search.language import Exactly, Field, Term
 
 # As much as one statement should answer; beyond, another one begins.
 SERVICES_A_STATEMENT = 200
-SHARED_LIMIT = timedelta(seconds=8)
+SHARED_LIMIT = timedelta(seconds=15)
 # Where only the logs can tell: for one rule, and for all of one minute.
 LOGS_LIMIT = timedelta(seconds=2)
 LOGS_LIMIT_OF_ALL_S = 15.0
@@ -68,7 +68,7 @@ def told_apart(rule: AlertRule) -> frozenset[str]:
     return frozenset(narrowed | ({str(rule.per)} & {Per.ENDPOINT.value, Per.CONSUMER.value}))
 
 
-def asks_of(rules: Iterable[AlertRule], *, until: datetime, needs_answers: Mapping[UUID, bool]) -> list[Ask]:
+def asks_of(rules: Iterable[AlertRule], *, until: datetime, details: Mapping[UUID, Detail]) -> list[Ask]:
     """What each rule asks of the window that ends then."""
     listed = list(rules)
     consumers = ids_of_consumers(listed)
@@ -79,14 +79,14 @@ def asks_of(rules: Iterable[AlertRule], *, until: datetime, needs_answers: Mappi
             until=until,
             question=None
             if needs_logs(rule)
-            else question_of(rule, until=until, consumers=consumers, with_answers=needs_answers[rule.id]),
+            else question_of(rule, until=until, consumers=consumers, detail=details[rule.id]),
         )
         for rule in listed
     ]
 
 
 def question_of(
-    rule: AlertRule, *, until: datetime, consumers: Mapping[tuple[UUID, str], UUID], with_answers: bool
+    rule: AlertRule, *, until: datetime, consumers: Mapping[tuple[UUID, str], UUID], detail: Detail
 ) -> WindowQuestion:
     apart = told_apart(rule)
     subject: str | None = None
@@ -103,7 +103,7 @@ def question_of(
         subject=subject,
         by_environment=rule.per == Per.ENVIRONMENT,
         by_subject=rule.per in (Per.ENDPOINT, Per.CONSUMER),
-        with_answers=with_answers,
+        detail=detail,
     )
 
 

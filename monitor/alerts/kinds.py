@@ -7,7 +7,8 @@ from typing import Protocol
 from monitor.alerts.measures import FROM_COUNTS, is_beyond, measured
 from monitor.alerts.standing import Verdict
 from monitor.metrics.cells import Cell
-from monitor.models.alerts import AlertRule, RuleKind
+from monitor.metrics.windows import Detail
+from monitor.models.alerts import AlertRule, Measure, RuleKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +21,8 @@ class Judgement:
 
 
 class Kind(Protocol):
-    def needs_answers(self, rule: AlertRule) -> bool:
-        """Whether counts of requests and errors are not enough."""
+    def detail(self, rule: AlertRule) -> Detail:
+        """How much it needs to know of the requests."""
 
     def judge(self, rule: AlertRule, cell: Cell) -> Judgement:
         """What the rule says of these requests of its window."""
@@ -30,8 +31,10 @@ class Kind(Protocol):
 class Metric:
     """A measure above or below a threshold."""
 
-    def needs_answers(self, rule: AlertRule) -> bool:
-        return rule.measure not in FROM_COUNTS
+    def detail(self, rule: AlertRule) -> Detail:
+        if rule.measure in FROM_COUNTS:
+            return Detail.COUNTS
+        return Detail.ANSWERS if rule.measure == Measure.STATUS_SHARE else Detail.LATENCIES
 
     def judge(self, rule: AlertRule, cell: Cell) -> Judgement:
         found = measured(rule, cell)
@@ -45,8 +48,8 @@ class Metric:
 class Absence:
     """No request at all. One is enough to be calm, and nothing is never 'no data'."""
 
-    def needs_answers(self, rule: AlertRule) -> bool:
-        return False
+    def detail(self, rule: AlertRule) -> Detail:
+        return Detail.COUNTS
 
     def judge(self, rule: AlertRule, cell: Cell) -> Judgement:
         verdict = Verdict.CALM if cell.requests else Verdict.BREACH

@@ -67,9 +67,7 @@ def judge_windows(*, now: datetime) -> Round:
         known[group.rule_id][group.key] = group
     changes = Changes(silences=list(AlertSilence.objects.active(now)))
     judged: list[tuple[Ask, Mapping[str, Judgement], float]] = []
-    asks = asks_of(
-        rules, until=until, needs_answers={rule.id: KINDS[rule.kind].needs_answers(rule) for rule in rules}
-    )
+    asks = asks_of(rules, until=until, details={rule.id: KINDS[rule.kind].detail(rule) for rule in rules})
     for ask, reply in zip(asks, replies_to(asks, now=now), strict=True):
         try:
             if reply.error:

@@ -9,16 +9,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
 from monitor.metrics import facts, rollups, tiles
-from monitor.metrics.cells import Cell, Cells, minutes_of
+from monitor.metrics.cells import Cell, Cells, answers_of, minutes_of
 from monitor.metrics.tiles import Tile
 from monitor.models.keys import Mode
 from monitor.models.metrics import Family
+
+
+class Detail(StrEnum):
+    """How much of the requests is asked for: each costs several times what the one before it does."""
+
+    COUNTS = "counts"
+    ANSWERS = "answers"
+    LATENCIES = "latencies"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +36,7 @@ class WindowQuestion:
 
     Of one environment when it is named, and of one subject of the family (see MetricRollup).
     `by_environment` and, in the families of endpoints and consumers, `by_subject` tell the answer apart.
-    Without `with_answers` it holds neither latencies nor status codes, at a fraction of the cost.
+    `detail` tells whether it holds status codes and latencies beside counts.
     """
 
     service_id: UUID
@@ -38,7 +47,7 @@ class WindowQuestion:
     subject: str | None = None
     by_environment: bool = False
     by_subject: bool = False
-    with_answers: bool = True
+    detail: Detail = Detail.LATENCIES
 
 
 # By subject or environment; under the empty text where nothing is told apart.
@@ -51,7 +60,7 @@ class Shape(NamedTuple):
     family: Family
     since: datetime
     until: datetime
-    with_answers: bool
+    detail: Detail
     names_subjects: bool
 
 
@@ -92,7 +101,7 @@ def shape_of(question: WindowQuestion) -> Shape:
         question.family,
         question.since,
         question.until,
-        question.with_answers,
+        question.detail,
         question.subject is not None,
     )
 
@@ -143,6 +152,7 @@ def _read(
         )
     )
     rolled: list[Parts] = [defaultdict(lambda: defaultdict(Cell)) for _ in together]
+    details = [shape.detail for shape in together]
     found: list[facts.Fact] = []
     with connection.cursor() as cursor:
         cursor.execute(
@@ -152,7 +162,13 @@ def _read(
             if number < 0:
                 found += facts.unpack(counts[-1])
             else:
-                rollups.add_row(rolled[number][service][Place(subject, environment)], counts)
+                cell = rolled[number][service][Place(subject, environment)]
+                if details[number] == Detail.ANSWERS:
+                    *counts, packed = counts
+                    for method, status_code, requests in answers_of(packed):
+                        cell.answers[method, status_code] += requests
+                    counts.append(None)
+                rollups.add_row(cell, counts)
     families = {shape.family.value for shape in together}
     return rolled, minutes_of(found, sorted(families))
 
@@ -162,7 +178,7 @@ def _rollups_of(
 ) -> tuple[str, list[Any]]:
     columns = (
         "requests, errors, request_bytes, response_bytes, latency_ms, packed"
-        if shape.with_answers
+        if shape.detail != Detail.COUNTS
         else "sum(requests)::int8, sum(errors)::int8, sum(request_bytes)::int8, sum(response_bytes)::int8,"
         " sum(latency_ms), NULL::bytea"
     )
@@ -176,7 +192,7 @@ def _rollups_of(
     if shape.names_subjects:
         text += " AND subject = ANY(%s)"
         params.append(list({question.subject for question in asked}))
-    return (text if shape.with_answers else text + " GROUP BY 2, 3, 4"), params
+    return (text + " GROUP BY 2, 3, 4" if shape.detail == Detail.COUNTS else text), params
 
 
 # --- What waits --------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Tags of the alerts' pages, and the way to them from everywhere else."""
 
+import math
 from urllib.parse import urlencode
 
 from django import template
@@ -18,6 +19,12 @@ register = template.Library()
 def worst_state(rule: AlertRule) -> str | None:
     """The worst state of a rule's groups."""
     return state_of(rule)
+
+
+@register.filter
+def whole(number: float | None) -> str:
+    """A number to begin with, rounded up; nothing of none."""
+    return "" if number is None else str(math.ceil(number))
 
 
 @register.simple_tag

@@ -1,5 +1,6 @@
 """Rules over windows, as people make, try, read and quiet them."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from django.utils import timezone
 
 from monitor.alerts.rounds import judge_windows
 from monitor.lib.actors import Role
-from monitor.models import AlertGroup, AlertRule, AlertSilence, Endpoint
+from monitor.models import AlertGroup, AlertRule, AlertSilence, Consumer, Endpoint
 from tests.alerts.test_pages import text_of
 from tests.factories import (
     a_client,
@@ -302,3 +303,33 @@ def test_a_page_costs_the_same_however_many_groups_and_events_it_shows(
     # names; groups, silences, events, evaluations; states; the transaction of the limit (2)
     with django_assert_num_queries(17):
         admin.get(f"/alerts-ui/{rule.id}")
+
+
+# --- The way to it -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("/metrics-ui?service_id={service}&environment=prod", "environment=prod"),
+        ("/endpoints?service_id={service}", "endpoint_id={endpoint}"),
+        ("/endpoints/{endpoint}", "endpoint_id={endpoint}"),
+        ("/consumers", "consumer=acme"),
+        ("/consumers/{consumer}", "consumer=acme"),
+    ],
+)
+def test_charts_and_rows_lead_to_an_alert_on_them(admin, viewer, service, address, said):
+    send(service, 3, environment="prod", consumer="acme", latency_ms=40)
+    ids = {
+        "service": service.id,
+        "endpoint": Endpoint.objects.get().id,
+        "consumer": Consumer.objects.get().id,
+    }
+    address, said = address.format(**ids), said.format(**ids)
+
+    links = re.findall(r'href="(/alerts-ui/new\?[^"]*)"', text_of(admin.get(address)))
+
+    assert links
+    assert all(said in link for link in links)
+    assert all(admin.get(link).status_code == 200 for link in links)
+    assert "/alerts-ui/new" not in text_of(viewer.get(address))
