@@ -17,7 +17,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from monitor.lib.histogram import BUCKETS_PER_DOUBLING, ZERO_BUCKET, ZERO_THRESHOLD
 from monitor.metrics import facts, rollups, tiles
 from monitor.metrics.cells import NO_STATUS, Cell, answer_of_subject, subject_of
-from monitor.metrics.counted import Speakers
+from monitor.metrics.counted import Place, Speakers
 from monitor.metrics.facts import Fact
 from monitor.metrics.question import GroupBy, Question
 from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
@@ -95,7 +95,9 @@ def gather_logs(question: Question, *, by: GroupBy | None = None, step: timedelt
     """The window added up from its logs alone, whatever the filters are. Reads them all: limit its time."""
     families = {GroupBy.ENDPOINT: Family.ENDPOINT, GroupBy.CONSUMER: Family.CONSUMER}
     family = families.get(by, Family.TOTAL) if by else Family.TOTAL
-    gathering = Gathering(question=question, family=family, by=by, step=step, only=None, counts_alone=False)
+    gathering = Gathering(
+        question=question, family=family, by=by, step=step, only=None, counts_alone=False, logs_alone=True
+    )
     return gathering.following(Plan(edges=[Span(since=question.since, until=question.until)]))
 
 
@@ -107,6 +109,12 @@ class Gathering:
     step: timedelta | None
     only: frozenset[str] | None
     counts_alone: bool
+    logs_alone: bool = False
+
+    @property
+    def counted(self) -> list[Place]:
+        """The days whose numbers are the clients'."""
+        return [] if self.logs_alone else self.question.counted
 
     def gathered(self) -> Gathered:
         return self.following(self.question.plan(self.family, step=self.step))
@@ -130,9 +138,9 @@ class Gathering:
 
     def statement(self, plan: Plan) -> tuple[str, list[Any]]:
         parts = [self.rollups_of(tile) for tile in plan.tiles]
-        if self.question.counted:
+        if self.counted:
             parts += [self.rollups_of(tile, of_clients=True) for tile in self.instead_of(plan.edges)]
-        if plan.tiles or self.question.counted:
+        if plan.tiles or self.counted:
             parts.append(self.deltas())
         if plan.edges:
             parts.append(self.logs_of(plan.edges))
@@ -225,7 +233,7 @@ class Gathering:
     def only_counted_here(self, edge: Span) -> RequestLogQuerySet:
         """The logs at an edge, without those whose day clients have counted."""
         logs = self.question.logs.within(edge.since, edge.until)
-        for place in self.question.counted:
+        for place in self.counted:
             since = datetime.combine(place.day, time(), UTC)
             until = since + timedelta(days=1)
             if since < edge.until and edge.since < until:
@@ -299,7 +307,7 @@ class Gathering:
 
     @cached_property
     def speakers(self) -> Speakers:
-        return Speakers(self.question.counted)
+        return Speakers(self.counted)
 
     def slot(
         self, start: datetime | None, environment: str, subject: str, method: str, status_code: int | None

@@ -17,9 +17,10 @@ from django.db import connection
 
 from monitor.metrics import facts, rollups, tiles
 from monitor.metrics.cells import Cell, Cells, answers_of, minutes_of
+from monitor.metrics.counted import counted_days
 from monitor.metrics.tiles import Tile
 from monitor.models.keys import Mode
-from monitor.models.metrics import Family
+from monitor.models.metrics import Family, Source
 
 
 class Detail(StrEnum):
@@ -86,14 +87,40 @@ def read_windows(questions: Iterable[WindowQuestion], *, now: datetime) -> dict[
     if not together:
         return {}
     plans = [tiles_of(shape, now=now) for shape in together]
-    rolled, waiting = _read(together, plans)
+    speakers = Speakers(together)
+    rolled, waiting = _read(together, plans, speakers)
     answers: dict[WindowQuestion, Groups] = {}
     for number, (shape, asked) in enumerate(together.items()):
         parts = rolled[number]
-        _add_waiting(parts, waiting, shape, {question.service_id for question in asked})
+        _add_waiting(parts, waiting, shape, {question.service_id for question in asked}, speakers)
         for question in asked:
             answers[question] = answer_of(question, parts.get(question.service_id, {}))
     return answers
+
+
+class Speakers:
+    """Who counted: the logs, but for the days of a service's environment that a client counted itself."""
+
+    def __init__(self, together: Mapping[Shape, Sequence[WindowQuestion]]) -> None:
+        services = list({question.service_id for asked in together.values() for question in asked})
+        since, until = min(shape.since for shape in together), max(shape.until for shape in together)
+        self.places = counted_days(services, since, until)
+        self._known = {(place.service_id, place.environment, place.mode, place.day) for place in self.places}
+
+    def condition(self) -> tuple[str, list[Any]]:
+        """The condition that leaves the rollups of one source for each place and day."""
+        if not self.places:
+            return " AND source = 'logs'", []
+        return (
+            " AND source = CASE WHEN (service_id, environment, mode, (start AT TIME ZONE 'UTC')::date) IN"
+            " (SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::date[]))"
+            " THEN 'client' ELSE 'logs' END",
+            [list(column) for column in zip(*self.places, strict=True)],
+        )
+
+    def source_of(self, service: UUID, environment: str, mode: str, moment: datetime) -> str:
+        place = (service, environment, mode, moment.date())
+        return Source.CLIENT if place in self._known else Source.LOGS
 
 
 def shape_of(question: WindowQuestion) -> Shape:
@@ -137,12 +164,12 @@ def answer_of(question: WindowQuestion, parts: Mapping[Place, Cell]) -> Groups:
 
 
 def _read(
-    together: Mapping[Shape, Sequence[WindowQuestion]], plans: Sequence[Sequence[Tile]]
+    together: Mapping[Shape, Sequence[WindowQuestion]], plans: Sequence[Sequence[Tile]], speakers: Speakers
 ) -> tuple[list[Parts], Cells]:
     """What is rolled up for each shape, and the minutes of what waits to be."""
     parts: list[tuple[str, list[Any]]] = []
     for number, ((shape, asked), plan) in enumerate(zip(together.items(), plans, strict=True)):
-        parts += [_rollups_of(number, shape, asked, tile) for tile in plan]
+        parts += [_rollups_of(number, shape, asked, tile, speakers) for tile in plan]
     services = list({question.service_id for asked in together.values() for question in asked})
     parts.append(
         (
@@ -174,7 +201,7 @@ def _read(
 
 
 def _rollups_of(
-    number: int, shape: Shape, asked: Sequence[WindowQuestion], tile: Tile
+    number: int, shape: Shape, asked: Sequence[WindowQuestion], tile: Tile, speakers: Speakers
 ) -> tuple[str, list[Any]]:
     columns = (
         "requests, errors, request_bytes, response_bytes, latency_ms, packed"
@@ -185,10 +212,12 @@ def _rollups_of(
     text = (
         f"SELECT {number}, service_id, subject::text, environment::text, {columns} FROM metric_rollup"  # noqa: S608 - our own words
         " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
-        " AND source = 'logs' AND mode = %s"
+        " AND mode = %s"
     )
     services = list({question.service_id for question in asked})
     params = [services, shape.family.value, tile.resolution.value, tile.since, tile.until, Mode.LIVE.value]
+    chosen, places = speakers.condition()
+    text, params = text + chosen, params + places
     if shape.names_subjects:
         text += " AND subject = ANY(%s)"
         params.append(list({question.subject for question in asked}))
@@ -198,12 +227,16 @@ def _rollups_of(
 # --- What waits --------------------------------------------------------------------------------------------
 
 
-def _add_waiting(parts: Parts, waiting: Cells, shape: Shape, services: Iterable[UUID]) -> None:
+def _add_waiting(
+    parts: Parts, waiting: Cells, shape: Shape, services: Iterable[UUID], speakers: Speakers
+) -> None:
     """Add the minutes of this shape that are not rolled up yet."""
     wanted = set(services)
     for key, cell in waiting.items():
         service = UUID(bytes=key.service)
         if service not in wanted or key.family != shape.family or key.mode != Mode.LIVE:
             continue
-        if shape.since <= datetime.fromtimestamp(key.start, tz=UTC) < shape.until:
+        start = datetime.fromtimestamp(key.start, tz=UTC)
+        speaker = speakers.source_of(service, key.environment, key.mode, start)
+        if shape.since <= start < shape.until and key.source == speaker:
             parts[service][Place(key.subject, key.environment)].merge(cell)

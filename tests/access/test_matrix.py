@@ -18,11 +18,18 @@ from monitor.access import revoke_key
 from monitor.apitally.urls import hub_routes
 from monitor.events import record_event
 from monitor.issues.grouping import group_errors
-from monitor.models import ApiKey, Consumer, Endpoint, ErrorIssue, Organization, SavedView, Service
+from monitor.models import (
+    AlertSilence,
+    ApiKey,
+    Consumer,
+    Endpoint,
+    ErrorIssue,
+    Organization,
+    SavedView,
+    Service,
+)
 from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
-from monitor.models import ApiKey, Consumer, Organization, SavedView, Service
-from monitor.models import AlertSilence, ApiKey, Consumer, Organization, SavedView, Service
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
     a_client,
@@ -347,6 +354,7 @@ class World:
             ("POST", "v1/webhook-endpoints/<str:endpoint_id>/rotate-secret"): {},
             ("POST", "v1/webhook-endpoints/<str:endpoint_id>/replay-failed"): {
                 "since": "2026-11-21T00:00:00Z"
+            },
             ("POST", "v1/alerts/<str:alert_id>/acknowledge"): {"minutes": 5},
             ("POST", "v1/alert-silences"): {
                 "service_id": str(self.service.id),

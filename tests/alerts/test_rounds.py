@@ -383,7 +383,7 @@ def test_many_rules_on_one_question_cost_one_statement(service, django_assert_nu
         a_window_rule(service, threshold=100 + number)
     judge_windows(now=NOON)
 
-    # digests; rules; groups; silences; one statement within a time limit (2 + 2 + 1); a transaction (2 + 1)
-    with django_assert_num_queries(12) as queries:
+    # digests; rules; groups; silences; one statement and the counted days within a limit (6); writing (3)
+    with django_assert_num_queries(13) as queries:
         judge_windows(now=NOON + MINUTE)
     assert sum("metric_delta" in query["sql"] for query in queries.captured_queries) == 1

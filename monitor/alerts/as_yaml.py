@@ -1,0 +1,194 @@
+"""Rules as YAML: told, held against what there is, and made so.
+
+A rule is known by its service's name and its own. What is said is judged by the API's serializer.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from django.db import transaction
+
+from monitor.alerts.api import HYGIENE, AlertRuleSerializer
+from monitor.alerts.definitions import DEFAULTS, SPOKEN
+from monitor.alerts.judge import remove_rule
+from monitor.alerts.states import begin_anew
+from monitor.api.forms import sentences
+from monitor.models import AlertRule, Endpoint, Organization, Service
+from monitor.models.alerts import RuleKind
+
+VERSION = 1
+COMMON = ("description", *HYGIENE, "is_active")
+Said = dict[str, Any]
+Name = tuple[str, str]
+
+
+class BadRules(ValueError):
+    """YAML that cannot be applied. The text says which rules are at fault, a line each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What applying would do to one rule: `create`, `update` or `remove`, and each field before and after."""
+
+    action: str
+    service: str
+    name: str
+    fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    rule: AlertRule | None = None
+    judge: Any = None
+
+
+# --- Telling -----------------------------------------------------------------------------------------------
+
+
+def export(organization: Organization) -> str:
+    """All rules of an organization's services, in the order of their names; what is as usual is left out."""
+    rules = [said_of(rule) for rule in rules_of(organization).values()]
+    return yaml.safe_dump({"version": VERSION, "rules": rules}, sort_keys=False, allow_unicode=True)
+
+
+def rules_of(organization: Organization) -> dict[Name, AlertRule]:
+    """By service and name. Of several of one name the oldest; the others are none that a file could mean."""
+    rules = AlertRule.objects.filter(service__organization=organization, service__deleted_at=None)
+    named: dict[Name, AlertRule] = {}
+    for rule in rules.select_related("service", "endpoint").order_by("service__name", "name", "id"):
+        named.setdefault((rule.service.name, rule.name), rule)
+    return named
+
+
+def said_of(rule: AlertRule) -> Said:
+    """The rule in plain words."""
+    said: Said = {"service": rule.service.name, "name": rule.name, "kind": str(rule.kind)}
+    for name in (*SPOKEN[rule.kind], *COMMON):
+        value = getattr(rule, name)
+        if value != usual(name):
+            said["endpoint" if name == "endpoint_id" else name] = (
+                str(rule.endpoint) if name == "endpoint_id" else value
+            )
+    return said
+
+
+def usual(name: str) -> Any:
+    return DEFAULTS[name] if name in DEFAULTS else AlertRule._meta.get_field(name).get_default()
+
+
+# --- Planning ----------------------------------------------------------------------------------------------
+
+
+def plan(organization: Organization, text: str, *, prune: bool = False) -> list[Change]:
+    """What is to be done so that the rules are as the text says. Raises BadRules.
+
+    With `prune`, rules that it does not name go.
+    """
+    said = read(text)
+    there = rules_of(organization)
+    services = {each.name: each for each in Service.objects.alive().filter(organization=organization)}
+    changes: list[Change] = []
+    problems: list[str] = []
+    for name, rule in said.items():
+        try:
+            changes += change_of(services.get(name[0]), there.get(name), rule)
+        except BadRules as error:
+            problems.append(f"{name[0]} / {name[1]}: {error}")
+    if problems:
+        raise BadRules("\n".join(problems))
+    if prune:
+        changes += [
+            Change(action="remove", service=name[0], name=name[1], rule=rule)
+            for name, rule in there.items()
+            if name not in said
+        ]
+    return changes
+
+
+def read(text: str) -> dict[Name, Said]:
+    """The rules of the text by their names. Raises BadRules."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadRules(f"This is not YAML: {error}") from error
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        raise BadRules(f"The file begins with 'version: {VERSION}'.")
+    rules = document.get("rules")
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise BadRules("'rules' is a list of rules.")
+    named: dict[Name, Said] = {}
+    for rule in rules:
+        name = (str(rule.get("service", "")), str(rule.get("name", "")))
+        if not all(name):
+            raise BadRules("Each rule has a 'service' and a 'name'.")
+        if name in named:
+            raise BadRules(f"{name[0]} / {name[1]} is there twice.")
+        named[name] = rule
+    return named
+
+
+def change_of(service: Service | None, rule: AlertRule | None, said: Said) -> Sequence[Change]:
+    """What makes the rule so: one change or none. Raises BadRules."""
+    if service is None:
+        raise BadRules("there is no such service.")
+    kind = said.get("kind", RuleKind.LOG.value)
+    if kind not in SPOKEN:
+        raise BadRules(f"there is no kind {kind!r}.")
+    unknown = said.keys() - {"service", "name", "kind", "endpoint", *SPOKEN[kind], *COMMON}
+    if unknown:
+        raise BadRules(f"a rule of kind '{kind}' does not speak of {', '.join(sorted(unknown))}.")
+    wanted = wanted_of(service, kind, said)
+    if rule is not None and rule.kind != kind:
+        raise BadRules("a rule stays of its kind: give it another name.")
+    judge = AlertRuleSerializer(
+        rule,
+        data={**wanted, "service_id": str(service.id), "name": said["name"], "kind": kind},
+        partial=rule is not None,
+    )
+    if not judge.is_valid():
+        raise BadRules("; ".join(f"{name}: {' '.join(sentences(why))}" for name, why in judge.errors.items()))
+    differing = dict(differences(rule, judge.validated_data, wanted))
+    if rule is not None and not differing:
+        return []
+    action = "create" if rule is None else "update"
+    return [
+        Change(
+            action=action, service=service.name, name=said["name"], fields=differing, rule=rule, judge=judge
+        )
+    ]
+
+
+def wanted_of(service: Service, kind: str, said: Said) -> Said:
+    """Each field of the kind, as said or as usual. Raises BadRules."""
+    wanted = {name: said.get(name, usual(name)) for name in (*SPOKEN[kind], *COMMON)}
+    if said.get("endpoint"):
+        method, _, route = str(said["endpoint"]).partition(" ")
+        endpoint = Endpoint.objects.filter(service=service, method=method, route=route).first()
+        if endpoint is None:
+            raise BadRules(f"{service.name} has no endpoint {said['endpoint']}.")
+        wanted["endpoint_id"] = str(endpoint.id)
+    return wanted
+
+
+def differences(rule: AlertRule | None, judged: Mapping[str, Any], wanted: Said) -> Iterator[Any]:
+    """Each field that changes, with what it was and will be."""
+    for name in wanted:
+        before = getattr(rule, name) if rule is not None else usual(name)
+        after = judged.get(name, wanted[name])
+        if before != after:
+            yield name, (before, after)
+
+
+# --- Applying ----------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def apply(organization: Organization, text: str, *, prune: bool = False) -> list[Change]:
+    """Do what `plan` says, all of it or nothing. Gives what was done. Raises BadRules."""
+    changes = plan(organization, text, prune=prune)
+    for change in changes:
+        if change.action == "remove" and change.rule is not None:
+            remove_rule(change.rule)
+        elif change.rule is not None:
+            begin_anew(change.judge.save(last_error="", last_error_at=None), change.fields)
+        else:
+            change.judge.save()
+    return changes
