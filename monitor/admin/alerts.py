@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from monitor.admin.endless import EndlessAdmin
 from monitor.admin.shared import LeanDeletionAdmin, ReadOnlyAdmin
 from monitor.admin.shown import NOTHING, code, link_to, list_of, moment
-from monitor.alerts.definitions import DEFAULTS, problems_of
+from monitor.alerts.definitions import DEFAULTS, default_of, problems_of
 from monitor.alerts.judge import remove_rule
 from monitor.alerts.states import begin_anew, state_of, with_states
 from monitor.models import AlertEvent, AlertRule, Endpoint, RequestLog
@@ -45,7 +45,7 @@ class AlertRuleForm(forms.ModelForm):
         fields = super().clean() or {}
         for name in WITH_DEFAULT & fields.keys():
             if fields[name] in (None, ""):
-                fields[name] = AlertRule._meta.get_field(name).get_default()
+                fields[name] = default_of(name)
         if self.errors:
             return fields
         endpoint: Endpoint | None = fields.get("endpoint")

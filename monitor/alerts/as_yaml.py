@@ -11,7 +11,7 @@ import yaml
 from django.db import transaction
 
 from monitor.alerts.api import HYGIENE, AlertRuleSerializer
-from monitor.alerts.definitions import DEFAULTS, SPOKEN
+from monitor.alerts.definitions import SPOKEN, default_of
 from monitor.alerts.judge import remove_rule
 from monitor.alerts.states import begin_anew
 from monitor.api.forms import sentences
@@ -71,7 +71,7 @@ def said_of(rule: AlertRule) -> Said:
 
 
 def usual(name: str) -> Any:
-    return DEFAULTS[name] if name in DEFAULTS else AlertRule._meta.get_field(name).get_default()
+    return default_of(name)
 
 
 # --- Planning ----------------------------------------------------------------------------------------------

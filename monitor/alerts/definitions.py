@@ -1,14 +1,17 @@
-"""What each kind of rule must say, and may: one table for the API, the pages, the admin and YAML. Pure."""
+"""What each kind of rule must say, and may: one table for the API, the pages, the admin and YAML."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
+
+from django.db.models import Field
 
 from monitor.alerts.conditions import BadCondition, compile_condition
 from monitor.models.alerts import (
     DEFAULT_APDEX_MS,
     MAX_WINDOW_S,
     MIN_WINDOW_S,
+    AlertRule,
     Direction,
     Measure,
     Per,
@@ -38,6 +41,14 @@ DEFAULTS: Mapping[str, Any] = {
 STATUS_CLASSES = tuple(f"{first}xx" for first in range(1, 6))
 MAX_FOR_S = 24 * 3600
 PER_CENT = frozenset({Measure.ERROR_RATE, Measure.STATUS_SHARE})
+
+
+def default_of(name: str) -> Any:
+    """What a field says when nothing is said."""
+    if name in DEFAULTS:
+        return DEFAULTS[name]
+    found = AlertRule._meta.get_field(name)
+    return found.get_default() if isinstance(found, Field) else None
 
 
 def problems_of(rule: Mapping[str, Any]) -> dict[str, str]:

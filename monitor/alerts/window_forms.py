@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from monitor.alerts.api import HYGIENE, AlertRuleSerializer
-from monitor.alerts.definitions import DEFAULTS, SPOKEN, STATUS_CLASSES
+from monitor.alerts.definitions import DEFAULTS, SPOKEN, STATUS_CLASSES, default_of
 from monitor.api.forms import SerializerForm
 from monitor.models import AlertRule, Endpoint, Service
 from monitor.models.alerts import Direction, Measure, Per, RuleKind, Severity, length_text
@@ -25,11 +25,12 @@ class LengthField(forms.TypedChoiceField):
     """Seconds out of a few lengths; one that a program chose is among them too."""
 
     def __init__(self, minutes: tuple[int, ...], *, none: str = "", **options: Any) -> None:
-        super().__init__(choices=lengths(minutes, none=none), coerce=int, **options)
+        self.lengths = lengths(minutes, none=none)
+        super().__init__(choices=self.lengths, coerce=int, **options)
 
     def take_in(self, seconds: int | None) -> None:
-        if seconds is not None and seconds not in dict(self.choices):
-            self.choices = [*self.choices, (seconds, length_text(seconds))]
+        if seconds is not None and seconds not in dict(self.lengths):
+            self.choices = [*self.lengths, (seconds, length_text(seconds))]
 
 
 class WindowRuleForm(SerializerForm):
@@ -93,9 +94,7 @@ class WindowRuleForm(SerializerForm):
 
     def emptied(self, name: str) -> Any:
         """What a field that was left empty says."""
-        if name in DEFAULTS:
-            return DEFAULTS[name]
-        return AlertRule._meta.get_field(name).get_default() if name in HYGIENE else ""
+        return default_of(name) if name in DEFAULTS or name in HYGIENE else ""
 
     @property
     def narrowing(self) -> list[Any]:

@@ -93,7 +93,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
     service = reach_service(actor, asked, Scope.MANAGE)
     kind = request.GET.get("kind", "")
     kind = kind if kind in KIND_WORDS else RuleKind.METRIC.value
-    context = {
+    page: dict[str, Any] = {
         "section": "alerts",
         "service": service,
         "kind": kind,
@@ -102,12 +102,12 @@ def new_rule(request: HttpRequest) -> HttpResponse:
     }
     if request.method != "POST":
         form = WindowRuleForm(service=service, kind=kind, initial=prefilled(request.GET), auto_id="rule_%s")
-        return render(request, "alerts/new.html", {**context, "form": form})
+        return render(request, "alerts/new.html", {**page, "form": form})
     form = WindowRuleForm(request.POST, service=service, kind=kind, auto_id="rule_%s")
     if not form.is_valid():
-        return render(request, "alerts/new.html", {**context, "form": form}, status=400)
+        return render(request, "alerts/new.html", {**page, "form": form}, status=400)
     if request.POST.get("do") == "try":
-        return render(request, "alerts/new.html", {**context, "form": form, **tried(form.draft())})
+        return render(request, "alerts/new.html", {**page, "form": form, **tried(form.draft())})
     rule = form.judge.save(service=service)
     messages.success(request, f"{rule.name} watches {service.name} from now on.")
     return redirect("pages:alert", rule.id)
