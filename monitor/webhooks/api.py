@@ -197,8 +197,8 @@ class EndpointsView(GenericAPIView[WebhookEndpoint]):
 
 class EndpointView(IdsInPath, APIView):
     @extend_schema(summary="Get a webhook endpoint and how it does", responses=WebhookEndpointSerializer)
-    def get(self, request: Request, endpoint_id: UUID) -> Response:
-        endpoint = reach_endpoint(actor_of(request), endpoint_id, Scope.READ)
+    def get(self, request: Request, webhook_id: UUID) -> Response:
+        endpoint = reach_endpoint(actor_of(request), webhook_id, Scope.READ)
         return Response(WebhookEndpointSerializer(endpoint).data)
 
     @extend_schema(
@@ -207,8 +207,8 @@ class EndpointView(IdsInPath, APIView):
         request=WebhookEndpointSerializer(partial=True),
         responses=WebhookEndpointSerializer,
     )
-    def patch(self, request: Request, endpoint_id: UUID) -> Response:
-        endpoint = reach_endpoint(actor_of(request), endpoint_id, Scope.MANAGE)
+    def patch(self, request: Request, webhook_id: UUID) -> Response:
+        endpoint = reach_endpoint(actor_of(request), webhook_id, Scope.MANAGE)
         form = WebhookEndpointSerializer(endpoint, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         fields = {
@@ -218,8 +218,8 @@ class EndpointView(IdsInPath, APIView):
         return Response(WebhookEndpointSerializer(endpoint).data)
 
     @extend_schema(summary="Remove a webhook endpoint; what waits for it is cancelled", responses={204: None})
-    def delete(self, request: Request, endpoint_id: UUID) -> Response:
-        endpoint = reach_endpoint(actor_of(request), endpoint_id, Scope.MANAGE)
+    def delete(self, request: Request, webhook_id: UUID) -> Response:
+        endpoint = reach_endpoint(actor_of(request), webhook_id, Scope.MANAGE)
         there(lambda: remove_endpoint(endpoint, now=timezone.now()))
         return Response(status=204)
 
@@ -258,8 +258,8 @@ class RotateSecretView(IdsInPath, APIView):
         request=RotationSerializer,
         responses={201: RotatedSerializer},
     )
-    def post(self, request: Request, endpoint_id: UUID) -> Response:
-        endpoint = reach_endpoint(actor_of(request), endpoint_id, Scope.MANAGE)
+    def post(self, request: Request, webhook_id: UUID) -> Response:
+        endpoint = reach_endpoint(actor_of(request), webhook_id, Scope.MANAGE)
         form = RotationSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         overlap, now = timedelta(hours=form.validated_data["overlap_hours"]), timezone.now()
@@ -277,9 +277,9 @@ class TestView(IdsInPath, APIView):
         request=None,
         responses={202: DeliverySerializer},
     )
-    def post(self, request: Request, endpoint_id: UUID) -> Response:
+    def post(self, request: Request, webhook_id: UUID) -> Response:
         actor = actor_of(request)
-        endpoint = reach_endpoint(actor, endpoint_id, Scope.MANAGE)
+        endpoint = reach_endpoint(actor, webhook_id, Scope.MANAGE)
         delivery = there(lambda: send_test(endpoint, sent_by=actor.label, now=timezone.now()))
         return Response(DeliverySerializer(delivery).data, status=202)
 
@@ -310,8 +310,8 @@ class ReplayFailedView(IdsInPath, APIView):
         request=ReplaySerializer,
         responses={202: ReplayedSerializer},
     )
-    def post(self, request: Request, endpoint_id: UUID) -> Response:
-        endpoint = reach_endpoint(actor_of(request), endpoint_id, Scope.REPLAY)
+    def post(self, request: Request, webhook_id: UUID) -> Response:
+        endpoint = reach_endpoint(actor_of(request), webhook_id, Scope.REPLAY)
         form = ReplaySerializer(data=request.data)
         form.is_valid(raise_exception=True)
         fields = form.validated_data
@@ -331,7 +331,7 @@ class StopReplaysView(IdsInPath, APIView):
         request=None,
         responses={200: ReplayedSerializer},
     )
-    def post(self, request: Request, endpoint_id: UUID) -> Response:
-        endpoint = reach_endpoint(actor_of(request), endpoint_id, Scope.REPLAY)
+    def post(self, request: Request, webhook_id: UUID) -> Response:
+        endpoint = reach_endpoint(actor_of(request), webhook_id, Scope.REPLAY)
         count = stop_replays(endpoint, now=timezone.now())
         return Response({"deliveries": count, "dry_run": False})

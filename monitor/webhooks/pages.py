@@ -91,12 +91,12 @@ def endpoint_list(
 
 
 @reading_or_posting
-def webhook(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+def webhook(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     """One endpoint. A POST changes it."""
     actor = page_actor(request)
     if request.method != "POST":
-        return endpoint_page(request, reach_endpoint(actor, endpoint_id, Scope.READ))
-    endpoint = reach_endpoint(actor, endpoint_id, Scope.MANAGE)
+        return endpoint_page(request, reach_endpoint(actor, webhook_id, Scope.READ))
+    endpoint = reach_endpoint(actor, webhook_id, Scope.MANAGE)
     form = EndpointForm.of(endpoint, request.POST)
     if not form.is_valid():
         return endpoint_page(request, endpoint, status=400, form=form)
@@ -110,7 +110,7 @@ def webhook(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
     except EndpointGone:
         raise Http404("No such webhook endpoint.") from None
     messages.success(request, "The endpoint is saved.")
-    return redirect("pages:webhook", endpoint_id)
+    return redirect("pages:webhook", webhook_id)
 
 
 def endpoint_page(
@@ -148,28 +148,28 @@ def secret_page(request: HttpRequest, endpoint: WebhookEndpoint, secret: str, **
 
 
 @reading_or_posting
-def turn(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+def turn(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     """Switches the endpoint on or off: as `is_active` in the form says."""
     if request.method == "POST":
-        endpoint = reach_endpoint(page_actor(request), endpoint_id, Scope.MANAGE)
+        endpoint = reach_endpoint(page_actor(request), webhook_id, Scope.MANAGE)
         is_active = request.POST.get("is_active") == "true"
         try:
             change_endpoint(endpoint, is_active=is_active, now=timezone.now())
         except EndpointGone:
             raise Http404("No such webhook endpoint.") from None
         messages.success(request, f"The endpoint is {'on' if is_active else 'off'}.")
-    return redirect("pages:webhook", endpoint_id)
+    return redirect("pages:webhook", webhook_id)
 
 
 @reading_or_posting
-def rotate(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+def rotate(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     if request.method != "POST":
-        return redirect("pages:webhook", endpoint_id)
-    endpoint = reach_endpoint(page_actor(request), endpoint_id, Scope.MANAGE)
+        return redirect("pages:webhook", webhook_id)
+    endpoint = reach_endpoint(page_actor(request), webhook_id, Scope.MANAGE)
     form = RotateForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Choose when the old secret stops.")
-        return redirect("pages:webhook", endpoint_id)
+        return redirect("pages:webhook", webhook_id)
     now, overlap = timezone.now(), form.overlap()
     try:
         secret = rotate_secret(endpoint, overlap=overlap, now=now)
@@ -181,26 +181,26 @@ def rotate(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
 
 
 @reading_or_posting
-def test(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+def test(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     if request.method != "POST":
-        return redirect("pages:webhook", endpoint_id)
+        return redirect("pages:webhook", webhook_id)
     actor = page_actor(request)
-    endpoint = reach_endpoint(actor, endpoint_id, Scope.MANAGE)
+    endpoint = reach_endpoint(actor, webhook_id, Scope.MANAGE)
     try:
         delivery = send_test(endpoint, sent_by=actor.label, now=timezone.now())
     except EndpointGone:
         raise Http404("No such webhook endpoint.") from None
     except CannotSend as refused:
         messages.error(request, str(refused))
-        return redirect("pages:webhook", endpoint_id)
+        return redirect("pages:webhook", webhook_id)
     return redirect("pages:webhook-delivery", delivery.id)
 
 
 @reading_or_posting
-def delete(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+def delete(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     if request.method != "POST":
-        return redirect("pages:webhook", endpoint_id)
-    endpoint = reach_endpoint(page_actor(request), endpoint_id, Scope.MANAGE)
+        return redirect("pages:webhook", webhook_id)
+    endpoint = reach_endpoint(page_actor(request), webhook_id, Scope.MANAGE)
     try:
         remove_endpoint(endpoint, now=timezone.now())
     except EndpointGone:
@@ -210,15 +210,15 @@ def delete(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
 
 
 @reading_or_posting
-def resend(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+def resend(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     """Counts what failed, or sends it again: as the button says that was pressed."""
     if request.method != "POST":
-        return redirect("pages:webhook", endpoint_id)
-    endpoint = reach_endpoint(page_actor(request), endpoint_id, Scope.REPLAY)
+        return redirect("pages:webhook", webhook_id)
+    endpoint = reach_endpoint(page_actor(request), webhook_id, Scope.REPLAY)
     form, now = ResendForm(request.POST, auto_id="resend_%s"), timezone.now()
     if not form.is_valid():
         messages.error(request, "Choose how far back to go.")
-        return redirect("pages:webhook", endpoint_id)
+        return redirect("pages:webhook", webhook_id)
     since = now - form.span()
     if form.cleaned_data["count"]:
         count = failed_within(endpoint.id, since=since)[:MOST_AT_A_TIME].count()
@@ -231,16 +231,16 @@ def resend(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
         messages.error(request, str(refused))
     else:
         messages.success(request, f"{count:,} deliver{'y is' if count == 1 else 'ies are'} on the way again.")
-    return redirect("pages:webhook", endpoint_id)
+    return redirect("pages:webhook", webhook_id)
 
 
 @reading_or_posting
-def stop(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+def stop(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     if request.method == "POST":
-        endpoint = reach_endpoint(page_actor(request), endpoint_id, Scope.REPLAY)
+        endpoint = reach_endpoint(page_actor(request), webhook_id, Scope.REPLAY)
         count = stop_replays(endpoint, now=timezone.now())
         messages.success(request, f"{count:,} of them will not be sent again.")
-    return redirect("pages:webhook", endpoint_id)
+    return redirect("pages:webhook", webhook_id)
 
 
 @require_safe

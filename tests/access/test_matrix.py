@@ -236,12 +236,12 @@ TABLE = {
     **{
         ("GET", address): "401 200 200 | 200 200 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
         for address in (
-            "v1/webhook-endpoints/<str:endpoint_id>",
+            "v1/webhook-endpoints/<str:webhook_id>",
             "v1/webhook-deliveries/<str:delivery_id>",
         )
     },
     **{
-        (method, f"v1/webhook-endpoints/<str:endpoint_id>{verb}"): (
+        (method, f"v1/webhook-endpoints/<str:webhook_id>{verb}"): (
             f"401 401 {done} | 403 403 {done} {done} 404 | 403 403 403 403 | {done} 403 404 | 401 401 401"
         )
         for method, verb, done in (
@@ -256,8 +256,8 @@ TABLE = {
             f"401 401 {done} | 403 {done} {done} {done} 404 | 403 403 403 403 | {done} 403 404 | 401 401 401"
         )
         for address, done in (
-            ("endpoints/<str:endpoint_id>/replay-failed", 202),
-            ("endpoints/<str:endpoint_id>/stop-replays", 200),
+            ("endpoints/<str:webhook_id>/replay-failed", 202),
+            ("endpoints/<str:webhook_id>/stop-replays", 200),
             ("deliveries/<str:delivery_id>/retry", 202),
         )
     },
@@ -350,9 +350,9 @@ class World:
                 "url": "https://another.example/hook",
                 "enabled_events": ["order.*"],
             },
-            ("PATCH", "v1/webhook-endpoints/<str:endpoint_id>"): {"description": "changed"},
-            ("POST", "v1/webhook-endpoints/<str:endpoint_id>/rotate-secret"): {},
-            ("POST", "v1/webhook-endpoints/<str:endpoint_id>/replay-failed"): {
+            ("PATCH", "v1/webhook-endpoints/<str:webhook_id>"): {"description": "changed"},
+            ("POST", "v1/webhook-endpoints/<str:webhook_id>/rotate-secret"): {},
+            ("POST", "v1/webhook-endpoints/<str:webhook_id>/replay-failed"): {
                 "since": "2026-11-21T00:00:00Z"
             },
             ("POST", "v1/alerts/<str:alert_id>/acknowledge"): {"minutes": 5},
@@ -402,7 +402,7 @@ def world(db):
         data={},
         now=timezone.now(),
     )
-    ids |= {"endpoint_id": endpoint.id, "event_id": event.id, "delivery_id": event.deliveries.get().id}
+    ids |= {"webhook_id": endpoint.id, "event_id": event.id, "delivery_id": event.deliveries.get().id}
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id
     return World(
         organization=organization,
