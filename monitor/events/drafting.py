@@ -66,7 +66,7 @@ def firing_alerts(fired: Sequence[AlertEvent], logs: Sequence[Kept]) -> Iterator
     """alert.firing of each event of a rule, with the log that made it fire."""
     if not fired:
         return
-    by_id = {log.id: log for log in logs}
+    by_id: dict[UUID | None, Kept] = {log.id: log for log in logs}
     for event in fired:
         log = by_id[event.log_id]
         if is_wanted(log.organization_id, "alert.firing"):

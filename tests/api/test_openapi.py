@@ -16,8 +16,12 @@ from hypothesis import HealthCheck, Phase, assume, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from monitor.events import record_event
 from monitor.ingest import LogItem
-from monitor.models import AlertSilence, Consumer, SavedView, Service
+from monitor.issues.grouping import group_errors
+from monitor.models import AlertSilence, Consumer, Endpoint, ErrorIssue, SavedView, Service
+from monitor.services.exclusions import add_rule
+from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import api_routes
 from tests.factories import a_key, a_log, a_rule, a_service, keep_logs
 
@@ -120,6 +124,24 @@ def ids(service: Service) -> dict[str, str]:
     ).id
     found["view_id"] = SavedView.objects.create(organization=service.organization, name="errors").id
     found["consumer_id"] = Consumer.objects.get(identifier="acme").id
+    found["endpoint_id"] = Endpoint.objects.filter(service=service)[0].id
+    found["exclusion_id"] = add_rule(service, kind="path", pattern="/nothing", by="user:ada").id
+    group_errors(now=timezone.now())
+    found["issue_id"] = ErrorIssue.objects.all()[0].id
+    webhook, _ = make_endpoint(
+        organization=service.organization,
+        url="https://shop.example/hook",
+        enabled_events=["order.*"],
+        now=timezone.now(),
+    )
+    event = record_event(
+        organization_id=service.organization_id,
+        service_id=service.id,
+        type="order.shipped",
+        data={},
+        now=timezone.now(),
+    )
+    found |= {"webhook_id": webhook.id, "event_id": event.id, "delivery_id": event.deliveries.get().id}
     return {name: str(id_) for name, id_ in found.items()}
 
 
