@@ -33,11 +33,13 @@ class Brought:
     """What became of the items of a file, or would have become of them.
 
     `entries` were accepted; `new` of them were not kept before, the others are there already or stand twice.
+    `excluded` were left out by the service's own rules.
     """
 
     entries: list[Entry]
     rejections: list[Rejection]
     new: int
+    excluded: int
     is_dry_run: bool
 
     @property
@@ -59,6 +61,7 @@ def bring_in(
         entries=outcome.entries,
         rejections=[source.told(each) for each in outcome.rejections],
         new=len(would_be_new(outcome)) if dry_run else len(outcome.new_ids),
+        excluded=len(outcome.excluded),
         is_dry_run=dry_run,
     )
 

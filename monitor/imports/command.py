@@ -45,20 +45,23 @@ class ImportCommand(BaseCommand):
             raise CommandError(f"{file}: {error}") from None
 
     def bring(self, items: Items, sender: Sender, *, dry_run: bool) -> None:
-        seen = new = refused = 0
+        seen = new = excluded = refused = 0
         while piece := list(islice(items, AT_ONCE)):
             brought = bring_in(piece, sender, source=self.source, now=timezone.now(), dry_run=dry_run)
             for each in brought.rejections[: max(MAX_SHOWN - refused, 0)]:
                 place = f", {each.field}" if each.field else ""
                 self.stderr.write(f"Request {seen + each.index + 1:,}{place}: {each.message}")
             seen, new, refused = seen + len(piece), new + brought.new, refused + len(brought.rejections)
+            excluded += brought.excluded
             if self.stdout.isatty():
                 self.stdout.write(f"\r{seen:,} requests ", ending="")
                 self.stdout.flush()
-        counts = (
+        counts = [
             f"{new:,} {'would be new' if dry_run else 'new'}",
-            f"{seen - new - refused:,} known already",
-        )
+            f"{seen - new - excluded - refused:,} known already",
+        ]
+        if excluded:
+            counts.append(f"{excluded:,} left out by the service's rules")
         self.stdout.write(f"{seen:,} requests: {', '.join(counts)}, {refused:,} refused.")
         if seen and refused == seen:
             raise CommandError("No request in the file could be kept.")

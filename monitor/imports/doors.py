@@ -50,6 +50,7 @@ class FileDoor(ManyLogs):
             entries=outcome.entries,
             rejections=[self.source.told(each) for each in outcome.rejections],
             new=len(outcome.new_ids),
+            excluded=len(outcome.excluded),
             is_dry_run=False,
         )
         return import_answer(brought)
@@ -73,7 +74,7 @@ def import_answer(brought: Brought) -> Answer:
     result = import_result(brought)
     if not brought.rejections:
         return Answer(status=200 if brought.is_dry_run or not brought.entries else 201, body=result)
-    if brought.entries:
+    if brought.entries or brought.excluded:
         return Answer(status=207, body=result)
     status, code = max(map(status_of, brought.rejections))
     return problem_answer(problem(status, code, "No request in the file could be kept.", **result))
@@ -85,6 +86,7 @@ def import_result(brought: Brought) -> Mapping[str, Any]:
         "accepted": len(brought.entries),
         "new": brought.new,
         "known": brought.known,
+        "excluded": brought.excluded,
         "rejected": len(brought.rejections),
         "ids": [entry.id for entry in brought.entries],
         "errors": [item_error(each) for each in brought.rejections],

@@ -120,7 +120,8 @@ const end = (title, { fault = "", opens = false } = {}) => {
 const tell = (sum, done, isDry) => {
   card.querySelector("progress").value = done;
   const [fresh, known, refused] = [sum.new, sum.known, sum.rejected].map((count) => number.format(count));
-  find("words").textContent = `${Math.floor(done * 100)} %: ${fresh} ${isDry ? "would be new" : "new"}, ${known} known already, ${refused} refused.`;
+  const excluded = sum.excluded ? `${number.format(sum.excluded)} left out by the service's rules, ` : "";
+  find("words").textContent = `${Math.floor(done * 100)} %: ${fresh} ${isDry ? "would be new" : "new"}, ${known} known already, ${excluded}${refused} refused.`;
 };
 
 const showErrors = (errors, before) => {
@@ -135,13 +136,13 @@ const showErrors = (errors, before) => {
 };
 
 const bring = async (file, isDry) => {
-  const sum = { new: 0, known: 0, rejected: 0, seen: 0 };
+  const sum = { new: 0, known: 0, excluded: 0, rejected: 0, seen: 0 };
   const pieces = (await isLines(file)) ? piecesOfLines(file) : piecesOfHar(file);
   for await (const piece of pieces) {
     const result = await send(form, piece, { isDry, signal: stopping.signal });
     showErrors(result.errors, sum.seen);
-    for (const name of ["new", "known", "rejected"]) sum[name] += result[name];
-    sum.seen += result.accepted + result.rejected;
+    for (const name of ["new", "known", "excluded", "rejected"]) sum[name] += result[name];
+    sum.seen += result.accepted + result.excluded + result.rejected;
     tell(sum, piece.done, isDry);
   }
   return sum;

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.lib.actors import Role
 from monitor.models import LogPayload, RequestLog
-from tests.factories import a_client, a_service, a_user, an_organization
+from tests.factories import UNKNOWN_ID, a_client, a_service, a_user, an_organization
 from tests.ingest.test_secrets import everything_stored
 from tests.search.echo import echoing
 
@@ -83,6 +83,15 @@ def test_lines_of_a_text_field_are_those_of_a_command(member, service, echo):
     post(member, service, f"curl \\\r\n {echo.origin}/x \\\r\n -d 'a\r\nb'\r\n", send="1")
 
     assert echo.arrived[0].body == b"a\nb"
+
+
+def test_what_was_asked_for_by_hand_is_kept_whatever_the_service_leaves_out(member, service, echo):
+    service.exclusions = [{"id": UNKNOWN_ID, "kind": "path", "pattern": "/health"}]
+    service.save()
+
+    post(member, service, f"curl {echo.origin}/health", send="1")
+
+    assert RequestLog.objects.get().path == "/health"
 
 
 def test_no_answer_is_a_log_too(member, service):

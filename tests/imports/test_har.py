@@ -12,7 +12,7 @@ from django.utils import timezone
 from monitor.imports.har import read_har
 from monitor.ingest import Undecodable
 from monitor.models import LogPayload, RequestLog
-from tests.factories import a_client, a_key, a_service
+from tests.factories import UNKNOWN_ID, a_client, a_key, a_service
 from tests.imports.files import (
     a_moment,
     bare_entry,
@@ -281,6 +281,20 @@ def test_a_large_file_is_refused_before_it_is_read_and_a_bad_switch_too(sender, 
     assert post(sender, har(chrome_entry()), "/v1/import/har?dry_run=perhaps").status_code == 400
     assert post(sender, har(), content_type="text/plain").status_code == 415
     assert RequestLog.objects.count() == 0
+
+
+def test_what_the_service_leaves_out_is_counted_apart(sender, service, tmp_path):
+    service.exclusions = [{"id": UNKNOWN_ID, "kind": "path", "pattern": "/logo.png"}]
+    service.save()
+    file = tmp_path / "a.har"
+    file.write_bytes(har(chrome_entry(), mitmproxy_entry()))
+
+    out, _ = run("import_har", str(file), "--service", "shop")
+    answer = post(sender, har(mitmproxy_entry())).json()
+
+    assert out == "2 requests: 1 new, 0 known already, 1 left out by the service's rules, 0 refused.\n"
+    assert (answer["accepted"], answer["excluded"], answer["rejected"]) == (0, 1, 0)
+    assert RequestLog.objects.get().path == "/api/orders"
 
 
 # --- The command -------------------------------------------------------------------------------------------
