@@ -262,7 +262,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "PercentileMethodEnum": ["exact", "histogram"],
+        "IssueKindEnum": "monitor.models.issues.IssueKind",
         "IssueStateEnum": "monitor.models.issues.IssueState",
+        "ExclusionKindEnum": "monitor.models.services.ExclusionKind",
         "ChosenIssueStateEnum": ["open", "acknowledged", "resolved", "muted"],
         "DeliveryStatusEnum": "monitor.models.webhooks.DeliveryStatus",
     },

@@ -162,7 +162,9 @@ def ids_named(field: Field, text: str) -> list[UUID]:
         return list(Service.objects.alive().filter(name=text).values_list("id", flat=True))
     method, _, route = text.partition(" ")
     named = Endpoint.objects.filter(Q(route=text) | Q(method=method.upper(), route=route))
-    return list(named.values_list("id", flat=True))
+    # One that was merged is a name of another, whose logs are meant.
+    pairs = named.values_list("merged_into_id", "id")
+    return list(dict.fromkeys(id_ for pair in pairs for id_ in pair if id_ is not None))
 
 
 def any_of(column: str, found: Iterable[UUID]) -> Q:

@@ -26,6 +26,7 @@ from monitor.metrics import GroupBy, ask, counts_by
 from monitor.metrics.compact import compact
 from monitor.models import Endpoint, EndpointMove, ErrorIssue, MetricRollup, RequestLog, Service
 from monitor.search import LogFilter
+from monitor.search.filters import TextLogFilter
 from tests.factories import a_log, a_service, keep_logs, rfc3339
 
 
@@ -144,6 +145,17 @@ def test_what_comes_under_a_name_that_is_still_known_is_taken_along_by_the_last_
     prove()
     move.refresh_from_db()
     assert move.finished_at is not None
+
+
+def test_a_search_by_a_merged_name_finds_the_endpoint(service):
+    send(service, a_log(route="/a"), a_log(route="/b"))
+    (move,) = merge(endpoint("/a"), [endpoint("/b")], by="user:ada", now=timezone.now())
+    do(move)
+
+    found = TextLogFilter({"q": 'endpoint:"/b"'}, queryset=RequestLog.objects.of_services([service.id]))
+
+    assert found.is_valid(), found.errors
+    assert found.qs.count() == 2
 
 
 def test_numbers_that_outlived_their_logs_are_merged_too(service):
