@@ -262,6 +262,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "PercentileMethodEnum": ["exact", "histogram"],
+        "KeyKindEnum": "monitor.models.keys.KeyKind",
+        "AlertStateEnum": "monitor.models.alert_groups.GroupState",
         "IssueKindEnum": "monitor.models.issues.IssueKind",
         "IssueStateEnum": "monitor.models.issues.IssueState",
         "ExclusionKindEnum": "monitor.models.services.ExclusionKind",
