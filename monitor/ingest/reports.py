@@ -243,11 +243,15 @@ def keep_instance(
     known = {name: value for name, value in details.items() if value is not None}
     seen_at = min(told_at, now)
     instances = Instance.objects.filter(**place)
-    if instances.update(last_seen_at=Greatest("last_seen_at", seen_at), **known):
+    changed: dict[str, Any] = {"last_seen_at": Greatest("last_seen_at", seen_at), **known}
+    if instances.update(**changed):
         return
     if Instance.objects.filter(service_id=sender.service_id).count() < MAX_INSTANCES:
         made = Instance(**place, **known, first_seen_at=now, last_seen_at=seen_at)
         Instance.objects.bulk_create([made], ignore_conflicts=True)
+        # Clients tell of their start and of their first counts at once: one of the two made the row, and
+        # what the other knows is not in it yet.
+        instances.update(**changed)
 
 
 def keep_consumers(told: Iterable[ConsumerDetails], sender: Sender, *, now: datetime) -> None:
