@@ -6,12 +6,16 @@ from uuid import UUID
 
 from django.conf import settings
 
+from monitor.events import record_event
+from monitor.events.body import rfc3339
 from monitor.metrics.tiles import floor
 from monitor.models import AlertBudget, AlertEvent, AlertRule
 from monitor.models.alerts import EventKind, Severity
 
 MAX_MESSAGE_CHARS = 1024
 HOUR = timedelta(hours=1)
+# Reminders are for people.
+TOLD_AS = {EventKind.FIRING: "alert.firing", EventKind.RESOLVED: "alert.resolved"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,8 @@ def tell(notice: Notice) -> AlertEvent | None:
     is_held = notice.kind != EventKind.DIGEST and not spend(notice.organization_id, notice.at)
     if notice.rule is None:
         return None
+    if notice.kind in TOLD_AS and not is_held:
+        tell_programs(notice, notice.rule)
     return AlertEvent.objects.create(
         rule=notice.rule,
         kind=notice.kind,
@@ -53,6 +59,32 @@ def tell(notice: Notice) -> AlertEvent | None:
         message=notice.message[:MAX_MESSAGE_CHARS],
         triggered_at=notice.at,
         is_held=is_held,
+    )
+
+
+def tell_programs(notice: Notice, rule: AlertRule) -> None:
+    """Whoever listens for alerts: that an incident began, and that it is over, under one `incident`."""
+    data = {
+        "rule_id": rule.id,
+        "rule": rule.name,
+        "condition": rule.condition,
+        "message": notice.message[:MAX_MESSAGE_CHARS],
+        "incident": notice.key,
+        "severity": notice.severity,
+        "group": notice.group,
+        "value": notice.value,
+        "since": notice.since and rfc3339(notice.since),
+        "until": notice.until and rfc3339(notice.until),
+        "runbook_url": rule.runbook_url,
+        "url": f"{settings.PUBLIC_URL}/alerts-ui/{rule.id}",
+    }
+    record_event(
+        organization_id=notice.organization_id,
+        service_id=rule.service_id,
+        type=TOLD_AS[notice.kind],
+        data=data,
+        environment=rule.environment,
+        now=notice.at,
     )
 
 

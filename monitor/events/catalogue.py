@@ -103,12 +103,23 @@ _A_KEY = {
     "expires_at": None,
     "revoked_at": None,
 }
-_ALERT = {"rule_id": ID, "rule": TEXT, "condition": TEXT, "message": TEXT}
+_ALERT = {"rule_id": ID, "rule": TEXT, "condition": TEXT, "message": TEXT, "url": TEXT}
+# Of rules over windows.
+_WINDOW = {
+    "incident": TEXT,
+    "severity": TEXT,
+    "group": TEXT,
+    "value": MAYBE_NUMBER,
+    "since": MAYBE_MOMENT,
+    "until": MAYBE_MOMENT,
+    "runbook_url": TEXT,
+}
 _AN_ALERT = {
     "rule_id": ANOTHER_ID,
     "rule": "Server errors",
     "condition": "status_code >= 500",
     "message": "Server errors: status_code >= 500 on POST /orders (status_code 503)",
+    "url": f"https://monitor.example/alerts-ui/{ANOTHER_ID}",
 }
 _MONITOR = {"monitor_id": ID, "name": TEXT, "url": TEXT, "reason": MAYBE_TEXT}
 _A_MONITOR = {
@@ -168,18 +179,25 @@ TYPES = (
     ),
     EventType(
         name="alert.firing",
-        description="An alert rule matched.",
-        data=members(_ALERT, {**_LOG, "url": TEXT, "value": MAYBE_NUMBER, "severity": TEXT}),
-        example={**_AN_ALERT, **_A_LOG, "url": f"https://monitor.example/alerts-ui/{ANOTHER_ID}"},
+        description="An alert rule matched a log; or what it watches over windows is not well.",
+        data=members(_ALERT, {**_LOG, **_WINDOW}),
+        example={**_AN_ALERT, **_A_LOG},
     ),
     EventType(
         name="alert.resolved",
-        description="What an alert rule watches is well again.",
-        data=members(_ALERT, {"url": TEXT, "value": MAYBE_NUMBER, "severity": TEXT}),
+        description="What an alert rule watches over windows is well again. `incident` is as when it fired.",
+        data=members(_ALERT, _WINDOW),
         example={
             **_AN_ALERT,
-            "message": "Server errors: resolved",
-            "url": "https://monitor.example/alerts-ui",
+            "condition": "error rate is above 5 % over 5 minutes",
+            "message": "Server errors is over after 12 minutes: now 0.2 %",
+            "incident": f"{ANOTHER_ID}::1795253400",
+            "severity": "critical",
+            "group": "",
+            "value": 0.2,
+            "since": A_MOMENT,
+            "until": "2026-11-21T09:35:00.000Z",
+            "runbook_url": "",
         },
     ),
     EventType(

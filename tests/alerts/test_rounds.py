@@ -1,15 +1,18 @@
 """Rules of windows, minute by minute, on logs that were really kept. The clock is given."""
 
+import json
 from datetime import timedelta
 
+import jsonschema
 import pytest
 from django.db import connection
 
 from monitor.alerts import asking
 from monitor.alerts.evaluations import drop_old_evaluations
 from monitor.alerts.rounds import FORGOTTEN_AFTER, MAX_GROUPS, judge_windows
+from monitor.events.catalogue import CATALOGUE
 from monitor.metrics.compact import compact
-from monitor.models import AlertEvaluation, AlertEvent, AlertGroup, AlertRule, Endpoint
+from monitor.models import AlertEvaluation, AlertEvent, AlertGroup, AlertRule, Endpoint, Event
 from monitor.models.partitions import existing_days
 from tests.factories import a_log, a_service, a_window_rule, keep_logs, rfc3339
 from tests.moments import NOON
@@ -387,3 +390,39 @@ def test_many_rules_on_one_question_cost_one_statement(service, django_assert_nu
     with django_assert_num_queries(13) as queries:
         judge_windows(now=NOON + MINUTE)
     assert sum("metric_delta" in query["sql"] for query in queries.captured_queries) == 1
+
+
+# --- Programs ----------------------------------------------------------------------------------------------
+
+
+def test_programs_hear_when_an_incident_begins_and_when_it_is_over_under_one_name(service):
+    rule = a_window_rule(service, name="Errors", measure="error_count", threshold=1, severity="critical")
+    send(service, 3, status_code=503)
+
+    judge_windows(now=NOON)
+    judge_windows(now=NOON + MINUTE)
+    send(service, ago=timedelta(seconds=90), now=NOON + 10 * MINUTE)
+    judge_windows(now=NOON + 10 * MINUTE)
+
+    heard = [
+        json.loads(event.body) for event in Event.objects.filter(type__startswith="alert.").order_by("id")
+    ]
+    assert [each["type"] for each in heard] == ["alert.firing", "alert.resolved"]
+    for each in heard:
+        jsonschema.validate(each, CATALOGUE[each["type"]].schema)
+        assert each["service_id"] == str(service.id)
+        assert each["data"]["rule_id"] == str(rule.id)
+        assert each["data"]["severity"] == "critical"
+    assert len({each["data"]["incident"] for each in heard}) == 1
+    assert heard[0]["data"]["value"] == 3
+
+
+def test_what_is_held_back_from_people_is_held_back_from_programs(service, settings):
+    settings.ALERT_NOTICES_AN_HOUR = 1
+    a_window_rule(service, measure="request_count")
+    a_window_rule(service, measure="request_count")
+    send(service)
+
+    judge_windows(now=NOON)
+
+    assert Event.objects.filter(type="alert.firing").count() == 1
