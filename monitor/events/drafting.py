@@ -68,8 +68,8 @@ def firing_alerts(fired: Sequence[AlertEvent], logs: Sequence[Kept]) -> Iterator
         return
     by_id: dict[UUID | None, Kept] = {log.id: log for log in logs}
     for event in fired:
-        log = by_id[event.log_id]
-        if is_wanted(log.organization_id, "alert.firing"):
+        log = by_id.get(event.log_id) if event.log_id else None
+        if log is not None and is_wanted(log.organization_id, "alert.firing"):
             rule = event.rule
             data = {
                 "rule_id": rule.id,

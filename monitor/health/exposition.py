@@ -66,6 +66,11 @@ def gauge_lines(report: Report) -> Iterator[str]:
             report.queue.lag.total_seconds(),
             "How long the job that has waited longest is due.",
         ),
+        (
+            "apimonitor_webhook_lag_seconds",
+            report.webhooks_wait.total_seconds(),
+            "How long the webhook that has waited longest is due while nobody sends any.",
+        ),
         ("apimonitor_workers", len(report.working), "Workers with a heartbeat within the last minute."),
         ("apimonitor_database_size_bytes", report.disk.database, "What the database takes on disk."),
         ("apimonitor_disk_free_bytes", report.disk.free, "Left on the disk of the embedded PostgreSQL."),

@@ -32,6 +32,15 @@ OLDEST_DUE = (
     " WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= %s)"
 )
 
+# A look at the index for each endpoint. One with a rate limit may well have something waiting.
+WEBHOOKS_DUE = (
+    "SELECT min(first.next_attempt_at) FROM webhook_endpoint e CROSS JOIN LATERAL"
+    " (SELECT next_attempt_at FROM webhook_delivery WHERE endpoint_id = e.id AND status = 'pending'"
+    " ORDER BY next_attempt_at LIMIT 1) first"
+    " WHERE e.disabled_at IS NULL AND e.deleted_at IS NULL AND e.rate_limit_per_minute IS NULL"
+    " AND NOT EXISTS (SELECT FROM webhook_delivery WHERE status = 'leased')"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
@@ -59,6 +68,8 @@ class Report:
     last_check: datetime | None
     overdue: list[date]
     path_indexes: PathIndexes
+    webhooks_wait: timedelta
+    """How long the delivery that has waited longest is due while nobody sends any."""
 
     @property
     def warnings(self) -> list[str]:
@@ -70,6 +81,9 @@ class Report:
             "" if self.working else "No worker is running: nothing is let go, removed or tried again.",
             f"Jobs wait for {self.queue.lag // timedelta(minutes=1)} minutes: the worker does not keep up."
             if self.queue.lag > LONG_LAG
+            else "",
+            f"Webhooks wait for {self.webhooks_wait // timedelta(minutes=1)} minutes: nobody delivers them."
+            if self.webhooks_wait > LONG_LAG
             else "",
             f"Retention lags: {counted(len(self.overdue), 'day')} should be gone, first {self.overdue[0]}."
             if self.overdue
@@ -108,6 +122,7 @@ def look(*, now: datetime) -> Report:
         last_check=StorageEvent.objects.last_check(),
         overdue=overdue_days(now=now),
         path_indexes=look_at_path_indexes(now=now),
+        webhooks_wait=webhooks_wait(now=now),
     )
 
 
@@ -140,6 +155,13 @@ def look_at_queue(*, now: datetime) -> Queue:
         [due] = cursor.fetchone()
     lag = max(now - due, timedelta(0)) if due is not None else timedelta(0)
     return Queue(waiting=waiting, running=running, failed=failed, lag=lag)
+
+
+def webhooks_wait(*, now: datetime) -> timedelta:
+    with connection.cursor() as cursor:
+        cursor.execute(WEBHOOKS_DUE)
+        [due] = cursor.fetchone()
+    return max(now - due, timedelta(0)) if due is not None else timedelta(0)
 
 
 def heartbeats() -> list[datetime]:

@@ -6,12 +6,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from monitor.events import record_event
 from monitor.health import look
 from monitor.lib.counting import count_kept, count_rejected
 from monitor.lib.tally import counts
-from monitor.models import StorageEvent
+from monitor.models import StorageEvent, WebhookDelivery
 from monitor.models.partitions import drop_day, make_day
 from monitor.retention import enforce, make_days_ahead
+from monitor.webhooks.endpoints import make_endpoint
 from tests.factories import a_client, a_log, a_service, a_user, an_organization, keep_logs, rfc3339
 
 PAGES = ["/health-ui", "/storage"]
@@ -113,6 +115,20 @@ def test_a_day_that_should_be_gone_is_a_warning_until_it_is(manager, working, se
 
 def test_without_a_worker_the_page_says_so(manager):
     assert "No worker is running" in text(manager.get("/health-ui"))
+
+
+def test_webhooks_that_nobody_sends_are_a_warning(manager):
+    organization, now = an_organization(), timezone.now()
+    url = "https://shop.example/hook"
+    make_endpoint(organization=organization, url=url, enabled_events=["*"], now=now)
+    begin = now - timedelta(hours=1)
+    record_event(organization_id=organization.id, type="order.shipped", data={}, now=begin)
+
+    assert "Webhooks wait for 60 minutes" in text(manager.get("/health-ui"))
+    WebhookDelivery.objects.update(status="leased")
+    assert "Webhooks wait" not in text(manager.get("/health-ui"))
+    WebhookDelivery.objects.update(status="pending", next_attempt_at=now + timedelta(hours=1))
+    assert "Webhooks wait" not in text(manager.get("/health-ui"))
 
 
 def test_a_retention_that_was_not_enforced_for_hours_is_a_warning(working):
