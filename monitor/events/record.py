@@ -11,6 +11,7 @@ from monitor.events.body import body_of
 from monitor.events.draft import Draft
 from monitor.events.packing import pack
 from monitor.models import Event, WebhookDelivery, WebhookEndpoint
+from monitor.models.webhooks import patterns_of
 
 
 def record_event(
@@ -45,7 +46,10 @@ def record_events(drafts: Iterable[Draft], *, beside: UUID | None = None) -> lis
     events = Event.objects.bulk_create([event_of(draft) for draft in drafts], batch_size=1_000)
     if events:
         organizations = {event.organization_id for event in events}
-        endpoints = WebhookEndpoint.objects.listening().filter(organization__in=organizations)
+        patterns = set().union(*(patterns_of(event.type) for event in events))
+        endpoints = WebhookEndpoint.objects.listening().filter(
+            organization__in=organizations, enabled_events__overlap=sorted(patterns)
+        )
         if beside is not None:
             endpoints = endpoints.exclude(id=beside)
         now = max(event.happened_at for event in events)

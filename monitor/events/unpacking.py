@@ -8,20 +8,27 @@ from monitor.events.packing import unpack
 from monitor.events.record import event_of
 from monitor.models import Event, WebhookDelivery, WebhookEndpoint
 
-# Rows of the outbox in one transaction; each may hold the failed logs of a whole commit.
+# Rows of the outbox in one transaction, and about as many bytes: a row may hold the failed logs of a whole
+# batch, 50 to 80 bytes each, and all of them are in memory at once.
 MAX_ROWS = 20
-TAKE = (
-    "DELETE FROM event_outbox WHERE id IN"
-    " (SELECT id FROM event_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING packed"
-)
+MAX_BYTES = 50_000
+TAKE = """
+DELETE FROM event_outbox WHERE id IN (
+    SELECT id FROM (
+        SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM (
+            SELECT id, length(packed) AS size FROM event_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+        ) first
+    ) counted WHERE before < %s
+) RETURNING packed
+"""
 
 
 @transaction.atomic
 def unpack_events(*, now: datetime) -> int:
-    """How many events it told. Rows go and events come in one transaction, so neither is lost nor doubled,
-    however many deliverers there are."""
+    """How many it took, heard or not; 0 when nothing is left. Rows go and events come in one transaction, so
+    none is lost or doubled, however many deliverers there are."""
     with connection.cursor() as cursor:
-        cursor.execute(TAKE, [MAX_ROWS])
+        cursor.execute(TAKE, [MAX_ROWS, MAX_BYTES])
         packed = [content for (content,) in cursor.fetchall()]
     if not packed:
         return 0
@@ -34,4 +41,4 @@ def unpack_events(*, now: datetime) -> int:
     events = [event_of(draft) for draft in heard]
     Event.objects.bulk_create(events, batch_size=1_000)
     WebhookDelivery.objects.fan_out(events, now=now, endpoints=endpoints)
-    return len(events)
+    return len(drafts)

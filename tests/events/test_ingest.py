@@ -5,6 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from monitor.events import unpacking
 from monitor.events.listening import forget_listeners, is_wanted
 from monitor.events.unpacking import unpack_events
 from monitor.models import Consumer, Event, EventOutbox, WebhookDelivery, WebhookEndpoint
@@ -69,6 +70,24 @@ def test_where_somebody_listens_all_of_a_commit_are_one_write(service):
     assert unpack_events(now=timezone.now()) == 50
     assert WebhookDelivery.objects.count() == 50
     assert not EventOutbox.objects.exists()
+
+
+def test_a_large_batch_of_failed_logs_is_told_in_several_steps(service, monkeypatch):
+    monkeypatch.setattr(unpacking, "MAX_BYTES", 1)
+    listen(service, "log.error")
+    for _ in range(3):
+        keep_logs(service, *[a_log(**FAILED)] * 10)
+
+    steps = [unpack_events(now=timezone.now()) for _ in range(4)]
+
+    assert steps == [10, 10, 10, 0]
+
+
+def test_what_nobody_hears_after_all_holds_up_nothing(service):
+    listen(service, "log.error", environment="prod")
+    keep_logs(service, a_log(**FAILED, environment="dev"))
+
+    assert [unpack_events(now=timezone.now()) for _ in range(2)] == [1, 0]
 
 
 def test_an_alert_and_a_new_consumer_are_told_on_the_same_way(service):
