@@ -17,10 +17,10 @@ from django.db import connection
 
 from monitor.metrics import facts, rollups, tiles
 from monitor.metrics.cells import Cell, Cells, answers_of, minutes_of
-from monitor.metrics.counted import counted_days
+from monitor.metrics.counted import Speakers, counted_days
 from monitor.metrics.tiles import Tile
 from monitor.models.keys import Mode
-from monitor.models.metrics import Family, Source
+from monitor.models.metrics import Family
 
 
 class Detail(StrEnum):
@@ -87,40 +87,22 @@ def read_windows(questions: Iterable[WindowQuestion], *, now: datetime) -> dict[
     if not together:
         return {}
     plans = [tiles_of(shape, now=now) for shape in together]
-    speakers = Speakers(together)
+    speakers = speakers_of(together)
     rolled, waiting = _read(together, plans, speakers)
     answers: dict[WindowQuestion, Groups] = {}
     for number, (shape, asked) in enumerate(together.items()):
         parts = rolled[number]
-        _add_waiting(parts, waiting, shape, {question.service_id for question in asked}, speakers)
+        _add_waiting(parts, waiting, shape, {question.service_id for question in asked})
         for question in asked:
             answers[question] = answer_of(question, parts.get(question.service_id, {}))
     return answers
 
 
-class Speakers:
-    """Who counted: the logs, but for the days of a service's environment that a client counted itself."""
-
-    def __init__(self, together: Mapping[Shape, Sequence[WindowQuestion]]) -> None:
-        services = list({question.service_id for asked in together.values() for question in asked})
-        since, until = min(shape.since for shape in together), max(shape.until for shape in together)
-        self.places = counted_days(services, since, until)
-        self._known = {(place.service_id, place.environment, place.mode, place.day) for place in self.places}
-
-    def condition(self) -> tuple[str, list[Any]]:
-        """The condition that leaves the rollups of one source for each place and day."""
-        if not self.places:
-            return " AND source = 'logs'", []
-        return (
-            " AND source = CASE WHEN (service_id, environment, mode, (start AT TIME ZONE 'UTC')::date) IN"
-            " (SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::date[]))"
-            " THEN 'client' ELSE 'logs' END",
-            [list(column) for column in zip(*self.places, strict=True)],
-        )
-
-    def source_of(self, service: UUID, environment: str, mode: str, moment: datetime) -> str:
-        place = (service, environment, mode, moment.date())
-        return Source.CLIENT if place in self._known else Source.LOGS
+def speakers_of(together: Mapping[Shape, Sequence[WindowQuestion]]) -> Speakers:
+    """Who counted what is asked for."""
+    services = list({question.service_id for asked in together.values() for question in asked})
+    since, until = min(shape.since for shape in together), max(shape.until for shape in together)
+    return Speakers(counted_days(services, since, until))
 
 
 def shape_of(question: WindowQuestion) -> Shape:
@@ -187,7 +169,7 @@ def _read(
         )
         for number, service, subject, environment, *counts in cursor.fetchall():
             if number < 0:
-                found += facts.unpack(counts[-1])
+                found += (fact for fact in facts.unpack(counts[-1]) if fact.source == speakers.of(fact))
             else:
                 cell = rolled[number][service][Place(subject, environment)]
                 if details[number] == Detail.ANSWERS:
@@ -217,7 +199,7 @@ def _rollups_of(
     services = list({question.service_id for question in asked})
     params = [services, shape.family.value, tile.resolution.value, tile.since, tile.until, Mode.LIVE.value]
     chosen, places = speakers.condition()
-    text, params = text + chosen, params + places
+    text, params = f"{text} AND {chosen}", params + places
     if shape.names_subjects:
         text += " AND subject = ANY(%s)"
         params.append(list({question.subject for question in asked}))
@@ -227,9 +209,7 @@ def _rollups_of(
 # --- What waits --------------------------------------------------------------------------------------------
 
 
-def _add_waiting(
-    parts: Parts, waiting: Cells, shape: Shape, services: Iterable[UUID], speakers: Speakers
-) -> None:
+def _add_waiting(parts: Parts, waiting: Cells, shape: Shape, services: Iterable[UUID]) -> None:
     """Add the minutes of this shape that are not rolled up yet."""
     wanted = set(services)
     for key, cell in waiting.items():
@@ -237,6 +217,5 @@ def _add_waiting(
         if service not in wanted or key.family != shape.family or key.mode != Mode.LIVE:
             continue
         start = datetime.fromtimestamp(key.start, tz=UTC)
-        speaker = speakers.source_of(service, key.environment, key.mode, start)
-        if shape.since <= start < shape.until and key.source == speaker:
+        if shape.since <= start < shape.until:
             parts[service][Place(key.subject, key.environment)].merge(cell)
