@@ -136,7 +136,7 @@ def facts_of(
     turns = itertools.cycle(itertools.product(endpoints, consumers))
     for minute in (*recent, *before):
         for status, requests in ((200, 40), (404, 3), (503, 2)):
-            for _ in range(5):
+            for _ in range(2):
                 endpoint, consumer = next(turns)
                 latencies = [chance.lognormvariate(4.5, 0.8) for _ in range(requests)]
                 yield Fact(

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from monitor.alerts.forgetting import forget_names as forget_in_alerts
 from monitor.consumers import tasks
 from monitor.ingest.naming import forget_names
 from monitor.models import Consumer, ConsumerErasure
@@ -21,10 +22,12 @@ class AlreadyForgotten(Exception):
 def forget(consumer: Consumer, *, asked_by: str, now: datetime) -> ConsumerErasure:
     """The receipt. The name goes at once, what the logs hold by task. Raises AlreadyForgotten."""
     nameless = {"identifier": f"forgotten-{consumer.id.hex[-12:]}", "name": "", "group": ""}
+    names = {consumer.identifier, str(consumer)}
     there = Consumer.objects.remembered().filter(id=consumer.id)
     if not there.update(**nameless, is_hidden=True, forgotten_at=now):
         raise AlreadyForgotten
     consumer.refresh_from_db()
+    forget_in_alerts(consumer.organization_id, names, instead=consumer.identifier)
     erasure = ConsumerErasure.objects.create(consumer=consumer, asked_by=asked_by, asked_at=now)
     # Its row joins this transaction, so the name goes and the job arrives together.
     tasks.erase_consumer.defer(consumer_id=str(consumer.id))
