@@ -92,8 +92,8 @@ MAX_ISSUES_PER_SERVICE = env.integer("MAX_ISSUES_PER_SERVICE", 1000, least=10, m
 
 # --- Outgoing calls ----------------------------------------------------------------------------------------
 
-# Private networks that replay and webhooks may reach, comma-separated CIDRs. Cloud metadata addresses stay
-# blocked.
+# Private networks that replay, webhooks and monitors may reach, comma-separated CIDRs. Cloud metadata addresses
+# stay blocked. On the quick start, which is closed to others, replay and monitors may reach this machine too.
 try:
     OUTBOUND_ALLOW = outbound.parse_allow_list(",".join(env.words("OUTBOUND_ALLOW")))
 except ValueError as error:
@@ -104,6 +104,13 @@ REPLAY_TIMEOUT_S = env.integer("REPLAY_TIMEOUT_S", 30, least=1, most=120)
 # Webhooks that are sent at once by `manage.py deliver`; each takes a thread, and one of them in five is kept
 # for first attempts.
 WEBHOOK_SLOTS = env.integer("WEBHOOK_SLOTS", 64, least=5, most=200)
+
+# --- Monitors ----------------------------------------------------------------------------------------------
+
+# Days that single checks are kept; how long a monitor was up in each hour is kept for 400.
+BEAT_RETENTION_DAYS = env.integer("BEAT_RETENTION_DAYS", 35, least=2, most=3650)
+# Checks that one prober has under way at a time; each is a socket and some memory.
+PROBER_CONCURRENCY = env.integer("PROBER_CONCURRENCY", 500, least=1, most=10_000)
 
 # --- Django ------------------------------------------------------------------------------------------------
 

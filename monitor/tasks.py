@@ -7,6 +7,7 @@ from monitor.health.tasks import forget_minutes
 from monitor.ingest.tasks import forget_reports
 from monitor.issues.tasks import group_errors, remove_old_issues
 from monitor.metrics.tasks import compact_deltas, remove_old_rollups
+from monitor.monitors.tasks import turn_beat_days, watch_monitors
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
 from monitor.retention.tasks import turn_days, watch_disk
 from monitor.search.tasks import index_paths
@@ -29,6 +30,8 @@ __all__ = [
     "remove_old_issues",
     "remove_old_rollups",
     "retry_stalled_jobs",
+    "turn_beat_days",
     "turn_days",
     "watch_disk",
+    "watch_monitors",
 ]

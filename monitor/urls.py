@@ -22,6 +22,7 @@ from monitor.issues.urls import api_routes as issue_routes
 from monitor.issues.urls import page_routes as issue_page_routes
 from monitor.metrics.api import MetricsView
 from monitor.metrics.urls import page_routes as metric_page_routes
+from monitor.monitors.urls import api_routes as monitor_routes
 from monitor.otlp.api import OneLogOrRecords, Points
 from monitor.otlp.urls import api_routes as trace_routes
 from monitor.otlp.urls import otlp_routes
@@ -64,6 +65,7 @@ api_patterns = [
     *issue_routes,
     *event_routes,
     *webhook_routes,
+    *monitor_routes,
 ]
 
 page_patterns = [

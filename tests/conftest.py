@@ -16,6 +16,7 @@ from monitor.ingest.naming import forget_names
 from monitor.ingest.store import forget_days
 from monitor.metrics.counted import forget_counted_days
 from monitor.models.services import LONGEST_CHOSEN
+from monitor.monitors.days import forget_beat_days
 from tests.installation import data_dir, free_port
 from tests.web import plain_web_server, web_server
 
@@ -79,6 +80,7 @@ def _empty_caches() -> None:
     forget_days()
     forget_counted_days()
     forget_listeners()
+    forget_beat_days()
 
 
 @pytest.fixture(autouse=True)

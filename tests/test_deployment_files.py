@@ -15,7 +15,7 @@ ROOT = Path(settings.BASE_DIR)
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-APP_SERVICES = ("web", "worker", "deliver")
+APP_SERVICES = ("web", "worker", "deliver", "prober")
 # Read by the image of the database, not by us.
 DATABASE_IMAGE_VARIABLES = {"POSTGRES_PASSWORD"}
 
@@ -148,7 +148,7 @@ def test_compose_serves_as_the_image_does():
     assert command_of("web")[-len(serve) :] == serve
 
 
-@pytest.mark.parametrize("service", ["worker", "deliver"])
+@pytest.mark.parametrize("service", ["worker", "deliver", "prober"])
 def test_the_quick_start_runs_the_same_background_processes_as_compose(service: str):
     source = (ROOT / "apimonitor" / "supervisor" / "up.py").read_text()
     words = ", ".join(f'"{word}"' for word in command_of(service)[1:])

@@ -25,7 +25,7 @@ TICK_S = 0.25
 WEB_START_S = 90
 
 HELP = """\
-Starts API Monitor on this machine: PostgreSQL, web, worker, webhooks. Ctrl-C stops them.
+Starts API Monitor on this machine: PostgreSQL, web, worker, webhooks, prober. Ctrl-C stops them.
 
 What can be set in the environment (.env.example has everything):
   PORT=8090          the port on 127.0.0.1
@@ -76,6 +76,7 @@ class Installation:
         web = self._run_child("web", "-m", "gunicorn", "-c", "python:apimonitor.serving")
         self._run_child("worker", "manage.py", "procrastinate", "worker", "--delete-jobs", "successful")
         self._run_child("deliver", "manage.py", "deliver")
+        self._run_child("prober", "manage.py", "prober")
         self._wait_for(web)
         if self.demo:
             self._run_child("demo", "-m", "apimonitor.demo")

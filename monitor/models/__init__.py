@@ -11,6 +11,15 @@ from monitor.models.issues import ErrorArrival, ErrorIssue, ErrorIssueConsumer, 
 from monitor.models.keys import ApiKey
 from monitor.models.logs import LogPayload, RequestLog
 from monitor.models.metrics import MetricDelta, MetricRollup
+from monitor.models.monitors import (
+    Beat,
+    Monitor,
+    MonitorCheck,
+    MonitorEvent,
+    MonitorHour,
+    MonitorStanding,
+)
+from monitor.models.push import Ping, PingKey, PushTarget
 from monitor.models.replays import Replay
 from monitor.models.services import Consumer, ConsumerErasure, Endpoint, EndpointMove, ExclusionRule, Service
 from monitor.models.storage import StorageEvent
@@ -27,6 +36,7 @@ __all__ = [
     "AlertRuleChange",
     "AlertSilence",
     "ApiKey",
+    "Beat",
     "Consumer",
     "ConsumerErasure",
     "CountedDay",
@@ -49,7 +59,15 @@ __all__ = [
     "Membership",
     "MetricDelta",
     "MetricRollup",
+    "Monitor",
+    "MonitorCheck",
+    "MonitorEvent",
+    "MonitorHour",
+    "MonitorStanding",
     "Organization",
+    "Ping",
+    "PingKey",
+    "PushTarget",
     "ReceivedMessage",
     "Replay",
     "RequestLog",

@@ -43,6 +43,7 @@ from tests.factories import (
     the_default_organization,
 )
 from tests.imports.files import chrome_entry
+from tests.monitors.scenes import a_monitor, check
 
 EVERY_SCOPE = ("ingest", "read", "replay", "manage")
 
@@ -284,6 +285,37 @@ TABLE = {
     ("DELETE", "v1/alert-silences/<str:silence_id>"): (
         "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
     ),
+    # A monitor that watches a service is reached by that service's keys; others by the organization's alone.
+    ("GET", "v1/monitors"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    (
+        "POST",
+        "v1/monitors",
+    ): "401 401 201 | 403 403 201 201 404 | 403 403 403 201 | 201 403 404 | 401 401 401",
+    ("POST", "v1/monitors/batch"): (
+        "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
+    ),
+    # 400: let through, and then told that a state set by hand is not looked at.
+    ("POST", "v1/monitors/test"): (
+        "401 401 400 | 403 403 400 400 400 | 403 403 403 400 | 400 400 400 | 401 401 401"
+    ),
+    **{
+        ("GET", f"v1/monitors/<str:monitor_id>{rest}"): (
+            "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+        )
+        for rest in ("", "/heartbeats", "/heartbeats/<str:beat_id>", "/events", "/stats")
+    },
+    **{
+        (method, f"v1/monitors/<str:monitor_id>{rest}"): (
+            f"401 401 {code} | 403 403 {code} {code} 404 | 403 403 403 {code} | {code} 403 404 | 401 401 401"
+        )
+        for method, rest, code in (
+            ("PATCH", "", 200),
+            ("DELETE", "", 204),
+            ("POST", "/pause", 200),
+            ("POST", "/resume", 200),
+            ("POST", "/clone", 201),
+        )
+    },
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -361,6 +393,15 @@ class World:
                 "ends_at": "2200-01-01T00:00:00Z",
                 "starts_at": "2199-12-31T00:00:00Z",
             },
+            ("POST", "v1/monitors"): {
+                "name": "another",
+                "kind": "manual",
+                "service_id": str(self.service.id),
+            },
+            ("POST", "v1/monitors/batch"): {"ids": [self.ids["monitor_id"]], "action": "pause"},
+            ("POST", "v1/monitors/test"): {"kind": "manual", "config": {}},
+            ("PATCH", "v1/monitors/<str:monitor_id>"): {"description": "changed"},
+            **{("POST", f"v1/monitors/<str:monitor_id>/{verb}"): {} for verb in ("pause", "resume", "clone")},
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
         }
@@ -403,6 +444,8 @@ def world(db):
         now=timezone.now(),
     )
     ids |= {"webhook_id": endpoint.id, "event_id": event.id, "delivery_id": event.deliveries.get().id}
+    monitor = a_monitor(organization, kind="manual", service=service)
+    ids |= {"monitor_id": monitor.id, "beat_id": check(monitor).id}
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id
     return World(
         organization=organization,
@@ -503,7 +546,16 @@ def encoded(world: World, method: str, pattern: str) -> bytes:
 
 
 def names_anything_of(world: World, text: str) -> bool:
-    words = ("the service", "the rule", "the view", "the key", "the consumer", "/the-log", "the-endpoint")
+    words = (
+        "the service",
+        "the rule",
+        "the view",
+        "the key",
+        "the consumer",
+        "the monitor",
+        "/the-log",
+        "the-endpoint",
+    )
     return any(word in text for word in (*world.ids.values(), *words))
 
 

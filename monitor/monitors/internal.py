@@ -1,0 +1,81 @@
+"""Kinds that are judged from what our own tables hold: groups, those set by hand, and pushes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from monitor.models import Monitor, MonitorCheck, MonitorStanding, PushTarget
+from monitor.monitors.config import options_of
+from monitor.monitors.states import State
+from monitor.probing import Finding, Outcome
+from monitor.push.schedule import expected
+
+# Nothing is awaited: looked at again after this, or when something happens.
+NEVER = timedelta(days=3650)
+# While a push monitor is down nothing new comes by itself, but reminders do.
+LATE_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A finding, None when there is nothing to say, and when to look again, None for the interval."""
+
+    finding: Finding | None
+    next_check_at: datetime | None = None
+
+
+def of_group(monitor: Monitor, *, now: datetime) -> Judged:
+    children = list(
+        MonitorStanding.objects.filter(monitor__parent=monitor, monitor__is_active=True).values_list(
+            "state", "in_maintenance"
+        )
+    )
+    states = [state for state, in_maintenance in children if not in_maintenance]
+    down = sum(state == State.DOWN for state in states)
+    waiting = sum(state in (None, State.PENDING) for state in states)
+    if down:
+        return Judged(finding=Finding(outcome=Outcome.FAILED, message=f"{down} of {len(states)} are down."))
+    if waiting or not children:
+        words = f"{waiting} of {len(states)} are not settled." if children else "The group is empty."
+        return Judged(finding=Finding(outcome=Outcome.WAITING, message=words))
+    return Judged(finding=Finding(outcome=Outcome.OK, message=f"All {len(states)} are up."))
+
+
+def of_manual(monitor: Monitor, *, now: datetime) -> Judged:
+    outcomes = {"up": Outcome.OK, "slow": Outcome.SLOW, "down": Outcome.FAILED}
+    config = monitor.config
+    message = str(config.get("message") or "Set by hand.")
+    return Judged(finding=Finding(outcome=outcomes[str(config["status"])], message=message))
+
+
+def of_push(monitor: Monitor, *, now: datetime) -> Judged:
+    target = PushTarget.objects.get(monitor=monitor)
+    awaited = expected(options_of(monitor), last_ping_at=target.last_ping_at, started_at=target.started_at)
+    if awaited is None:
+        return Judged(finding=None, next_check_at=now + NEVER)
+    if now < awaited.down_at and not target.is_failing:
+        return Judged(finding=None, next_check_at=awaited.down_at)
+    late = "The last ping told of a failure." if target.is_failing else "No ping came in time."
+    return Judged(finding=Finding(outcome=Outcome.FAILED, message=late), next_check_at=now + LATE_EVERY)
+
+
+JUDGES: Mapping[str, Callable[..., Judged]] = {"group": of_group, "manual": of_manual, "push": of_push}
+
+
+def judge_internal(monitor: Monitor, *, now: datetime) -> Judged:
+    return JUDGES[monitor.kind](monitor, now=now)
+
+
+def prepare(monitor: Monitor, *, now: datetime) -> None:
+    """What a push monitor keeps beside itself: its token, its slug, and when its next ping is late."""
+    if monitor.kind != "push":
+        return
+    target, _ = PushTarget.objects.get_or_create(monitor=monitor, defaults={"token": uuid4()})
+    slug = str(monitor.config.get("slug", ""))
+    if target.slug != slug:
+        target.slug = slug
+        target.save(update_fields=["slug"])
+    if monitor.is_active:
+        judged = of_push(monitor, now=now)
+        MonitorCheck.objects.filter(monitor=monitor).update(next_check_at=judged.next_check_at or now)

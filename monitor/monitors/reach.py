@@ -1,0 +1,65 @@
+"""Which monitors an actor may see and change."""
+
+from uuid import UUID
+
+from django.http import Http404
+from rest_framework.exceptions import PermissionDenied, ValidationError
+
+from monitor.api.permissions import check_service, require
+from monitor.lib.actors import Actor, Scope
+from monitor.models import Monitor, Organization, Service
+from monitor.models.tenants import DEFAULT_ORGANIZATION
+
+NO_SUCH_ORGANIZATION = "No such organization."
+
+
+def reach_monitor(actor: Actor, monitor_id: UUID, scope: Scope) -> Monitor:
+    """The monitor, when the actor may do this to it: 404 beyond its organizations, else 403."""
+    monitor = (
+        Monitor.objects.select_related("standing", "service")
+        .filter(id=monitor_id, organization__in=list(actor.grants))
+        .first()
+    )
+    if monitor is None:
+        raise Http404("No such monitor.")
+    if actor.service_id is not None and monitor.service_id != actor.service_id:
+        raise PermissionDenied("This API key belongs to another service.", code="other_service")
+    require(actor, scope, monitor.organization_id)
+    return monitor
+
+
+def home_of(actor: Actor, asked: Organization | None, service: Service | None) -> Organization:
+    """Where a new monitor goes: with its service, as asked, the actor's only organization, or Default.
+
+    Raises ValidationError and PermissionDenied.
+    """
+    if service is not None:
+        return service.organization
+    if actor.service_id is not None:
+        raise ValidationError({"service_id": "A key of one service makes monitors of that service."})
+    mine = actor.organizations(Scope.MANAGE)
+    if asked is not None:
+        if asked.id not in actor.grants:
+            raise ValidationError({"organization": NO_SUCH_ORGANIZATION}, code="does_not_exist")
+        require(actor, Scope.MANAGE, asked.id)
+        return asked
+    homes = list(Organization.objects.filter(id__in=mine)[:2])
+    home = (
+        homes[0]
+        if len(homes) == 1
+        else Organization.objects.filter(id__in=mine, name=DEFAULT_ORGANIZATION).first()
+    )
+    if home is None:
+        raise ValidationError({"organization": "You are in several organizations: name one."})
+    return home
+
+
+def service_for(actor: Actor, service_id: UUID | None) -> Service | None:
+    """The service that a monitor is to be tied to. Raises Http404 and PermissionDenied."""
+    if service_id is None:
+        return None
+    service = Service.objects.alive().filter(id=service_id, organization__in=list(actor.grants)).first()
+    if service is None:
+        raise Http404("No such service.")
+    check_service(actor, service, Scope.MANAGE)
+    return service

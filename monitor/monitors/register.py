@@ -1,0 +1,133 @@
+"""Make, change, copy and pause monitors; what these leave behind can be checked at once."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from monitor.models import Beat, Monitor, MonitorCheck, MonitorStanding
+from monitor.monitors.config import put_config
+from monitor.monitors.internal import prepare
+from monitor.probing import BadConfig, kind_named
+
+# New monitors and those that go on are first checked within this time, spread, and not all at once.
+FIRST_CHECK_WITHIN_S = 5
+COPIED = (
+    "organization",
+    "service",
+    "parent",
+    "description",
+    "kind",
+    "config",
+    "sealed",
+    "interval_s",
+    "timeout_s",
+    "max_retries",
+    "retry_interval_s",
+    "recovery_successes",
+    "degraded_ms",
+    "reminder_minutes",
+    "most_reminders",
+    "regions",
+    "down_regions",
+    "tags",
+)
+
+
+def check_times(monitor: Monitor) -> None:
+    """Raises BadConfig for times that would let checks of one monitor overlap."""
+    if not kind_named(monitor.kind).is_internal and monitor.timeout_s > monitor.interval_s:
+        raise BadConfig("A check must be over before the next: at most the interval.", field="timeout_s")
+
+
+@transaction.atomic
+def make_monitor(monitor: Monitor, config: Mapping[str, Any], *, now: datetime) -> Monitor:
+    """Save a new monitor with these options, ready to be checked. Raises BadConfig."""
+    put_config(monitor, config)
+    check_times(monitor)
+    monitor.save(force_insert=True)
+    make_ready(monitor, now=now)
+    return monitor
+
+
+def make_ready(monitor: Monitor, *, now: datetime) -> None:
+    MonitorStanding.objects.create(monitor=monitor)
+    sync_checks(monitor, now=now)
+    prepare(monitor, now=now)
+
+
+@transaction.atomic
+def change_monitor(
+    monitor: Monitor, fields: Mapping[str, Any], config: Mapping[str, Any] | None, *, now: datetime
+) -> Monitor:
+    """Change what is named. A check follows soon, so that a mistake shows at once. Raises BadConfig."""
+    for name, value in fields.items():
+        setattr(monitor, name, value)
+    if config is not None:
+        put_config(monitor, config)
+    check_times(monitor)
+    monitor.save()
+    sync_checks(monitor, now=now)
+    prepare(monitor, now=now)
+    return monitor
+
+
+def sync_checks(monitor: Monitor, *, now: datetime) -> None:
+    """One due row for each region, and none of those that are no longer asked for."""
+    wanted = list(dict.fromkeys(monitor.regions)) or [""]
+    MonitorCheck.objects.filter(monitor=monitor).exclude(region__in=wanted).delete()
+    for region in wanted:
+        MonitorCheck.objects.update_or_create(
+            monitor=monitor,
+            region=region,
+            defaults={
+                "is_active": monitor.is_active,
+                "next_check_at": now + spread(monitor.id),
+                "claim": None,
+                "planned_at": None,
+            },
+        )
+
+
+def spread(monitor_id: UUID) -> timedelta:
+    """A monitor's own place within the first seconds: a thousand made at once do not start at once."""
+    digest = hashlib.blake2b(monitor_id.bytes, digest_size=4).digest()
+    return timedelta(seconds=int.from_bytes(digest) / 2**32 * FIRST_CHECK_WITHIN_S)
+
+
+@transaction.atomic
+def set_active(monitors: Iterable[Monitor], *, is_active: bool, now: datetime) -> int:
+    """Pause monitors, or let paused ones go on. Gives how many changed."""
+    changed = [monitor for monitor in monitors if monitor.is_active != is_active]
+    for monitor in changed:
+        monitor.is_active = is_active
+        monitor.save(update_fields=["is_active", "updated_at"])
+        sync_checks(monitor, now=now)
+        # While paused nobody looks, so the time counts as nothing, and no outage is told from before it.
+        MonitorStanding.objects.filter(monitor=monitor).update(last_known_at=None, silent_since=None)
+        if is_active:
+            prepare(monitor, now=now)
+    return len(changed)
+
+
+@transaction.atomic
+def clone_monitor(monitor: Monitor, *, name: str, now: datetime) -> Monitor:
+    """A paused copy with the same options, secrets included, and a history of its own."""
+    copy = Monitor(**{field: getattr(monitor, field) for field in COPIED}, name=name, is_active=False)
+    copy.save(force_insert=True)
+    make_ready(copy, now=now)
+    return copy
+
+
+def remove_monitor(monitor: Monitor) -> None:
+    """The monitor and all that hangs on it. Beats without a monitor are seen by nobody; they go with their
+    days."""
+    monitor.delete()
+
+
+def beats_of(monitor: Monitor) -> Any:
+    """Its beats, newest first."""
+    return Beat.objects.filter(monitor_id=monitor.id).order_by("-id")

@@ -1,0 +1,24 @@
+"""What the worker does about monitors, by the clock."""
+
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from monitor.monitors.days import let_old_beats_go, make_beat_days_ahead
+from monitor.monitors.watchdog import mark_silent
+
+
+@app.periodic(cron="11 * * * *")
+@app.task(queueing_lock="turn_beat_days", retry=3)
+def turn_beat_days(timestamp: int) -> None:
+    """Make days of beats ahead and let old ones go."""
+    now = timezone.now()
+    make_beat_days_ahead(now=now)
+    let_old_beats_go(now=now)
+
+
+# By the worker too: where no prober runs, none could tell.
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="watch_monitors", retry=1)
+def watch_monitors(timestamp: int) -> None:
+    """Mark monitors that nobody checks."""
+    mark_silent(now=timezone.now())

@@ -1,0 +1,22 @@
+"""Routes of monitors."""
+
+from django.urls import path
+
+from monitor.monitors import api
+
+api_routes = [
+    path("monitors", api.MonitorViewSet.as_view({"get": "list", "post": "create"})),
+    path("monitors/batch", api.BatchView.as_view()),
+    path("monitors/test", api.TestView.as_view()),
+    path(
+        "monitors/<str:monitor_id>",
+        api.MonitorViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    path("monitors/<str:monitor_id>/pause", api.PauseView.as_view()),
+    path("monitors/<str:monitor_id>/resume", api.ResumeView.as_view()),
+    path("monitors/<str:monitor_id>/clone", api.CloneView.as_view()),
+    path("monitors/<str:monitor_id>/heartbeats", api.HeartbeatsView.as_view()),
+    path("monitors/<str:monitor_id>/heartbeats/<str:beat_id>", api.HeartbeatView.as_view()),
+    path("monitors/<str:monitor_id>/events", api.MonitorEventsView.as_view()),
+    path("monitors/<str:monitor_id>/stats", api.StatsView.as_view()),
+]

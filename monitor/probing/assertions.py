@@ -1,0 +1,442 @@
+"""What an answer must be like: sources, comparisons, and a line of text for each.
+
+Patterns and paths come from people, so each has a time limit that is really kept: `regex` checks it within
+the search, and JSON Schema's patterns run on an engine whose time is linear.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+import jsonschema_rs
+import msgspec
+import regex
+from iregexp_check import check as is_portable
+from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError
+from jsonpath_rfc9535.function_extensions import ExpressionType, FilterFunction
+from jsonpath_rfc9535.function_extensions._pattern import map_re
+
+from monitor.lib.masking import mask_text
+
+PATTERN_LIMIT_S = 0.5
+SHOWN_CHARACTERS = 200
+
+Source = Literal[
+    "status",
+    "response_ms",
+    "header",
+    "body",
+    "body_bytes",
+    "jsonpath",
+    "json_schema",
+    "tls_days",
+    "tls_version",
+    "redirects",
+]
+Comparison = Literal[
+    "==",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "contains",
+    "not_contains",
+    "starts_with",
+    "ends_with",
+    "matches",
+    "in",
+    "exists",
+    "absent",
+    "empty",
+    "not_empty",
+    "is_type",
+    "length",
+    "valid",
+]
+WITHOUT_TARGET = frozenset({"exists", "absent", "empty", "not_empty"})
+WITH_PROPERTY = frozenset({"header", "jsonpath"})
+NUMBERS = frozenset({"status", "response_ms", "body_bytes", "tls_days", "redirects"})
+ORDERED = frozenset({"<", "<=", ">", ">="})
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
+
+class BadAssertion(ValueError):
+    """An assertion that cannot be judged; the message says what to write."""
+
+
+class TooSlow(Exception):
+    """A pattern or path took longer than its limit."""
+
+
+class Assertion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something the answer must be. A warning makes the monitor slow rather than down."""
+
+    source: Source
+    property: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    comparison: Comparison = "=="
+    target: Any = None
+    severity: Literal["fail", "warn"] = "fail"
+
+    def __post_init__(self) -> None:
+        try:
+            check_assertion(self)
+        except BadAssertion as error:
+            raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """The answer as assertions see it."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: str
+    body_bytes: int
+    response_ms: float
+    redirects: int
+    tls_days: float | None = None
+    tls_version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How one assertion went; `actual` is masked and short."""
+
+    assertion: Assertion
+    holds: bool
+    actual: str
+    problem: str = ""
+
+    def as_detail(self) -> dict[str, Any]:
+        return {
+            "text": as_line(self.assertion),
+            "holds": self.holds,
+            "actual": self.actual,
+            "problem": self.problem,
+            "severity": self.assertion.severity,
+        }
+
+
+def check_assertion(assertion: Assertion) -> None:
+    """Raises BadAssertion for what could never be judged, so that a form can say so."""
+    source, comparison, target = assertion.source, assertion.comparison, assertion.target
+    if source in WITH_PROPERTY and not assertion.property:
+        raise BadAssertion(f"{source} needs the name of a {'header' if source == 'header' else 'path'}.")
+    if source == "jsonpath":
+        compiled_path(assertion.property)
+    if source == "json_schema":
+        compiled_schema(json.dumps(target))
+        return
+    if comparison == "valid":
+        raise BadAssertion("'valid' belongs to json_schema.")
+    if comparison not in WITHOUT_TARGET and target is None and source != "jsonpath":
+        raise BadAssertion(f"'{comparison}' needs something to compare with.")
+    if comparison == "matches":
+        compiled_pattern(str(target))
+    if comparison in ORDERED and number_of(target) is None:
+        raise BadAssertion(f"'{comparison}' compares with a number.")
+    if comparison == "is_type" and target not in _TYPES:
+        raise BadAssertion(f"A type is one of {', '.join(_TYPES)}.")
+
+
+def judge(assertion: Assertion, subject: Subject) -> Verdict:
+    """Never raises: what cannot be judged does not hold, and says why."""
+    try:
+        found, actual = observed(assertion, subject)
+        if assertion.source == "json_schema":
+            problem = "" if not found else actual
+            return Verdict(assertion=assertion, holds=not found, actual=shown(actual), problem=problem)
+        holds = compare(assertion.comparison, found, actual, assertion.target)
+        return Verdict(assertion=assertion, holds=holds, actual=shown(actual) if found else "nothing")
+    except TooSlow:
+        return Verdict(assertion=assertion, holds=False, actual="", problem="took too long to judge")
+    except (ValueError, TypeError, RecursionError, JSONPathError) as error:
+        problem = str(error) if isinstance(error, BadAssertion) else "cannot be compared"
+        return Verdict(assertion=assertion, holds=False, actual="", problem=problem)
+
+
+def observed(assertion: Assertion, subject: Subject) -> tuple[bool, Any]:
+    """Whether the source is there, and its value. For a schema: whether it is broken, and how."""
+    match assertion.source:
+        case "status":
+            return True, subject.status
+        case "response_ms":
+            return True, subject.response_ms
+        case "header":
+            wanted = assertion.property.lower()
+            values = [value for name, value in subject.headers if name.lower() == wanted]
+            return bool(values), ", ".join(values)
+        case "body":
+            return bool(subject.body), subject.body
+        case "body_bytes":
+            return True, subject.body_bytes
+        case "jsonpath":
+            nodes = compiled_path(assertion.property).find(parsed_body(subject)).values()
+            return bool(nodes), nodes[0] if len(nodes) == 1 else nodes
+        case "json_schema":
+            return broken(assertion.target, parsed_body(subject))
+        case "tls_days":
+            return subject.tls_days is not None, subject.tls_days
+        case "tls_version":
+            return bool(subject.tls_version), subject.tls_version
+        case "redirects":
+            return True, subject.redirects
+
+
+def parsed_body(subject: Subject) -> Any:
+    try:
+        return json.loads(subject.body)
+    except ValueError:
+        raise BadAssertion("the body is not JSON") from None
+
+
+def broken(schema: Any, document: Any) -> tuple[bool, str]:
+    error = next(compiled_schema(json.dumps(schema)).iter_errors(document), None)
+    if error is None:
+        return False, "valid"
+    place = "/".join(map(str, error.instance_path))
+    return True, f"/{place}: {shown(error.message)}"
+
+
+def compare(comparison: str, found: bool, actual: Any, target: Any) -> bool:
+    match comparison:
+        case "exists":
+            return found
+        case "absent":
+            return not found
+        case "empty":
+            return not found or actual in ("", [], {}, None)
+        case "not_empty":
+            return found and actual not in ("", [], {}, None)
+    if not found:
+        return comparison in ("!=", "not_contains")
+    match comparison:
+        case "==":
+            return same(actual, target)
+        case "!=":
+            return not same(actual, target)
+        case "contains":
+            return holds_within(actual, target)
+        case "not_contains":
+            return not holds_within(actual, target)
+        case "starts_with":
+            return str(actual).startswith(str(target))
+        case "ends_with":
+            return str(actual).endswith(str(target))
+        case "matches":
+            return searched(str(target), str(actual))
+        case "in":
+            return any(within(actual, each) for each in listed(target))
+        case "is_type":
+            is_flag = isinstance(actual, bool)
+            return isinstance(actual, _TYPES[target]) and (not is_flag or target == "boolean")
+        case "length":
+            return len(actual) == number_of(target)
+    left, right = number_of(actual), number_of(target)
+    if left is None or right is None:
+        raise BadAssertion("is no number")
+    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[comparison]
+
+
+def same(actual: Any, target: Any) -> bool:
+    if isinstance(actual, bool) or isinstance(target, bool):
+        return str(actual).lower() == str(target).lower()
+    left, right = number_of(actual), number_of(target)
+    if left is not None and right is not None:
+        return left == right
+    return bool(actual == target) or (not isinstance(actual, list | dict) and str(actual) == str(target))
+
+
+def holds_within(actual: Any, target: Any) -> bool:
+    if isinstance(actual, list):
+        return any(same(each, target) for each in actual)
+    if isinstance(actual, dict):
+        return str(target) in actual
+    return str(target) in str(actual)
+
+
+def listed(target: Any) -> list[Any]:
+    return target if isinstance(target, list) else [each.strip() for each in str(target).split(",")]
+
+
+def within(actual: Any, wanted: Any) -> bool:
+    """Whether the value is the wanted one, or lies in a range ("200-299") or class ("2xx") of codes."""
+    if (bounds := code_range(str(wanted))) is not None and (number := number_of(actual)) is not None:
+        return bounds[0] <= number <= bounds[1]
+    return same(actual, wanted)
+
+
+def code_range(text: str) -> tuple[int, int] | None:
+    if re.fullmatch(r"[1-9][xX]{2}", text):
+        return int(text[0]) * 100, int(text[0]) * 100 + 99
+    if span := re.fullmatch(r"(\d{1,9})-(\d{1,9})", text):
+        return int(span[1]), int(span[2])
+    return None
+
+
+def number_of(value: Any) -> float | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    # Cut first here: a page of text would be masked for the sake of a line.
+    text = mask_text(text[: SHOWN_CHARACTERS * 4])
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+# --- Patterns, paths, schemas ------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def compiled_pattern(pattern: str) -> Any:
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        raise BadAssertion(f"The pattern is not valid: {error}.") from None
+
+
+def searched(pattern: str, text: str) -> bool:
+    try:
+        return compiled_pattern(pattern).search(text, timeout=PATTERN_LIMIT_S) is not None
+    except TimeoutError:
+        raise TooSlow from None
+
+
+class _BoundedPattern(FilterFunction):
+    """RFC 9535's match() and search(), which the library runs without a limit of time."""
+
+    arg_types = [ExpressionType.VALUE, ExpressionType.VALUE]
+    return_type = ExpressionType.LOGICAL
+
+    def __init__(self, *, whole: bool) -> None:
+        self._whole = whole
+
+    def __call__(self, text: object, pattern: object) -> bool:
+        if not isinstance(text, str) or not isinstance(pattern, str) or not is_portable(pattern):
+            return False
+        find = regex.fullmatch if self._whole else regex.search
+        try:
+            return find(map_re(pattern), text, timeout=PATTERN_LIMIT_S) is not None
+        except TimeoutError:
+            raise TooSlow from None
+        except regex.error:
+            return False
+
+
+_PATHS = JSONPathEnvironment()
+_PATHS.function_extensions["match"] = _BoundedPattern(whole=True)
+_PATHS.function_extensions["search"] = _BoundedPattern(whole=False)
+
+
+@lru_cache(maxsize=1024)
+def compiled_path(path: str) -> Any:
+    try:
+        return _PATHS.compile(path)
+    except (JSONPathError, RecursionError) as error:
+        raise BadAssertion(f"The JSONPath is not valid: {str(error).splitlines()[0]}") from None
+
+
+@lru_cache(maxsize=256)
+def compiled_schema(schema: str) -> Any:
+    """A validator that reads no other address and whose patterns take linear time."""
+    try:
+        return jsonschema_rs.validator_for(
+            json.loads(schema), offline=True, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except (ValueError, TypeError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+        raise BadAssertion(f"The JSON Schema is not valid: {shown(str(error).splitlines()[0])}") from None
+
+
+# --- As lines of text, for forms ---------------------------------------------------------------------------
+
+_WORDS = {"=": "==", "is": "==", "!~": "not_contains", "~": "matches"}
+
+
+def as_line(assertion: Assertion) -> str:
+    """One line that `from_line` reads back: `warn jsonpath $.status == "ok"`."""
+    words = ["warn"] if assertion.severity == "warn" else []
+    words.append(assertion.source)
+    if assertion.source in WITH_PROPERTY:
+        words.append(shlex.quote(assertion.property) if " " in assertion.property else assertion.property)
+    if assertion.source != "json_schema":
+        words.append(assertion.comparison)
+    if assertion.source == "json_schema" or assertion.comparison not in WITHOUT_TARGET:
+        words.append(json.dumps(assertion.target, ensure_ascii=False))
+    return " ".join(words)
+
+
+def from_line(line: str) -> Assertion:
+    """Raises BadAssertion."""
+    severity: Literal["fail", "warn"] = "fail"
+    rest = line.strip()
+    if rest.startswith("warn "):
+        severity, rest = "warn", rest[5:].lstrip()
+    source, _, rest = rest.partition(" ")
+    named = ""
+    if source in WITH_PROPERTY:
+        named, rest = _property_of(rest.strip())
+    comparison = "valid"
+    if source != "json_schema":
+        comparison, _, rest = rest.strip().partition(" ")
+        comparison = _WORDS.get(comparison, comparison)
+    try:
+        return msgspec.convert(
+            {
+                "source": source,
+                "property": named,
+                "comparison": comparison,
+                "target": "null" if comparison == "is_type" and rest == "null" else _target_of(rest.strip()),
+                "severity": severity,
+            },
+            Assertion,
+        )
+    except msgspec.ValidationError as error:
+        raise BadAssertion(str(error).partition(" - at `$")[0]) from None
+
+
+def _property_of(text: str) -> tuple[str, str]:
+    """A path may hold spaces: it ends where a comparison begins, or at its closing quote."""
+    if text[:1] in ("'", '"') and (end := text.find(text[0], 1)) > 0:
+        return text[1:end], text[end + 1 :]
+    known = "|".join(map(re.escape, sorted((*Comparison.__args__, *_WORDS), key=len, reverse=True)))  # type: ignore[attr-defined] # of a Literal
+    found = None
+    # The last one: a filter within a path has comparisons of its own.
+    depth = 0
+    for word in re.finditer(r"[\[\](){}]|\s(" + known + r")(?=\s|$)", text):
+        if word[0] in "[({":
+            depth += 1
+        elif word[0] in "])}":
+            depth -= 1
+        elif depth == 0:
+            found = word
+            break
+    if found is None:
+        return text, ""
+    return text[: found.start()].strip(), text[found.start() :].strip()
+
+
+def _target_of(text: str) -> Any:
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,282 @@
+"""The loop that checks, on a real database and real targets."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from monitor.lib.outbound import OutboundPolicy
+from monitor.models import Beat, Monitor, MonitorCheck, MonitorEvent, MonitorStanding
+from monitor.monitors import keeping, prober
+from monitor.monitors.prober import Prober
+from monitor.monitors.register import change_monitor
+from tests.factories import an_organization
+from tests.monitors.scenes import a_monitor
+from tests.probing.http_target import Answer, http_target
+from tests.web import ROOT, database_url
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HOME = OutboundPolicy(allow_loopback=True)
+
+
+def probe_until(done, *, seconds=10.0, **options):
+    """Run a prober until `done()` holds. It is asked in a thread, as Django wants it."""
+
+    async def run():
+        running = Prober(policy=HOME, **options)
+        task = asyncio.create_task(running.run())
+        try:
+            async with asyncio.timeout(seconds):
+                while not await asyncio.to_thread(asked, done):
+                    await asyncio.sleep(0.05)
+        finally:
+            running.stop()
+            await task
+
+    asyncio.run(run())
+
+
+def asked(done):
+    try:
+        return done()
+    finally:
+        connections.close_all()
+
+
+def due(**fields):
+    """A monitor that was due a moment ago."""
+    return a_monitor(now=timezone.now() - timedelta(seconds=10), **fields)
+
+
+def states():
+    return list(Beat.objects.order_by("id").values_list("state", flat=True))
+
+
+def test_due_monitors_are_checked_and_planned_on_their_own_moment():
+    with http_target() as target:
+        monitor = due(config={"url": target.url()})
+        planned = MonitorCheck.objects.get().next_check_at
+
+        probe_until(lambda: Beat.objects.exists())
+
+    assert len(target.asked) == 1
+    row = MonitorCheck.objects.get()
+    assert row.next_check_at == planned + timedelta(seconds=60)
+    assert row.claim is None
+    assert MonitorStanding.objects.get(monitor=monitor).state == 1
+
+
+def test_an_outage_is_found_told_once_and_ended():
+    with http_target(Answer(500)) as target:
+        due(config={"url": target.url()}, interval_s=5, timeout_s=2)
+        probe_until(lambda: MonitorEvent.objects.filter(notice="down").exists())
+        target.answer = lambda asked: Answer(200)
+        probe_until(lambda: MonitorEvent.objects.filter(notice="up").exists(), seconds=15)
+
+    assert list(MonitorEvent.objects.order_by("id").values_list("notice", flat=True)) == ["down", "up"]
+
+
+def test_several_probers_share_the_work_and_check_nothing_twice():
+    organization = an_organization()
+    with http_target() as target:
+        for number in range(40):
+            due(organization=organization, config={"url": target.url(f"/{number}")})
+
+        async def both():
+            probers = [Prober(policy=HOME, concurrency=5) for _ in range(2)]
+            tasks = [asyncio.create_task(each.run()) for each in probers]
+            async with asyncio.timeout(20):
+                while sum(each.kept for each in probers) < 40:
+                    await asyncio.sleep(0.05)
+            for each in probers:
+                each.stop()
+            await asyncio.gather(*tasks)
+            return [each.kept for each in probers]
+
+        shares = asyncio.run(both())
+
+    assert sum(shares) == 40
+    assert min(shares) > 0
+    assert len({asked.path for asked in target.asked}) == len(target.asked) == 40
+
+
+def test_a_slow_target_keeps_no_other_waiting():
+    def answer(asked):
+        if asked.path == "/slow":
+            time.sleep(2)
+        return Answer()
+
+    organization = an_organization()
+    quick_ones_done = []
+
+    def done():
+        if Beat.objects.count() >= 5:
+            quick_ones_done.append(time.monotonic())
+        return quick_ones_done
+
+    with http_target(answer) as target:
+        for number in range(10):
+            due(organization=organization, config={"url": target.url("/slow" if number < 5 else "/quick")})
+        began = time.monotonic()
+        probe_until(done)
+
+    assert quick_ones_done[0] - began < 2
+
+
+def test_fault_6_a_database_that_is_away_calls_nobody_down(monkeypatch):
+    from django.db import OperationalError
+
+    real, calls = keeping.keep, []
+
+    def failing_at_first(*arguments, **options):
+        calls.append(1)
+        if len(calls) < 3:
+            raise OperationalError("the server closed the connection unexpectedly")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(prober, "keep", failing_at_first)
+    with http_target() as target:
+        due(config={"url": target.url()})
+        probe_until(lambda: Beat.objects.exists(), seconds=15)
+
+    assert len(calls) >= 3
+    assert states() == [1]
+
+
+def test_a_killed_prober_leaves_its_checks_to_others():
+    held, go_on = threading.Event(), threading.Event()
+
+    def answer(asked):
+        if not held.is_set():
+            held.set()
+            go_on.wait(20)
+        return Answer()
+
+    with http_target(answer) as target:
+        due(config={"url": target.url()}, timeout_s=20)
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "prober"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "apimonitor.settings",
+                "DATABASE_URL": database_url(),
+                "ANONYMOUS_ACCESS": "full",
+                "BIND": "127.0.0.1",
+            },
+        )
+        try:
+            assert held.wait(20)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            go_on.set()
+        assert not Beat.objects.exists()
+
+        # Nobody else has it before its lease is over; then it is due by itself.
+        lease = timedelta(seconds=20 + 30)
+        probe_until(lambda: Beat.objects.exists(), now=lambda: timezone.now() + lease)
+
+    assert states() == [1]
+
+
+def test_a_prober_that_is_asked_to_stop_writes_down_what_it_found():
+    started = threading.Event()
+
+    def answer(asked):
+        started.set()
+        time.sleep(0.5)
+        return Answer()
+
+    with http_target(answer) as target:
+        due(config={"url": target.url()})
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "prober"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "apimonitor.settings",
+                "DATABASE_URL": database_url(),
+                "ANONYMOUS_ACCESS": "full",
+                "BIND": "127.0.0.1",
+            },
+        )
+        assert started.wait(20)
+        process.terminate()
+        assert process.wait(20) == 0
+
+    assert states() == [1]
+
+
+def test_a_paused_prober_wakes_without_calling_anything_down():
+    """SIGSTOP stands for a laptop that sleeps: time goes on, and the check's time limit passes meanwhile."""
+    held = threading.Event()
+
+    def answer(asked):
+        held.set()
+        time.sleep(30 if len(target.asked) == 1 else 0)
+        return Answer()
+
+    with http_target(answer) as target:
+        due(config={"url": target.url()}, timeout_s=1, interval_s=5)
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "prober"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "apimonitor.settings",
+                "DATABASE_URL": database_url(),
+                "ANONYMOUS_ACCESS": "full",
+                "BIND": "127.0.0.1",
+            },
+        )
+        try:
+            assert held.wait(20)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(7.5)
+            process.send_signal(signal.SIGCONT)
+            deadline = time.monotonic() + 20
+            while 1 not in states() and time.monotonic() < deadline:
+                time.sleep(0.1)
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            process.wait(20)
+
+    assert states()[:2] == [4, 1]
+    assert not MonitorEvent.objects.exists()
+
+
+def test_a_group_is_as_well_as_the_worst_of_its_children():
+    organization = an_organization()
+    group = due(organization=organization, kind="group", interval_s=5)
+    with http_target() as target:
+        child = due(organization=organization, config={"url": target.url()}, interval_s=5, timeout_s=2)
+        change_monitor(child, {"parent": group}, None, now=timezone.now() - timedelta(seconds=10))
+
+        def stands(state):
+            return lambda: MonitorStanding.objects.get(monitor=group).state == state
+
+        probe_until(stands(1), seconds=20)
+        target.answer = lambda asked: Answer(500)
+        probe_until(stands(0), seconds=20)
+
+    assert MonitorStanding.objects.get(monitor=group).message == "1 of 1 are down."
+
+
+def test_a_state_set_by_hand_is_the_state():
+    monitor = due(kind="manual", config={"status": "down", "message": "Moved."}, interval_s=5)
+
+    probe_until(lambda: Beat.objects.exists())
+
+    assert Beat.objects.get().message == "Moved."
+    assert states() == [0]
+    assert Monitor.objects.get(id=monitor.id).config["status"] == "down"
