@@ -218,7 +218,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_SSL_REDIRECT = HTTPS
 # A redirected POST arrives without its body, so the API and the health probes answer on plain http too.
-SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^v2/", r"^otlp/", r"^health", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^v1/", r"^v2/", r"^ping/", r"^api/", r"^otlp/", r"^health", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None

@@ -26,6 +26,7 @@ from monitor.monitors.urls import api_routes as monitor_routes
 from monitor.otlp.api import OneLogOrRecords, Points
 from monitor.otlp.urls import api_routes as trace_routes
 from monitor.otlp.urls import otlp_routes
+from monitor.push.urls import ping_routes
 from monitor.replay.urls import api_routes as replay_routes
 from monitor.replay.urls import page_routes as replay_page_routes
 from monitor.retention.urls import page_routes as storage_page_routes
@@ -85,6 +86,7 @@ page_patterns = [
 ]
 
 urlpatterns = [
+    *ping_routes,
     path("metrics", PrometheusView.as_view()),
     path("v1/", include(api_patterns)),
     path("otlp/", include(otlp_routes)),

@@ -64,7 +64,7 @@ def keep(checked: Sequence[Checked], *, now: datetime, maintained: Iterable[UUID
     for each in sorted(checked, key=lambda each: each.checked_at):
         mine = held.get(each.monitor_id)
         check = next((row for row in mine.checks if row.id == each.check_id), None) if mine else None
-        if mine is None or check is None or not check.is_active or check.claim != each.claim:
+        if mine is None or check is None or not check.is_active or is_anothers(check, each):
             continue
         spells.extend(spell_until(mine, each.checked_at))
         outcome = agreed(mine, check, each)
@@ -96,6 +96,11 @@ def keep(checked: Sequence[Checked], *, now: datetime, maintained: Iterable[UUID
     write(beats, [mine.row for mine in held.values()], touched, spells)
     tell(changes)
     return beats
+
+
+def is_anothers(check: MonitorCheck, each: Checked) -> bool:
+    """Whether the check was taken by somebody else since, or done: a ping ends the look at its lateness."""
+    return each.claim is not None and check.claim != each.claim
 
 
 def hold(monitor_ids: Iterable[UUID]) -> dict[UUID, Held]:

@@ -322,8 +322,10 @@ TABLE = {
 }
 
 # Open to programs on this machine as well; tests/health says to whom else. Open to a client ID that stands in
-# the address; tests/apitally tells of those that open nothing.
-WITH_A_GATE_OF_ITS_OWN = {"metrics", str(hub_routes[0].pattern)}
+# the address; tests/apitally tells of those that open nothing. Pings: the token in the address is their key;
+# tests/push says what an unknown one is told.
+PINGS = {"ping/<path:rest>", "api/push/<str:token>", "api/v1/push/<str:token>"}
+WITH_A_GATE_OF_ITS_OWN = {"metrics", str(hub_routes[0].pattern), *PINGS}
 # What anybody may see: it holds nothing of anybody's.
 PUBLIC = {
     "health",

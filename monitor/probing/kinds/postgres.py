@@ -1,0 +1,75 @@
+"""postgres: a login works, and a query that reads gives a row."""
+
+import time
+from typing import Annotated, Literal
+
+import msgspec
+import psycopg
+
+from monitor.lib.masking import mask_text
+from monitor.lib.outbound.lines import addresses_of
+from monitor.probing.assertions import shown
+from monitor.probing.finding import Finding, Outcome, Way
+from monitor.probing.kinds.tcp import HOST, Host, Port
+from monitor.probing.registry import Field, Kind
+
+Text = Annotated[str, msgspec.Meta(max_length=1024)]
+
+
+class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    host: Host
+    port: Port = 5432
+    database: Text = "postgres"
+    username: Text
+    password: Text = ""
+    sslmode: Literal["prefer", "require", "disable"] = "prefer"
+    query: Annotated[str, msgspec.Meta(max_length=4096)] = "SELECT 1"
+
+
+async def probe(options: PostgresOptions, way: Way) -> Finding:
+    # The judged address itself is dialled: libpq would resolve the name once more.
+    address = (await addresses_of(options.host, options.port, policy=way.policy, resolve=way.resolve))[0]
+    began = time.perf_counter()
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            host=options.host,
+            hostaddr=address,
+            port=options.port,
+            dbname=options.database,
+            user=options.username,
+            password=options.password,
+            sslmode=options.sslmode,
+            connect_timeout=max(int(way.timeout_s), 2),
+            application_name="API Monitor",
+            # Nothing of this process's own database is lent to it.
+            passfile="/dev/null",
+            options="-c default_transaction_read_only=on",
+            autocommit=True,
+        ) as connection:
+            found = await (await connection.execute(options.query.encode())).fetchone()
+    except psycopg.Error as error:
+        words = mask_text((str(error).strip().splitlines() or [type(error).__name__])[-1])
+        return Finding(outcome=Outcome.FAILED, message=shown(words))
+    took_ms = round((time.perf_counter() - began) * 1000, 3)
+    if found is None:
+        return Finding(outcome=Outcome.FAILED, message="The query gives no row.", response_ms=took_ms)
+    return Finding(outcome=Outcome.OK, message=f"A row in {took_ms:.0f} ms", response_ms=took_ms)
+
+
+KIND = Kind(
+    name="postgres",
+    words="PostgreSQL",
+    order=21,
+    options=PostgresOptions,
+    probe=probe,
+    target=lambda options: f"{options.host}:{options.port}/{options.database}",
+    secrets=frozenset({"password"}),
+    fields=(
+        HOST,
+        Field(name="port", label="Port", type="number"),
+        Field(name="database", label="Database"),
+        Field(name="username", label="User name", required=True),
+        Field(name="password", label="Password", type="secret"),
+        Field(name="query", label="Query", help="It may only read."),
+    ),
+)

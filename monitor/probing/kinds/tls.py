@@ -1,0 +1,90 @@
+"""TLS certificate: the chain is valid, and enough days are left."""
+
+import ssl
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from monitor.lib.outbound.errors import TlsFailed
+from monitor.lib.outbound.lines import Phases, TlsWish, open_line
+from monitor.probing.certificates import certificate_of, read_certificate
+from monitor.probing.finding import Finding, Outcome, Way
+from monitor.probing.kinds.tcp import HOST, Host, Port
+from monitor.probing.registry import Field, Kind
+
+
+class TlsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    host: Host
+    port: Port = 443
+    server_name: Annotated[str, msgspec.Meta(max_length=253)] = ""
+    # Fewer days left than this is down; fewer than `warn_days` is slow.
+    days: Annotated[int, msgspec.Meta(ge=0, le=398)] = 7
+    warn_days: Annotated[int, msgspec.Meta(ge=0, le=398)] = 21
+    lowest_tls: Literal["", "1.2", "1.3"] = ""
+    authorities: Annotated[str, msgspec.Meta(max_length=65_536)] = ""
+
+
+async def probe(options: TlsOptions, way: Way) -> Finding:
+    problem, phases = "", None
+    try:
+        line = await open_line(
+            options.host,
+            options.port,
+            policy=way.policy,
+            tls=TlsWish(lowest=options.lowest_tls, authorities=options.authorities),
+            server_name=options.server_name,
+            resolve=way.resolve,
+        )
+        async with line:
+            der = line.tls.getpeercert(binary_form=True) if isinstance(line.tls, ssl.SSLObject) else None
+            phases = line.phases
+        certificate = read_certificate(der) if der else None
+    except TlsFailed as error:
+        problem = str(error)
+        certificate = await certificate_of(
+            options.host,
+            options.port,
+            policy=way.policy,
+            server_name=options.server_name,
+            resolve=way.resolve,
+        )
+    if certificate is None:
+        return Finding(outcome=Outcome.FAILED, message=problem or "No certificate was shown.")
+    left = certificate.days_left(datetime.now(UTC))
+    outcome = Outcome.OK
+    if problem or left < options.days:
+        outcome = Outcome.FAILED
+    elif left < options.warn_days:
+        outcome = Outcome.SLOW
+    words = f"{left:.0f} days left" if left >= 0 else f"Expired {-left:.0f} days ago"
+    return Finding(
+        outcome=outcome,
+        message=f"{problem} {words}".strip(),
+        response_ms=total(phases),
+        phases=phases,
+        certificate_until=certificate.valid_until,
+        detail={"certificate": certificate.as_detail()},
+    )
+
+
+def total(phases: Phases | None) -> float | None:
+    return round(sum(part or 0 for part in phases.listed()), 3) if phases else None
+
+
+KIND = Kind(
+    name="tls",
+    words="TLS certificate",
+    order=6,
+    options=TlsOptions,
+    probe=probe,
+    target=lambda options: f"{options.host}:{options.port}",
+    fields=(
+        HOST,
+        Field(name="port", label="Port", type="number"),
+        Field(name="days", label="Down with fewer days than", type="number"),
+        Field(name="warn_days", label="Slow with fewer days than", type="number"),
+        Field(name="server_name", label="Server name", help="When it differs from the host.", is_rare=True),
+        Field(name="authorities", label="Own authorities (PEM)", type="long", is_rare=True),
+    ),
+)

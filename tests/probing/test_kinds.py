@@ -1,0 +1,232 @@
+"""The other kinds, each against a real server on loopback."""
+
+import contextlib
+import socket
+import struct
+import threading
+import types
+
+import dns.message
+import dns.rrset
+import pytest
+from django.db import connection
+
+from monitor.lib.outbound import OutboundPolicy
+from monitor.probing import BadConfig, Outcome, all_kinds, kind_named
+from monitor.probing.kinds.ping import checksum, packed
+from tests.probing.http_target import http_target, issue
+from tests.probing.probes import look_at
+
+OK, SLOW, FAILED, UNKNOWN = Outcome.OK, Outcome.SLOW, Outcome.FAILED, Outcome.UNKNOWN
+NOT_ALLOWED = OutboundPolicy()
+
+
+@contextlib.contextmanager
+def talker(*lines):
+    """A server that says these in turn, each after something was heard, the first at once if it is bytes."""
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection_, _ = listener.accept()
+                    with connection_:
+                        connection_.settimeout(10)
+                        for waits, line in lines:
+                            if waits:
+                                heard.append(connection_.recv(4096))
+                            connection_.sendall(line)
+                        with contextlib.suppress(OSError):
+                            connection_.recv(4096)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1], heard
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_tcp_connects_and_hears_what_it_should():
+    with talker((True, b"hello there")) as (port, heard):
+        fine = look_at("tcp", host="127.0.0.1", port=port, send="hi\\r\\n", expect="there")
+        wrong = look_at("tcp", host="127.0.0.1", port=port, send="hi", expect="nobody", timeout_s=2)
+        open_ = look_at("tcp", host="127.0.0.1", port=port)
+
+    assert (fine.outcome, open_.outcome) == (OK, OK)
+    assert fine.phases.connect is not None
+    assert wrong.outcome == FAILED
+    assert heard[0] == b"hi\r\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("tcp", {}),
+        ("redis", {}),
+        ("smtp", {}),
+        ("tls", {}),
+        ("postgres", {"username": "ada"}),
+    ],
+)
+def test_a_closed_port_is_down_and_a_forbidden_one_no_data(kind, config):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    config = {"host": "127.0.0.1", "port": port, **config}
+
+    assert look_at(kind, **config).outcome == FAILED
+    assert look_at(kind, policy=NOT_ALLOWED, **config).outcome == UNKNOWN
+
+
+def test_redis_signs_in_and_pings():
+    with talker((True, b"+OK\r\n"), (True, b"+PONG\r\n")) as (port, heard):
+        fine = look_at("redis", host="127.0.0.1", port=port, password="pw")
+    with talker((True, b"-NOAUTH Authentication required.\r\n")) as (port, _):
+        refused = look_at("redis", host="127.0.0.1", port=port)
+
+    assert fine.outcome == OK
+    assert heard[0] == b"*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"
+    assert (refused.outcome, "NOAUTH" in refused.message) == (FAILED, True)
+
+
+def test_smtp_greets_and_offers_what_it_must():
+    greeting, offer = (False, b"220 mail.test ESMTP\r\n"), (True, b"250-mail.test\r\n250 SIZE 1000\r\n")
+    with talker(greeting, offer) as (port, heard):
+        plain = look_at("smtp", host="127.0.0.1", port=port)
+        strict = look_at("smtp", host="127.0.0.1", port=port, security="require")
+    with talker((False, b"554 go away\r\n")) as (port, _):
+        refused = look_at("smtp", host="127.0.0.1", port=port)
+
+    assert plain.outcome == OK
+    assert heard[0].startswith(b"EHLO ")
+    assert (strict.outcome, strict.message) == (FAILED, "STARTTLS is not offered.")
+    assert (refused.outcome, "554" in refused.message) == (FAILED, True)
+
+
+@pytest.mark.parametrize(
+    ("days", "outcome", "words"),
+    [(90, OK, "days left"), (14, SLOW, "days left"), (3, FAILED, "days left"), (-2, FAILED, "Expired")],
+)
+def test_a_certificate_is_judged_by_its_days(tmp_path, days, outcome, words):
+    issued = issue(days=days, age_days=30)
+    with http_target(tls=issued.server_context(tmp_path)) as target:
+        found = look_at("tls", host="127.0.0.1", port=target.port, authorities=issued.authority)
+
+    assert found.outcome == outcome
+    assert words in found.message
+    assert found.certificate_until is not None
+
+
+def test_a_certificate_of_nobody_known_is_refused_and_still_read(tmp_path):
+    with http_target(tls=issue().server_context(tmp_path)) as target:
+        found = look_at("tls", host="127.0.0.1", port=target.port)
+
+    assert found.outcome == FAILED
+    assert "refused" in found.message
+    assert found.detail["certificate"]["issuer"] == "CN=tests authority"
+
+
+@contextlib.contextmanager
+def name_server(records):
+    """Answers A questions of these names; others do not exist."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    server.settimeout(0.2)
+    stopped = threading.Event()
+
+    def serve():
+        while not stopped.is_set():
+            with contextlib.suppress(OSError):
+                asked, sender = server.recvfrom(4096)
+                question = dns.message.from_wire(asked)
+                answer = dns.message.make_response(question)
+                name = question.question[0].name
+                if found := records.get(str(name).rstrip(".")):
+                    answer.answer.append(dns.rrset.from_text(name, 60, "IN", "A", *found))
+                else:
+                    answer.set_rcode(dns.rcode.NXDOMAIN)
+                server.sendto(answer.to_wire(), sender)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield server.getsockname()[1]
+    stopped.set()
+    thread.join()
+    server.close()
+
+
+def test_dns_gives_records_that_match():
+    with name_server({"shop.test": ["192.0.2.1", "192.0.2.2"]}) as port:
+        given = {"resolver": "127.0.0.1", "port": port}
+        fine = look_at("dns", name="shop.test", expect=r"^192\.0\.2\.2$", **given)
+        wrong = look_at("dns", name="shop.test", expect=r"^198", **given)
+        missing = look_at("dns", name="nobody.test", **given)
+        forbidden = look_at("dns", name="shop.test", policy=NOT_ALLOWED, **given)
+
+    assert (fine.outcome, fine.message) == (OK, "192.0.2.1, 192.0.2.2")
+    assert wrong.outcome == FAILED
+    assert (missing.outcome, missing.message) == (FAILED, "No A record (NXDOMAIN).")
+    assert forbidden.outcome == UNKNOWN
+
+
+def test_a_ping_comes_back_or_says_that_we_may_not_send_one():
+    found = look_at("ping", host="127.0.0.1", count=2)
+
+    if found.outcome == UNKNOWN:
+        assert "may not send pings" in found.message
+    else:
+        assert (found.outcome, found.response_ms > 0) == (OK, True)
+
+
+def test_where_no_socket_for_pings_is_given_the_target_is_not_down(monkeypatch):
+    def refused(*_):
+        raise PermissionError
+
+    # The module's own view of sockets: the event loop needs its real ones.
+    seen = types.SimpleNamespace(**{**vars(socket), "socket": refused})
+    monkeypatch.setattr("monitor.probing.kinds.ping.socket", seen)
+
+    assert look_at("ping", host="127.0.0.1").outcome == UNKNOWN
+
+
+def test_an_echo_request_sums_to_nothing_as_rfc_1071_wants():
+    packet = packed(8, 1, b"odd")
+
+    assert checksum(packet) == 0
+    assert struct.unpack("!BB", packet[:2]) == (8, 0)
+
+
+@pytest.mark.django_db
+def test_postgres_signs_in_and_reads(settings):
+    known = connection.settings_dict
+    if known["HOST"].startswith("/") or not known["HOST"]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        assert look_at("postgres", host="127.0.0.1", port=port, username="ada").outcome == FAILED
+        return
+    given = {
+        "host": known["HOST"],
+        "port": int(known["PORT"]),
+        "username": known["USER"],
+        "password": known["PASSWORD"],
+        "database": known["NAME"],
+    }
+    assert look_at("postgres", **given).outcome == OK
+    writes = look_at("postgres", **given, query="CREATE TABLE nope (a int)")
+    assert writes.outcome == FAILED
+    wrong = look_at("postgres", **{**given, "password": "wr0ng-s3cret"}, query="SELECT 1 WHERE false")
+    assert wrong.outcome == FAILED
+    assert "wr0ng-s3cret" not in wrong.message
+
+
+def test_every_kind_speaks_of_itself_and_its_fields_are_options():
+    for kind in all_kinds():
+        fields = {field.name.partition(".")[0] for field in kind.fields}
+        assert fields <= set(kind.options.__struct_fields__), kind.name
+        assert kind.words
+
+
+def test_an_unknown_kind_is_named():
+    with pytest.raises(BadConfig, match="http"):
+        kind_named("carrier-pigeon")
