@@ -23,6 +23,7 @@ from monitor.issues.urls import page_routes as issue_page_routes
 from monitor.metrics.api import MetricsView
 from monitor.metrics.urls import page_routes as metric_page_routes
 from monitor.monitors.urls import api_routes as monitor_routes
+from monitor.monitors.urls import page_routes as monitor_page_routes
 from monitor.otlp.api import OneLogOrRecords, Points
 from monitor.otlp.urls import api_routes as trace_routes
 from monitor.otlp.urls import otlp_routes
@@ -76,6 +77,7 @@ page_patterns = [
     *endpoint_page_routes,
     *consumer_page_routes,
     *issue_page_routes,
+    *monitor_page_routes,
     *alert_page_routes,
     *webhook_page_routes,
     *replay_page_routes,

@@ -62,10 +62,17 @@ def _spark_bars(values: Sequence[float | None], highest: float) -> str:
     return "".join(bars)
 
 
-BeatState = Literal["up", "slow", "down", "unknown"]
+BeatState = Literal["up", "slow", "down", "pending", "maintenance", "unknown"]
 
 # Height is the second mark: trouble is tall, health is level, silence is a stub.
-_BEAT_SHARE: dict[BeatState, float] = {"up": 0.62, "slow": 0.8, "down": 1.0, "unknown": 0.2}
+_BEAT_SHARE: dict[BeatState, float] = {
+    "up": 0.62,
+    "slow": 0.8,
+    "down": 1.0,
+    "pending": 0.5,
+    "maintenance": 0.35,
+    "unknown": 0.2,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

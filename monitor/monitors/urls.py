@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitor.monitors import api
+from monitor.monitors import api, pages
 
 api_routes = [
     path("monitors", api.MonitorViewSet.as_view({"get": "list", "post": "create"})),
@@ -19,4 +19,14 @@ api_routes = [
     path("monitors/<str:monitor_id>/heartbeats/<str:beat_id>", api.HeartbeatView.as_view()),
     path("monitors/<str:monitor_id>/events", api.MonitorEventsView.as_view()),
     path("monitors/<str:monitor_id>/stats", api.StatsView.as_view()),
+]
+
+page_routes = [
+    path("monitors", pages.monitors, name="monitors"),
+    path("monitors/new", pages.new, name="monitor-new"),
+    path("monitors/<uuid:monitor_id>", pages.monitor, name="monitor"),
+    path("monitors/<uuid:monitor_id>/edit", pages.edit, name="monitor-edit"),
+    path("monitors/<uuid:monitor_id>/pause", pages.pause, name="monitor-pause"),
+    path("monitors/<uuid:monitor_id>/clone", pages.clone, name="monitor-clone"),
+    path("monitors/<uuid:monitor_id>/delete", pages.delete, name="monitor-delete"),
 ]

@@ -24,6 +24,7 @@ ICONS = {
     "menu": '<path d="M2.5 4.5h11M2.5 8h11M2.5 11.5h11"/>',
     "metrics": '<path d="M2.5 13.5v-4M6.2 13.5v-7M9.8 13.5V8M13.5 13.5v-11"/>',
     "moon": '<path d="M13 9.6A5.4 5.4 0 0 1 6.4 3a5.5 5.5 0 1 0 6.6 6.6z"/>',
+    "monitors": '<path d="M8 13.5a5.5 5.5 0 1 1 5.5-5.5"/><path d="M8 8l3-3M8 10.5A2.5 2.5 0 1 1 10.5 8"/>',
     "more": '<path d="M3.5 8h.01M8 8h.01M12.5 8h.01" stroke-width="2.2"/>',
     "plus": '<path d="M8 3v10M3 8h10"/>',
     "replay": '<path d="M3 8a5 5 0 1 0 1.6-3.7L3 5.8"/><path d="M3 2.8v3h3"/>',

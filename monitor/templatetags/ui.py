@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from django import template
 from django.template import Context
@@ -113,6 +115,25 @@ def maybe_masked(value: str) -> SafeString:
     return together(parts)
 
 
+@register.simple_tag
+def uptime(share: float) -> SafeString:
+    """A share of time in per cent. Never rounded up to 100: an outage that was there stays visible."""
+    shown = math.floor(share * 100_000) / 1000
+    words = "100 %" if share >= 1 else f"{shown:.3f}".rstrip("0").rstrip(".") + " %"
+    return tag("span", {"class": "mono"}, words)
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """A length of time in words: 42 s, 3 min 20 s, 5 h 12 min, 3 d 4 h."""
+    left = int(value or 0)
+    for (size, word), (smaller, small_word) in pairwise(((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))):
+        if left >= size:
+            rest = left % size // smaller
+            return f"{left // size} {word}" + (f" {rest} {small_word}" if rest else "")
+    return f"{left} s"
+
+
 # --- Time --------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +198,7 @@ NAV = (
     NavEntry(section="endpoints", words="Endpoints", url_name="pages:endpoints", icon="endpoints"),
     NavEntry(section="consumers", words="Consumers", url_name="pages:consumers", icon="user"),
     NavEntry(section="issues", words="Issues", url_name="pages:issues", icon="warn"),
+    NavEntry(section="monitors", words="Monitors", url_name="pages:monitors", icon="monitors"),
     NavEntry(section="alerts", words="Alerts", url_name="pages:alerts", icon="alert"),
     NavEntry(section="webhooks", words="Webhooks", url_name="pages:webhooks", icon="webhook"),
     NavEntry(section="storage", words="Storage", url_name="pages:storage", icon="storage", for_managers=True),

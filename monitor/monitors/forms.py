@@ -1,0 +1,202 @@
+"""The form of a monitor: what every monitor has, and what its kind asks for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from django import forms
+
+from monitor.api.forms import SerializerForm
+from monitor.models import Monitor, Service
+from monitor.monitors.api import MonitorSerializer
+from monitor.probing import Kind
+from monitor.probing.assertions import Assertion, BadAssertion, as_line, from_line
+from monitor.probing.registry import Field
+
+COMMON = (
+    "name",
+    "description",
+    "service_id",
+    "interval_s",
+    "timeout_s",
+    "max_retries",
+    "retry_interval_s",
+    "recovery_successes",
+    "degraded_ms",
+    "reminder_minutes",
+    "tags",
+)
+
+
+class MonitorForm(SerializerForm):
+    """Judged by the API's serializer; the kind's options are fields named after their place."""
+
+    serializer_class = MonitorSerializer
+
+    name = forms.CharField(max_length=128)
+    interval_s = forms.IntegerField(label="Check every (s)", initial=60)
+    timeout_s = forms.IntegerField(label="Give up after (s)", initial=20)
+    max_retries = forms.IntegerField(
+        label="Retries", initial=1, help_text="Failures in a row that are not yet an outage."
+    )
+    retry_interval_s = forms.IntegerField(label="Retry after (s)", initial=20)
+    degraded_ms = forms.IntegerField(
+        label="Slow above (ms)", required=False, help_text="Empty: never slow, only up or down."
+    )
+    recovery_successes = forms.IntegerField(label="Successes to recover", initial=1)
+    reminder_minutes = forms.IntegerField(
+        label="Remind every (min)", initial=0, help_text="While it is down; 0 for never."
+    )
+    service_id = forms.ChoiceField(label="Service", required=False)
+    tags = forms.CharField(required=False, help_text="With commas.")
+    description = forms.CharField(max_length=512, required=False)
+
+    def __init__(self, *args: Any, kind: Kind, services: list[Service], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.kind = kind
+        service: Any = self.fields["service_id"]
+        service.choices = [("", "None"), *((str(each.id), each.name) for each in services)]
+        for each in kind.fields:
+            self.fields[place_of(each)] = form_field(each)
+
+    @classmethod
+    def of(
+        cls, kind: Kind, *, monitor: Monitor | None, services: list[Service], data: Any = None
+    ) -> "MonitorForm":
+        initial = initial_config(kind, monitor.config if monitor else None)
+        if monitor is not None:
+            initial |= {name: getattr(monitor, name) for name in COMMON if name != "tags"}
+            initial["tags"] = ", ".join(monitor.tags)
+            initial["service_id"] = str(monitor.service_id or "")
+        return cls(
+            data, kind=kind, services=services, instance=monitor, initial=initial, auto_id="monitor_%s"
+        )
+
+    def plain_fields(self) -> list[Any]:
+        return [self[place_of(each)] for each in self.kind.fields if not each.is_rare]
+
+    def rare_fields(self) -> list[Any]:
+        return [self[place_of(each)] for each in self.kind.fields if each.is_rare]
+
+    def sent(self) -> dict[str, Any]:
+        given = dict(self.cleaned_data)
+        sent = {name: given.get(name) for name in COMMON}
+        sent["service_id"] = given.get("service_id") or None
+        sent["tags"] = split(given.get("tags", ""))
+        if self.instance is None:
+            sent["kind"] = self.kind.name
+        sent["config"] = self.config(given)
+        return sent
+
+    def config(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The options as the API takes them; what is left empty has its default."""
+        config: dict[str, Any] = {}
+        for field in self.kind.fields:
+            value = self.read(field, given.get(place_of(field)))
+            if value is None or (value == "" and field.type != "text"):
+                continue
+            into, (*path, last) = config, field.name.split(".")
+            for part in path:
+                into = into.setdefault(part, {})
+            into[last] = value
+        return {
+            name: value for name, value in config.items() if not (isinstance(value, dict) and is_blank(value))
+        }
+
+    def read(self, field: Field, value: Any) -> Any:
+        match field.type:
+            case "lines":
+                return split(value or "") or None
+            case "pairs":
+                lines = [line.partition(":") for line in (value or "").splitlines() if line.strip()]
+                return [[name.strip(), text.strip()] for name, _, text in lines]
+            case "rules":
+                return self.rules(field, value or "")
+        return value
+
+    def rules(self, field: Field, text: str) -> list[dict[str, Any]]:
+        found = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                found.append(as_builtins(from_line(line)))
+            except BadAssertion as error:
+                self.add_error(place_of(field), f"Line {number}: {error}")
+        return found
+
+
+def as_builtins(assertion: Assertion) -> dict[str, Any]:
+    return {
+        "source": assertion.source,
+        "property": assertion.property,
+        "comparison": assertion.comparison,
+        "target": assertion.target,
+        "severity": assertion.severity,
+    }
+
+
+def is_blank(options: Mapping[str, Any]) -> bool:
+    return all(value in ("", None, [], "none") for value in options.values())
+
+
+def split(text: str) -> list[str]:
+    return [word.strip() for line in text.splitlines() for word in line.split(",") if word.strip()]
+
+
+def place_of(field: Field) -> str:
+    return f"config_{field.name.replace('.', '__')}"
+
+
+def form_field(field: Field) -> forms.Field:
+    shared: dict[str, Any] = {"label": field.label, "help_text": field.help, "required": field.required}
+    attrs = {"placeholder": field.placeholder, "autocomplete": "off", "spellcheck": "false"}
+    match field.type:
+        case "number":
+            return forms.IntegerField(**{**shared, "required": False})
+        case "choice":
+            return forms.ChoiceField(choices=field.choices, **{**shared, "required": False})
+        case "truth":
+            return forms.BooleanField(**{**shared, "required": False})
+        case "pairs" | "rules" | "long" | "json":
+            area = forms.Textarea(attrs={**attrs, "rows": 3, "class": "mono"})
+            return forms.CharField(widget=area, **shared)
+        case "secret":
+            # Holds the mask alone: the value itself never reaches a page.
+            hidden = forms.PasswordInput(attrs={**attrs, "autocomplete": "new-password"}, render_value=True)
+            return forms.CharField(widget=hidden, **shared)
+    return forms.CharField(widget=forms.TextInput(attrs=attrs), **shared)
+
+
+def initial_config(kind: Kind, config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the form shows at first: the monitor's options, or the kind's defaults."""
+    known = config if config is not None else defaults_of(kind)
+    return {place_of(field): shown_value(field, look_up(known, field.name)) for field in kind.fields}
+
+
+def defaults_of(kind: Kind) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind.options):
+        if field.default is not msgspec.NODEFAULT:
+            found[field.name] = msgspec.to_builtins(field.default)
+        elif field.default_factory is not msgspec.NODEFAULT:
+            found[field.name] = msgspec.to_builtins(field.default_factory())
+    return found
+
+
+def look_up(config: Mapping[str, Any], name: str) -> Any:
+    value: Any = config
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def shown_value(field: Field, value: Any) -> Any:
+    match field.type:
+        case "lines":
+            return ", ".join(value or [])
+        case "pairs":
+            return "\n".join(f"{name}: {text}" for name, text in value or [])
+        case "rules":
+            return "\n".join(as_line(Assertion(**each)) for each in value or [])
+    return value

@@ -1,0 +1,411 @@
+"""The pages of monitors: the list with its bars, each one's story, and the form."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods
+from rest_framework.exceptions import ValidationError
+
+from monitor.access.gate import page_actor
+from monitor.api.keyset import cut_page, read_cursor
+from monitor.api.permissions import require
+from monitor.charts import Beat as BarBeat
+from monitor.charts import Series, TimeAxis, Unit, heartbeat, lines
+from monitor.charts.scales import moment_iso
+from monitor.lib import payload
+from monitor.lib.actors import Actor, Scope
+from monitor.lib.ids import moment_of, uuid7_floor
+from monitor.models import Beat, Monitor, MonitorEvent, Ping, Service
+from monitor.monitors.api import STATES, MonitorFilter, look_once
+from monitor.monitors.config import whole_config
+from monitor.monitors.forms import MonitorForm
+from monitor.monitors.reach import home_of, reach_monitor, service_for
+from monitor.monitors.recent import unpacked
+from monitor.monitors.register import (
+    change_monitor,
+    clone_monitor,
+    make_monitor,
+    remove_monitor,
+    set_active,
+)
+from monitor.monitors.states import State
+from monitor.monitors.stats import stats_of, uptimes
+from monitor.monitors.words import PHASES, STATE_WORDS, state_of
+from monitor.probing import BadConfig, Kind, all_kinds, kind_named
+from monitor.probing.registry import restored
+from monitor.push.keys import addresses_of, snippets_of
+
+ROWS_A_PAGE = 100
+CHECKS_SHOWN = 30
+EVENTS_SHOWN = 20
+MAX_CHOICES = 500
+CHART_WINDOW = timedelta(hours=24)
+CHART_STEP = timedelta(minutes=10)
+TILE_WINDOWS = (("24h", "24 h"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("1y", "A year"))
+PILLS = {
+    "up": "pill-good",
+    "slow": "pill-warn",
+    "down": "pill-bad",
+    "pending": "pill-warn",
+    "maintenance": "pill-info",
+}
+_BARS: dict[int, Any] = {
+    State.DOWN: "down",
+    State.UP: "up",
+    State.PENDING: "pending",
+    State.MAINTENANCE: "maintenance",
+    State.NO_DATA: "unknown",
+}
+
+reading_or_posting = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A monitor as lists show it."""
+
+    monitor: Monitor
+    state: str
+    words: str
+    pill: str
+    target: str
+    kind: str
+    bar: SafeString
+    uptime: float | None
+
+
+def row_of(monitor: Monitor, *, now: datetime, uptime: float | None = None) -> Row:
+    state = state_of(monitor, now=now)
+    kind = kind_named(monitor.kind)
+    return Row(
+        monitor=monitor,
+        state=state,
+        words=STATE_WORDS[state],
+        pill=PILLS.get(state, ""),
+        target=target_of(monitor, kind),
+        kind=kind.words,
+        bar=bar_of(monitor),
+        uptime=uptime,
+    )
+
+
+def target_of(monitor: Monitor, kind: Kind) -> str:
+    """From the masked options: a list needs nothing unsealed."""
+    try:
+        return kind.target(kind.read(monitor.config))
+    except BadConfig:
+        return ""
+
+
+def bar_of(monitor: Monitor) -> SafeString:
+    beats = [
+        BarBeat(
+            state="slow" if beat.is_degraded else _BARS[beat.state],
+            label=f"{beat.at:%d %b %H:%M:%S} UTC: {State(beat.state).name.lower().replace('_', ' ')}"
+            + (f", {beat.response_ms:.0f} ms" if beat.response_ms is not None else ""),
+        )
+        for beat in unpacked(monitor.standing.recent)
+    ]
+    return heartbeat(beats, label=monitor.name)
+
+
+def monitors(request: HttpRequest) -> HttpResponse:
+    """Every monitor with its newest checks, and filters."""
+    actor, now = page_actor(request), timezone.now()
+    mine = Monitor.objects.visible_to(actor).select_related("standing")
+    filters = MonitorFilter(request.GET, queryset=mine)
+    page = cut_page(filters.qs.order_by("-id"), limit=ROWS_A_PAGE, cursor=read_cursor(request.GET))
+    shares = uptimes([monitor.id for monitor in page.rows], window="24h", now=now)
+    rows = [row_of(monitor, now=now, uptime=shares.get(monitor.id)) for monitor in page.rows]
+    context = {
+        "page": page,
+        "rows": rows,
+        "counts": counts_of(actor, now=now),
+        "states": [(state, STATE_WORDS[state]) for state in STATES],
+        "kinds": all_kinds(),
+        "asked": request.GET,
+        "is_filtered": any(request.GET.get(name) for name in ("q", "state", "kind", "tag")),
+    }
+    return render(request, "monitors/list.html", context)
+
+
+def counts_of(actor: Actor, *, now: datetime) -> list[tuple[str, str, str, int]]:
+    """How many stand how, worst first: state, words, pill, number."""
+    found = Counter(
+        state_of(monitor, now=now)
+        for monitor in Monitor.objects.visible_to(actor)
+        .select_related("standing")
+        .defer("config", "sealed", "description", "standing__recent", "standing__message")
+    )
+    order = ("down", "no_data", "pending", "slow", "up", "maintenance", "new", "paused")
+    return [
+        (state, STATE_WORDS[state], PILLS.get(state, ""), found[state]) for state in order if found[state]
+    ]
+
+
+def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
+    """One monitor: how it stands, how it did, and every recent check."""
+    actor, now = page_actor(request), timezone.now()
+    found = reach_monitor(actor, monitor_id, Scope.READ)
+    may_manage = actor.may(Scope.MANAGE, found.organization_id)
+    beats = list(Beat.objects.filter(monitor_id=found.id).order_by("-id")[:CHECKS_SHOWN])
+    context = {
+        "section": "monitors",
+        "row": row_of(found, now=now),
+        "monitor": found,
+        "standing": found.standing,
+        "may_manage": may_manage,
+        "tiles": [(words, stats_of(found, window, now=now)) for window, words in TILE_WINDOWS],
+        "chart": response_chart(found, now=now),
+        "checks": [(beat, moment_of(beat.id), word_of(beat), pill_of(beat)) for beat in beats],
+        "last_failure": last_failure(found),
+        "events": list(MonitorEvent.objects.filter(monitor=found).order_by("-id")[:EVENTS_SHOWN]),
+        "logs_link": logs_link(found, now=now),
+        "children": children_of(found, now=now),
+    }
+    if found.kind == "push":
+        context["pings"] = [
+            (ping, moment_of(ping.id))
+            for ping in Ping.objects.filter(target=found.id).order_by("-number")[:CHECKS_SHOWN]
+        ]
+        if may_manage:
+            context |= {
+                "addresses": addresses_of(found).items(),
+                "snippets": snippets_of(found).items(),
+            }
+    return render(request, "monitors/detail.html", context)
+
+
+def word_of(beat: Beat) -> str:
+    return "Slow" if beat.is_degraded else beat.get_state_display()
+
+
+def pill_of(beat: Beat) -> str:
+    return PILLS.get("slow" if beat.is_degraded else State(beat.state).name.lower(), "")
+
+
+def children_of(found: Monitor, *, now: datetime) -> list[Row]:
+    if found.kind != "group":
+        return []
+    children = Monitor.objects.filter(parent=found).select_related("standing").order_by("name", "id")
+    return [row_of(child, now=now) for child in children[:MAX_CHOICES]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The newest failure with what was kept of it."""
+
+    at: datetime
+    message: str
+    phases: list[tuple[str, float]]
+    detail: dict[str, Any]
+
+
+def last_failure(found: Monitor) -> Failure | None:
+    beat = (
+        Beat.objects.filter(monitor_id=found.id, is_important=True, state__in=(State.DOWN, State.PENDING))
+        .order_by("-id")
+        .first()
+    )
+    if beat is None:
+        return None
+    times = zip(PHASES, beat.phases_ms or [], strict=False)
+    return Failure(
+        at=moment_of(beat.id),
+        message=beat.message,
+        phases=[(name, value) for name, value in times if value is not None],
+        detail=payload.unpack(beat.detail) if beat.detail else {},
+    )
+
+
+def logs_link(found: Monitor, *, now: datetime) -> str:
+    """The requests that its service logged around the outage, or lately."""
+    if found.service_id is None:
+        return ""
+    since = (found.standing.down_since or now - timedelta(hours=1)) - timedelta(minutes=5)
+    return (
+        f"{reverse('pages:logs')}?{urlencode({'service_id': found.service_id, 'since': moment_iso(since)})}"
+    )
+
+
+def response_chart(found: Monitor, *, now: datetime) -> SafeString:
+    """Median and slowest answer in each ten minutes of a day."""
+    seconds = int(CHART_STEP.total_seconds())
+    end = datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, tz=now.tzinfo)
+    axis = TimeAxis(start=end - CHART_WINDOW, end=end, step=CHART_STEP, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # The first 48 bits of an id are its milliseconds.
+            "SELECT ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / %s AS bucket,"
+            " percentile_cont(0.5) WITHIN GROUP (ORDER BY response_ms), max(response_ms) FROM beat"
+            " WHERE monitor_id = %s AND id >= %s AND id < %s AND state = %s GROUP BY 1",
+            [
+                seconds * 1000,
+                found.id,
+                uuid7_floor(axis.start),
+                uuid7_floor(end),
+                int(State.UP),
+            ],
+        )
+        by_bucket = {bucket: (middle, slowest) for bucket, middle, slowest in cursor}
+    values = [by_bucket.get(int(start.timestamp()) // seconds, (None, None)) for start in axis.starts]
+    series = [
+        Series(name="median", values=[middle for middle, _ in values], css_class="series-p50"),
+        Series(name="slowest", values=[slowest for _, slowest in values], css_class="series-p99"),
+    ]
+    return lines(
+        axis,
+        series,
+        chart_id="response",
+        title="Response time",
+        unit=Unit.MILLISECONDS,
+        empty="No answers in this window",
+    )
+
+
+# --- Changing ----------------------------------------------------------------------------------------------
+
+
+def manageable(actor: Actor) -> list[Service]:
+    return list(Service.objects.within_reach_of(actor, Scope.MANAGE).order_by("name", "id")[:MAX_CHOICES])
+
+
+@reading_or_posting
+def new(request: HttpRequest) -> HttpResponse:
+    """The kind first, then only its fields. A POST saves, or looks once."""
+    actor = page_actor(request)
+    require(actor, Scope.MANAGE)
+    try:
+        kind = kind_named(request.GET.get("kind", "http"))
+    except BadConfig:
+        raise Http404("No such kind.") from None
+    services = manageable(actor)
+    data = request.POST if request.method == "POST" else None
+    form = MonitorForm.of(kind, monitor=None, services=services, data=data)
+    if data is None:
+        form.initial["service_id"] = request.GET.get("service_id", "")
+        return form_page(request, form)
+    if not form.is_valid():
+        return form_page(request, form, status=400)
+    if "look" in data:
+        return form_page(request, form, looked=look_by(form))
+    fields = dict(form.judge.validated_data)
+    config = fields.pop("config")
+    service = service_for(actor, fields.pop("service_id", None))
+    try:
+        organization = home_of(actor, None, service)
+        made = make_monitor(
+            Monitor(organization=organization, service=service, **fields), config, now=timezone.now()
+        )
+    except BadConfig as error:
+        form.add_error(error.field if error.field in form.fields else None, error.message)
+        return form_page(request, form, status=400)
+    except ValidationError:
+        form.add_error("service_id", "You are in several organizations: choose a service of one.")
+        return form_page(request, form, status=400)
+    messages.success(request, f"{made.name} is checked from now on.")
+    return redirect("pages:monitor", made.id)
+
+
+@reading_or_posting
+def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
+    actor = page_actor(request)
+    found = reach_monitor(actor, monitor_id, Scope.MANAGE)
+    kind = kind_named(found.kind)
+    data = request.POST if request.method == "POST" else None
+    form = MonitorForm.of(kind, monitor=found, services=manageable(actor), data=data)
+    if data is None:
+        return form_page(request, form)
+    if not form.is_valid():
+        return form_page(request, form, status=400)
+    if "look" in data:
+        return form_page(request, form, looked=look_by(form))
+    fields = dict(form.judge.validated_data)
+    config = fields.pop("config", None)
+    service = service_for(actor, fields.pop("service_id", None))
+    if service is not None and service.organization_id != found.organization_id:
+        form.add_error("service_id", "The service is of another organization.")
+        return form_page(request, form, status=400)
+    try:
+        change_monitor(found, {**fields, "service": service}, config, now=timezone.now())
+    except BadConfig as error:
+        form.add_error(error.field if error.field in form.fields else None, error.message)
+        return form_page(request, form, status=400)
+    messages.success(request, "Saved. The next check follows in a moment.")
+    return redirect("pages:monitor", monitor_id)
+
+
+def look_by(form: MonitorForm) -> dict[str, Any]:
+    """What a check would find with what stands in the form."""
+    config = form.sent()["config"]
+    if form.instance is not None:
+        config = restored(config, shown=form.instance.config, kept=whole_config(form.instance))
+    try:
+        timeout_s = min(form.judge.validated_data.get("timeout_s", 20), 30)
+        found = look_once(form.kind.name, config, timeout_s=timeout_s)
+    except BadConfig as error:
+        return {"outcome": "unknown", "message": error.message}
+    return {
+        "outcome": str(found.outcome),
+        "message": found.message,
+        "phases": [(name, value) for name, value in zip(PHASES, found.phases.listed(), strict=True) if value]
+        if found.phases
+        else [],
+        "detail": dict(found.detail),
+    }
+
+
+def form_page(
+    request: HttpRequest, form: MonitorForm, *, looked: dict[str, Any] | None = None, status: int = 200
+) -> HttpResponse:
+    context = {
+        "section": "monitors",
+        "form": form,
+        "kind": form.kind,
+        "kinds": all_kinds(),
+        "monitor": form.instance,
+        "looked": looked,
+    }
+    return render(request, "monitors/form.html", context, status=status)
+
+
+@reading_or_posting
+def pause(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
+    """Pauses, or lets a paused one go on: as `is_active` in the form says."""
+    if request.method == "POST":
+        found = reach_monitor(page_actor(request), monitor_id, Scope.MANAGE)
+        is_active = request.POST.get("is_active") == "true"
+        set_active([found], is_active=is_active, now=timezone.now())
+        messages.success(request, f"{found.name} {'is checked again' if is_active else 'is paused'}.")
+    return redirect("pages:monitor", monitor_id)
+
+
+@reading_or_posting
+def clone(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("pages:monitor", monitor_id)
+    found = reach_monitor(page_actor(request), monitor_id, Scope.MANAGE)
+    copy = clone_monitor(found, name=f"{found.name[:120]} (copy)", now=timezone.now())
+    messages.success(request, "The copy is paused: change it, then let it go on.")
+    return redirect("pages:monitor-edit", copy.id)
+
+
+@reading_or_posting
+def delete(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("pages:monitor", monitor_id)
+    found = reach_monitor(page_actor(request), monitor_id, Scope.MANAGE)
+    remove_monitor(found)
+    messages.success(request, f"{found.name} and its history are gone.")
+    return redirect("pages:monitors")

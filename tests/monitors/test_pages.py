@@ -1,0 +1,232 @@
+"""The pages of monitors as people meet them."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from monitor.lib.masking import MASK
+from monitor.models import Monitor
+from monitor.monitors.config import options_of
+from monitor.probing import Outcome, all_kinds
+from tests.factories import a_client, a_service, a_user, an_organization
+from tests.monitors.scenes import a_monitor, check, each_minute
+from tests.probing.http_target import Answer, http_target
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def organization():
+    return an_organization()
+
+
+@pytest.fixture
+def client(organization):
+    return a_client(user=a_user(organization, "admin"))
+
+
+def form(**given):
+    common = {
+        "name": "Shop",
+        "interval_s": 60,
+        "timeout_s": 20,
+        "max_retries": 1,
+        "retry_interval_s": 20,
+        "recovery_successes": 1,
+        "reminder_minutes": 0,
+        "config_url": "https://shop.example/health",
+        "config_method": "GET",
+        "config_auth__type": "none",
+        "config_body_type": "none",
+        "config_verify_tls": "on",
+        "config_max_redirects": 10,
+    }
+    return {**common, **given}
+
+
+def test_the_empty_list_says_what_to_do(client):
+    page = client.get("/monitors").content.decode()
+
+    assert "Nothing is checked yet" in page
+    assert "/monitors/new" in page
+
+
+def test_the_list_shows_how_each_stands_and_filters(client, organization):
+    up, down = a_monitor(organization, name="Up one"), a_monitor(organization, name="Down one")
+    a_monitor(name="Elsewhere")
+    check(up, Outcome.OK)
+    check(down, Outcome.FAILED)
+
+    page = client.get("/monitors").content.decode()
+    filtered = client.get("/monitors?state=down").content.decode()
+
+    assert "Up one" in page
+    assert "Down one" in page
+    assert "Elsewhere" not in page
+    assert "Up one: 1 up" in page
+    assert "Up one" not in filtered
+    assert "No monitor like that" in client.get("/monitors?q=nobody").content.decode()
+
+
+def test_the_list_costs_the_same_however_long_it_is(client, organization, django_assert_max_num_queries):
+    def make(number):
+        for _ in range(number):
+            check(a_monitor(organization))
+
+    make(2)
+    # Session, person, memberships; the page's monitors, their uptimes, and how many stand how.
+    with django_assert_max_num_queries(8) as few:
+        client.get("/monitors")
+    make(8)
+    with django_assert_max_num_queries(8) as many:
+        client.get("/monitors")
+    assert len(few) == len(many)
+
+
+def test_a_detail_page_tells_the_story(client, organization):
+    service = a_service(organization, name="Shop service")
+    monitor = a_monitor(organization, service=service, name="Shop")
+    start = timezone.now() - timedelta(minutes=4)
+    each_minute(monitor, Outcome.OK, Outcome.OK, start=start)
+    check(
+        monitor,
+        Outcome.FAILED,
+        at=start + timedelta(minutes=2),
+        message="The status is 503.",
+        detail={"answer": {"status": 503, "headers": {"X": "y"}, "body": "<script>", "truncated": False}},
+    )
+
+    page = client.get(f"/monitors/{monitor.id}").content.decode()
+
+    assert "The status is 503." in page
+    assert "requests during the outage" in page
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page.replace("<script type=", "")
+    assert "Response time" in page
+
+
+def test_a_person_of_another_organization_finds_nothing(client):
+    assert client.get(f"/monitors/{a_monitor().id}").status_code == 404
+
+
+def test_a_viewer_looks_and_changes_nothing(organization):
+    viewer = a_client(user=a_user(organization, "viewer"))
+    monitor = a_monitor(organization, kind="push", name="Backup")
+
+    page = viewer.get(f"/monitors/{monitor.id}").content.decode()
+
+    assert "Where to ping" not in page
+    assert "Delete" not in page
+    assert viewer.get("/monitors/new").status_code == 403
+    for verb in ("pause", "clone", "delete", "edit"):
+        assert viewer.post(f"/monitors/{monitor.id}/{verb}").status_code == 403
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in all_kinds()])
+def test_every_kind_has_its_form(client, kind):
+    page = client.get(f"/monitors/new?kind={kind}")
+
+    assert page.status_code == 200
+    assert "Save" in page.content.decode()
+
+
+def test_an_unknown_kind_has_none(client):
+    assert client.get("/monitors/new?kind=pigeon").status_code == 404
+
+
+def test_a_monitor_is_made_by_its_form(client, organization):
+    answer = client.post(
+        "/monitors/new?kind=http",
+        form(
+            config_assertions='jsonpath $.status == "ok"\nwarn response_ms < 500',
+            config_headers="X-Api-Key: s3cret\nAccept: application/json",
+            config_accepted_statuses="200-299, 304",
+            config_auth__type="basic",
+            config_auth__username="ada",
+            config_auth__password="pw",
+            tags="shop, front",
+        ),
+    )
+
+    assert answer.status_code == 302, answer.content.decode()
+    monitor = Monitor.objects.get()
+    options = options_of(monitor)
+    assert (monitor.organization, monitor.tags) == (organization, ["shop", "front"])
+    assert options.headers[0] == ("X-Api-Key", "s3cret")
+    assert options.auth.password == "pw"
+    assert options.accepted_statuses == ["200-299", "304"]
+    assert [each.severity for each in options.assertions] == ["fail", "warn"]
+
+
+def test_what_is_wrong_stands_beside_its_field(client):
+    page = client.post(
+        "/monitors/new?kind=http", form(config_url="nope", config_assertions="jsonpath a == 1")
+    )
+
+    assert page.status_code == 400
+    assert "Line 1:" in page.content.decode()
+    assert "http://" in page.content.decode()
+    assert not Monitor.objects.exists()
+
+
+def test_secrets_never_reach_the_page_and_survive_a_save(client, organization):
+    config = {"url": "http://a.example/", "auth": {"type": "bearer", "token": "s3cret"}}
+    monitor = a_monitor(organization, config=config)
+    address = f"/monitors/{monitor.id}/edit"
+
+    page = client.get(address).content.decode()
+    assert "s3cret" not in page
+    assert MASK in page
+    saved = client.post(address, form(config_auth__type="bearer", config_auth__token=MASK, name="Renamed"))
+
+    assert saved.status_code == 302, saved.content.decode()
+    monitor = Monitor.objects.get()
+    assert monitor.name == "Renamed"
+    assert options_of(monitor).auth.token == "s3cret"
+
+
+def test_a_look_before_saving_shows_what_came_and_saves_nothing(client, settings):
+    settings.QUICK_START = True
+    with http_target(Answer(404, b"no such page")) as target:
+        page = client.post("/monitors/new?kind=http", form(config_url=target.url(), look="1"))
+
+    assert page.status_code == 200
+    assert "The status is 404." in page.content.decode()
+    assert "no such page" in page.content.decode()
+    assert not Monitor.objects.exists()
+
+
+def test_pause_copy_and_delete(client, organization):
+    monitor = a_monitor(organization)
+    address = f"/monitors/{monitor.id}"
+
+    client.post(f"{address}/pause", {"is_active": "false"})
+    assert "Paused" in client.get(address).content.decode()
+    copied = client.post(f"{address}/clone")
+    assert copied["Location"].endswith("/edit")
+    client.post(f"{address}/delete")
+    assert list(Monitor.objects.values_list("name", flat=True)) == ["the monitor (copy)"]
+
+
+def test_a_push_monitor_shows_where_to_ping(client, organization):
+    monitor = a_monitor(organization, kind="push", name="Backup")
+
+    page = client.get(f"/monitors/{monitor.id}").content.decode()
+
+    assert f"/ping/{monitor.push.token}" in page
+    assert "crontab" in page
+    assert "No ping yet." in page
+
+
+def test_a_state_that_nobody_checks_any_more_says_so(client, organization):
+    monitor = a_monitor(organization)
+    check(monitor, Outcome.OK)
+    Monitor.objects.update(updated_at=timezone.now() - timedelta(hours=2))
+    monitor.standing.refresh_from_db()
+    type(monitor.standing).objects.update(last_beat_at=timezone.now() - timedelta(hours=1))
+
+    page = client.get(f"/monitors/{monitor.id}").content.decode()
+
+    assert "Nobody has checked this lately." in page
+    assert "No data" in client.get("/monitors").content.decode()
