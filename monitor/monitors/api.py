@@ -159,7 +159,7 @@ class MonitorSerializer(StrictModelSerializer):
 
     def check_config(self, attrs: dict[str, Any]) -> None:
         """What the kind says of its options, at its field."""
-        kind = kind_named(attrs.get("kind") or self.instance.kind)
+        kind = kind_named(attrs["kind"] if self.instance is None else self.instance.kind)
         if self.instance is None:
             attrs.setdefault("config", {})
         if "config" not in attrs:
@@ -220,7 +220,7 @@ class BeatDetailSerializer(BeatSerializer):
     detail = serializers.SerializerMethodField()
 
     class Meta(BeatSerializer.Meta):
-        fields = (*BeatSerializer.Meta.fields, "detail")
+        fields = (*BeatSerializer.Meta.fields, "detail")  # type: ignore[assignment] # one more
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_detail(self, beat: Beat) -> dict[str, Any]:

@@ -260,7 +260,7 @@ def note_step(mine: Held, taken: Step, each: Checked, beat: Beat) -> None:
     if each.finding.certificate_until is not None:
         row.certificate_until = each.finding.certificate_until
     row.recent = packed_with(
-        row.recent,
+        bytes(row.recent),
         [RecentBeat(at=at, state=beat.state, is_degraded=beat.is_degraded, response_ms=beat.response_ms)],
     )
 

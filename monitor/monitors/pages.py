@@ -52,7 +52,7 @@ EVENTS_SHOWN = 20
 MAX_CHOICES = 500
 CHART_WINDOW = timedelta(hours=24)
 CHART_STEP = timedelta(minutes=10)
-TILE_WINDOWS = (("24h", "24 h"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("1y", "A year"))
+TILE_WINDOWS = (("24h", "24 h"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("1y", "a year"))
 PILLS = {
     "up": "pill-good",
     "slow": "pill-warn",
@@ -115,7 +115,7 @@ def bar_of(monitor: Monitor) -> SafeString:
             label=f"{beat.at:%d %b %H:%M:%S} UTC: {State(beat.state).name.lower().replace('_', ' ')}"
             + (f", {beat.response_ms:.0f} ms" if beat.response_ms is not None else ""),
         )
-        for beat in unpacked(monitor.standing.recent)
+        for beat in unpacked(bytes(monitor.standing.recent))
     ]
     return heartbeat(beats, label=monitor.name)
 

@@ -1,7 +1,7 @@
 """Monitors that nobody checks say so: a state that is no longer looked at must not pass for a fact."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection
 
@@ -9,7 +9,7 @@ from monitor.monitors.keeping import HOLDS_FOR_INTERVALS
 
 logger = logging.getLogger(__name__)
 # Beyond three intervals: a prober that restarts is no news.
-MARGIN = timedelta(seconds=30)
+MARGIN_S = 30
 
 MARK_SILENT = """
 UPDATE monitor_standing SET silent_since = %(now)s
@@ -23,7 +23,7 @@ WHERE monitor.id = monitor_standing.monitor_id AND monitor.is_active AND silent_
           AND next_check_at < %(now)s - interval '5 minutes')
     -- Since its last check, or since it was made, changed or let go on.
     ELSE greatest(last_beat_at, monitor.updated_at)
-        < %(now)s - make_interval(secs => %(holds)s * monitor.interval_s + monitor.timeout_s) - %(margin)s
+        < %(now)s - make_interval(secs => %(holds)s * monitor.interval_s + monitor.timeout_s + %(margin)s)
     END
 """
 
@@ -32,8 +32,8 @@ def mark_silent(*, now: datetime) -> int:
     """Mark monitors without a check for three intervals as having no data, and warn the operator. Gives how
     many are newly so; their next check unmarks them."""
     with connection.cursor() as cursor:
-        cursor.execute(MARK_SILENT, {"now": now, "holds": HOLDS_FOR_INTERVALS, "margin": MARGIN})
-        found = cursor.rowcount
+        cursor.execute(MARK_SILENT, {"now": now, "holds": HOLDS_FOR_INTERVALS, "margin": MARGIN_S})
+        found: int = cursor.rowcount
     if found:
         logger.error("%s monitors have had no check for three intervals: is a prober running?", found)
     return found

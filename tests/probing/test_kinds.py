@@ -1,6 +1,9 @@
 """The other kinds, each against a real server on loopback."""
 
+import base64
 import contextlib
+import hashlib
+import re
 import socket
 import struct
 import threading
@@ -218,6 +221,116 @@ def test_postgres_signs_in_and_reads(settings):
     wrong = look_at("postgres", **{**given, "password": "wr0ng-s3cret"}, query="SELECT 1 WHERE false")
     assert wrong.outcome == FAILED
     assert "wr0ng-s3cret" not in wrong.message
+
+
+@contextlib.contextmanager
+def upgrader(*, accept=True, protocol=""):
+    """A server that upgrades to WebSocket, or says what looks like it."""
+
+    def answer(request):
+        key = re.search(rb"Sec-WebSocket-Key: (.*)\r", request)[1].strip()
+        digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
+        given = base64.b64encode(digest) if accept else b"nonsense"
+        head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        chosen = b"Sec-WebSocket-Protocol: " + protocol.encode() + b"\r\n" if protocol else b""
+        return head + chosen + b"Sec-WebSocket-Accept: " + given + b"\r\n\r\n"
+
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection_, _ = listener.accept()
+                    with connection_:
+                        connection_.settimeout(10)
+                        connection_.sendall(answer(connection_.recv(65_536)))
+                        with contextlib.suppress(OSError):
+                            heard.append(connection_.recv(100))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}/live", heard
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_a_websocket_is_upgraded_and_closed_politely():
+    with upgrader(protocol="chat") as (url, heard):
+        fine = look_at("websocket", url=url)
+        agreed = look_at("websocket", url=url, subprotocol="chat")
+        other = look_at("websocket", url=url, subprotocol="mail")
+    with upgrader(accept=False) as (url, _):
+        pretended = look_at("websocket", url=url)
+    with http_target() as target:
+        refused = look_at("websocket", url=target.url().replace("http", "ws"))
+
+    assert [each.outcome for each in (fine, agreed, other, pretended)] == [OK, OK, FAILED, FAILED]
+    assert heard[0].startswith(b"\x88")
+    assert refused.message == "The upgrade was answered 200."
+
+
+@contextlib.contextmanager
+def health_server(status, *, grpc_status="0"):
+    """A gRPC server that answers every call with this health."""
+    import h2.config
+    import h2.connection
+    import h2.events
+
+    asked = []
+
+    def talk(connection_):
+        protocol = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        protocol.initiate_connection()
+        connection_.sendall(protocol.data_to_send())
+        while received := connection_.recv(65_536):
+            for event in protocol.receive_data(received):
+                if isinstance(event, h2.events.DataReceived):
+                    asked.append(event.data)
+                if isinstance(event, h2.events.StreamEnded):
+                    protocol.send_headers(
+                        event.stream_id, [(":status", "200"), ("content-type", "application/grpc")]
+                    )
+                    message = bytes([8, status]) if status else b""
+                    if grpc_status == "0":
+                        protocol.send_data(event.stream_id, b"\0" + len(message).to_bytes(4) + message)
+                    protocol.send_headers(event.stream_id, [("grpc-status", grpc_status)], end_stream=True)
+            connection_.sendall(protocol.data_to_send())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection_, _ = listener.accept()
+                    with connection_, contextlib.suppress(OSError):
+                        connection_.settimeout(10)
+                        talk(connection_)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1], asked
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "grpc_status", "outcome", "words"),
+    [
+        (1, "0", OK, "SERVING"),
+        (2, "0", FAILED, "NOT_SERVING"),
+        (0, "0", FAILED, "UNKNOWN"),
+        (1, "12", FAILED, "status 12"),
+    ],
+)
+def test_grpc_health_is_what_the_server_says(status, grpc_status, outcome, words):
+    with health_server(status, grpc_status=grpc_status) as (port, asked):
+        found = look_at("grpc", host="127.0.0.1", port=port, tls=False, service="shop.Cart")
+
+    assert (found.outcome, words in found.message) == (outcome, True)
+    assert asked[0][5:] == b"\x0a\x09shop.Cart"
 
 
 def test_every_kind_speaks_of_itself_and_its_fields_are_options():

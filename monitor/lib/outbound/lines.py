@@ -52,6 +52,8 @@ class TlsWish:
     authorities: str = field(default="", repr=False)
     certificate: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
+    # Protocols to offer, as ("h2",).
+    alpn: tuple[str, ...] = ()
 
 
 _VERSIONS = {
@@ -80,6 +82,8 @@ def context_for(wish: TlsWish) -> ssl.SSLContext:
         raise TlsFailed(
             "The client certificate, its key or the authorities cannot be read.", retryable=False
         ) from error
+    if wish.alpn:
+        context.set_alpn_protocols(list(wish.alpn))
     if not wish.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

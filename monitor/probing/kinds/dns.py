@@ -56,7 +56,8 @@ async def probe(options: DnsOptions, way: Way) -> Finding:
         return Finding(outcome=Outcome.FAILED, message="The answer of the resolver is not valid.")
     took_ms = round((time.perf_counter() - began) * 1000, 3)
     wanted = dns.rdatatype.from_text(options.type)
-    records = [str(item) for rrset in answer.answer if rrset.rdtype == wanted for item in rrset]
+    # Resolvers turn the order round from answer to answer.
+    records = sorted(str(item) for rrset in answer.answer if rrset.rdtype == wanted for item in rrset)
     words, outcome = judged(options, records, dns.rcode.to_text(answer.rcode()))
     return Finding(
         outcome=outcome,
