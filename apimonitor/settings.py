@@ -92,8 +92,8 @@ MAX_ISSUES_PER_SERVICE = env.integer("MAX_ISSUES_PER_SERVICE", 1000, least=10, m
 
 # --- Outgoing calls ----------------------------------------------------------------------------------------
 
-# Private networks that replay, webhooks and monitors may reach, comma-separated CIDRs. Cloud metadata addresses
-# stay blocked. On the quick start, which is closed to others, replay and monitors may reach this machine too.
+# Private networks that replay, webhooks and monitors may reach, comma-separated CIDRs. Cloud metadata
+# addresses stay blocked. On the quick start, closed to others, replay and monitors reach this machine too.
 try:
     OUTBOUND_ALLOW = outbound.parse_allow_list(",".join(env.words("OUTBOUND_ALLOW")))
 except ValueError as error:

@@ -41,8 +41,9 @@ from monitor.monitors.register import (
 )
 from monitor.monitors.states import State
 from monitor.monitors.stats import stats_of, uptimes
+from monitor.monitors.telling import target_of
 from monitor.monitors.words import PHASES, STATE_WORDS, state_of
-from monitor.probing import BadConfig, Kind, all_kinds, kind_named
+from monitor.probing import BadConfig, all_kinds, kind_named
 from monitor.probing.registry import restored
 from monitor.push.keys import addresses_of, snippets_of
 
@@ -93,19 +94,11 @@ def row_of(monitor: Monitor, *, now: datetime, uptime: float | None = None) -> R
         state=state,
         words=STATE_WORDS[state],
         pill=PILLS.get(state, ""),
-        target=target_of(monitor, kind),
+        target=target_of(monitor),
         kind=kind.words,
         bar=bar_of(monitor),
         uptime=uptime,
     )
-
-
-def target_of(monitor: Monitor, kind: Kind) -> str:
-    """From the masked options: a list needs nothing unsealed."""
-    try:
-        return kind.target(kind.read(monitor.config))
-    except BadConfig:
-        return ""
 
 
 def bar_of(monitor: Monitor) -> SafeString:

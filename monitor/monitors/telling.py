@@ -1,7 +1,7 @@
 """The one place that people are told from when a monitor changes its state.
 
-It writes down what happened, in the transaction of the check that found it. Channels and webhooks begin
-here: whatever they defer joins the same transaction, so that no change is told twice and none is lost.
+It writes down what happened, and records the events that webhooks listen for, in the transaction of the check
+that found it: no change is told twice and none is lost. Channels begin here too.
 """
 
 import logging
@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from monitor.events import Draft, record_events
 from monitor.lib.ids import uuid7_at
 from monitor.models import Monitor, MonitorEvent
 from monitor.monitors.states import Notice, State
+from monitor.probing import BadConfig, kind_named
 
 logger = logging.getLogger(__name__)
+
+# Reminders and flapping are for people; a program hears of a state once, when it holds.
+SETTLED_NOTICES = frozenset({Notice.DOWN, Notice.UP, Notice.SETTLED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,36 @@ def tell(changes: Sequence[Change]) -> list[MonitorEvent]:
         for change in changes
     ]
     MonitorEvent.objects.bulk_create(events)
+    record_events([draft_of(change) for change in changes if change.notice in SETTLED_NOTICES])
     for change in changes:
         logger.info("Monitor %s: %s", change.monitor.id, change.notice)
     return events
+
+
+def draft_of(change: Change) -> Draft:
+    """monitor.down or monitor.up, as the catalogue of events has them."""
+    monitor, is_up = change.monitor, change.state == State.UP
+    data = {
+        "monitor_id": str(monitor.id),
+        "name": monitor.name,
+        "url": target_of(monitor),
+        "reason": None if is_up else change.message,
+    }
+    if is_up:
+        data["down_s"] = change.outage.total_seconds() if change.outage is not None else 0.0
+    return Draft(
+        organization_id=monitor.organization_id,
+        service_id=monitor.service_id,
+        type="monitor.up" if is_up else "monitor.down",
+        data=data,
+        happened_at=change.at,
+    )
+
+
+def target_of(monitor: Monitor) -> str:
+    """What is looked at, from the masked options."""
+    try:
+        kind = kind_named(monitor.kind)
+        return kind.target(kind.read(monitor.config))
+    except BadConfig:
+        return ""

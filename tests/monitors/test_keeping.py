@@ -1,5 +1,6 @@
 """What is kept of a check: beats, standings, sums and notices, in one transaction."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,11 +8,12 @@ from django.db import connection
 from django.utils import timezone
 
 from monitor.lib import payload
-from monitor.models import Beat, Monitor, MonitorCheck, MonitorEvent, MonitorHour, MonitorStanding
+from monitor.models import Beat, Event, Monitor, MonitorCheck, MonitorEvent, MonitorHour, MonitorStanding
+from monitor.models.partitions import existing_days
 from monitor.monitors import Checked, keep, set_active
 from monitor.monitors.claiming import claim_due, mend_clock
 from monitor.monitors.config import options_of
-from monitor.monitors.days import days_of, let_old_beats_go, make_beat_days_ahead
+from monitor.monitors.days import let_old_beats_go, make_beat_days_ahead
 from monitor.monitors.recent import unpacked
 from monitor.monitors.register import change_monitor, clone_monitor
 from monitor.monitors.watchdog import mark_silent
@@ -48,6 +50,19 @@ def test_notices_are_written_once_each_with_the_length_of_the_outage():
     assert [event.notice for event in events] == ["down", "up"]
     assert events[1].outage_s == 180
     assert events[0].beat_id == Beat.objects.filter(state=0, is_important=True).get().id
+
+
+def test_programs_hear_of_an_outage_and_of_its_end_as_events():
+    monitor = a_monitor(config={"url": "http://127.0.0.1:9/?token=s3cret"})
+
+    each_minute(monitor, OK, FAILED, OK, start=NOON)
+
+    events = list(Event.objects.order_by("happened_at"))
+    assert [event.type for event in events] == ["monitor.down", "monitor.up"]
+    down, up = (json.loads(event.body)["data"] for event in events)
+    assert (down["monitor_id"], down["reason"]) == (str(monitor.id), "failed")
+    assert "s3cret" not in down["url"]
+    assert up["down_s"] == 60.0
 
 
 def test_fault_6_an_error_of_ours_is_a_beat_without_data_and_nothing_else():
@@ -281,7 +296,7 @@ def test_days_of_beats_are_made_when_missing_and_let_go_whole(settings):
 
     assert gone == [(NOON - timedelta(days=11)).date()]
     assert Beat.objects.count() == 1
-    assert (NOON + timedelta(days=1)).date() in days_of("beat")
+    assert (NOON + timedelta(days=1)).date() in existing_days("beat")
 
 
 # --- Secrets -----------------------------------------------------------------------------------------------
