@@ -33,7 +33,7 @@ ALTER TABLE monitor_check SET (fillfactor = 70, autovacuum_vacuum_scale_factor =
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0025_alert_hygiene"),
+        ("monitor", "0021_alert_hygiene"),
     ]
 
     operations = [

@@ -24,7 +24,7 @@ CREATE INDEX alert_evaluation_of_rule ON alert_evaluation (rule_id, id DESC);
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0021_events_and_webhooks"),
+        ("monitor", "0019_events_and_webhooks"),
     ]
 
     operations = [

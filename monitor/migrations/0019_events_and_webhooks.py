@@ -17,7 +17,7 @@ ALTER TABLE webhook_endpoint SET (fillfactor = 50)
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0020_exclusions"),
+        ("monitor", "0018_exclusions"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ import monitor.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0018_error_issues"),
+        ("monitor", "0016_error_issues"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ import monitor.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0019_endpoint_moves"),
+        ("monitor", "0017_endpoint_moves"),
     ]
 
     operations = [

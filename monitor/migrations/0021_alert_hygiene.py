@@ -6,7 +6,7 @@ import monitor.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0024_window_rules"),
+        ("monitor", "0020_window_rules"),
     ]
 
     operations = [
