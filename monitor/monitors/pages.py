@@ -227,9 +227,8 @@ def logs_link(found: Monitor, *, now: datetime) -> str:
     if found.service_id is None:
         return ""
     since = (found.standing.down_since or now - timedelta(hours=1)) - timedelta(minutes=5)
-    return (
-        f"{reverse('pages:logs')}?{urlencode({'service_id': found.service_id, 'since': moment_iso(since)})}"
-    )
+    asked = {"service_id": str(found.service_id), "since": moment_iso(since)}
+    return f"{reverse('pages:logs')}?{urlencode(asked)}"
 
 
 def response_chart(found: Monitor, *, now: datetime) -> SafeString:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from monitor.events import Draft, record_events
@@ -60,7 +61,7 @@ def tell(changes: Sequence[Change]) -> list[MonitorEvent]:
 def draft_of(change: Change) -> Draft:
     """monitor.down or monitor.up, as the catalogue of events has them."""
     monitor, is_up = change.monitor, change.state == State.UP
-    data = {
+    data: dict[str, Any] = {
         "monitor_id": str(monitor.id),
         "name": monitor.name,
         "url": target_of(monitor),
