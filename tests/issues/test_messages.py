@@ -1,7 +1,7 @@
 """Equal failures read the same, and different ones do not."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.issues.messages import field_path, headline, normalize
@@ -30,6 +30,7 @@ def test_what_differs_from_request_to_request_is_taken_out(message, expected):
     assert normalize(message) == expected
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(max_size=400))
 def test_any_text_becomes_a_short_line(text):
     message = normalize(text)

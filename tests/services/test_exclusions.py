@@ -14,6 +14,7 @@ from monitor.health.flushing import flush
 from monitor.ingest.accept import prepare_all
 from monitor.ingest.decode import convert_item
 from monitor.ingest.doors import sender_of
+from monitor.ingest.keep import Kept
 from monitor.lib.actors import Role
 from monitor.lib.tally import counts
 from monitor.models import Counter, ExclusionRule, RequestLog, Service
@@ -126,7 +127,7 @@ def test_what_keeping_fails_for_is_told_at_its_own_place(service):
     items = [convert_item(a_log(path=path)) for path in ("/health", "/a", "/health", "/b")]
     outcome = prepare_all(items, sender_of(key), now=timezone.now())
 
-    kept = type("Kept", (), {"failures": {outcome.entries[1].id: ValueError("no")}})()
+    kept = Kept(new_ids={outcome.entries[0].id}, failures={outcome.entries[1].id: ValueError("no")})
 
     assert [each.index for each in outcome.after(kept).rejections] == [3]
 
