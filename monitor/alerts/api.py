@@ -46,7 +46,7 @@ class AlertRuleSerializer(StrictModelSerializer):
         required=False, min_value=0, help_text="So many seconds it must be so before it fires."
     )
     runbook_url = TextField(
-        max_length=2048, required=False, allow_blank=True, validators=[RegexValidator(r"\Ahttps?://\S+\Z")]
+        max_length=2048, required=False, allow_blank=True, validators=[RegexValidator(r"^https?://\S+\Z")]
     )
     cooldown_s = serializers.IntegerField(
         required=False,
