@@ -144,3 +144,26 @@ def test_a_page_may_say_which_section_it_belongs_to():
     assert ui.section_of_page(Context({"request": request, "section": "logs"})) == "logs"
     assert ui.section_of_page(Context({"request": request})) == "services"
     assert ui.section_of_page(Context({})) == ""
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(1, "100 %"), (0.99999, "99.999 %"), (0.9999999, "99.999 %"), (0.5, "50 %"), (0, "0 %")],
+)
+def test_an_uptime_is_never_rounded_up_to_all_of_the_time(share, words):
+    assert strip_tags(ui.uptime(share)) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "0 s"),
+        (42.9, "42 s"),
+        (200, "3 min 20 s"),
+        (3600, "1 h"),
+        (18_720, "5 h 12 min"),
+        (273_600, "3 d 4 h"),
+    ],
+)
+def test_a_length_of_time_is_told_by_its_two_largest_parts(value, words):
+    assert ui.seconds(value) == words
