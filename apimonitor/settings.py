@@ -271,6 +271,7 @@ SPECTACULAR_SETTINGS = {
         "PercentileMethodEnum": ["exact", "histogram"],
         "KeyKindEnum": "monitor.models.keys.KeyKind",
         "AlertStateEnum": "monitor.models.alert_groups.GroupState",
+        "MonitorKindEnum": "monitor.monitors.api.KINDS",
         "MonitorStateEnum": ["down", "up", "pending", "maintenance", "no_data"],
         "IssueKindEnum": "monitor.models.issues.IssueKind",
         "IssueStateEnum": "monitor.models.issues.IssueState",

@@ -64,6 +64,9 @@ class ConfigField(serializers.DictField):
     """The kind's options. Secrets are shown masked; a masked value that is sent back keeps its secret."""
 
 
+KINDS = [(kind.name, kind.words) for kind in all_kinds()]
+
+
 class MonitorSerializer(StrictModelSerializer):
     organization = serializers.PrimaryKeyRelatedField(
         queryset=Organization.objects.all(),
@@ -73,7 +76,7 @@ class MonitorSerializer(StrictModelSerializer):
     )
     service_id = serializers.UUIDField(required=False, allow_null=True, help_text="The service it watches.")
     parent_id = serializers.UUIDField(required=False, allow_null=True, help_text="The group it is part of.")
-    kind = serializers.ChoiceField(choices=[(kind.name, kind.words) for kind in all_kinds()])
+    kind = serializers.ChoiceField(choices=KINDS)
     config = ConfigField(required=False)
     interval_s = serializers.IntegerField(
         required=False, default=60, min_value=MIN_INTERVAL_S, max_value=MAX_INTERVAL_S
@@ -242,7 +245,7 @@ class MonitorEventSerializer(serializers.ModelSerializer[MonitorEvent]):
 class MonitorFilter(django_filters.FilterSet):
     service_id = django_filters.UUIDFilter()
     parent_id = django_filters.UUIDFilter()
-    kind = django_filters.ChoiceFilter(choices=[(kind.name, kind.words) for kind in all_kinds()])
+    kind = django_filters.ChoiceFilter(choices=KINDS)
     is_active = django_filters.BooleanFilter()
     tag = django_filters.CharFilter(method="with_tag", max_length=64)
     state = django_filters.ChoiceFilter(choices=[(each, each) for each in STATES], method="in_state")
@@ -475,7 +478,7 @@ class TestSerializer(serializers.Serializer[Any]):
 
     __test__ = False  # pytest takes classes of this name for tests
 
-    kind = serializers.ChoiceField(choices=[(kind.name, kind.words) for kind in all_kinds()])
+    kind = serializers.ChoiceField(choices=KINDS)
     config = ConfigField()
     timeout_s = serializers.IntegerField(default=20, min_value=1, max_value=60)
     monitor_id = serializers.UUIDField(
