@@ -105,11 +105,13 @@ class MonitorSerializer(StrictModelSerializer):
     )
     tags = serializers.ListField(child=TextField(max_length=64), required=False, max_length=MAX_TAGS)
     state = serializers.SerializerMethodField(help_text="How it stands now.")
-    since = serializers.DateTimeField(source="standing.since", read_only=True)
+    since = serializers.DateTimeField(source="standing.since", read_only=True, allow_null=True)
     message = serializers.CharField(source="standing.message", read_only=True)
-    response_ms = serializers.FloatField(source="standing.response_ms", read_only=True)
-    last_beat_at = serializers.DateTimeField(source="standing.last_beat_at", read_only=True)
-    certificate_until = serializers.DateTimeField(source="standing.certificate_until", read_only=True)
+    response_ms = serializers.FloatField(source="standing.response_ms", read_only=True, allow_null=True)
+    last_beat_at = serializers.DateTimeField(source="standing.last_beat_at", read_only=True, allow_null=True)
+    certificate_until = serializers.DateTimeField(
+        source="standing.certificate_until", read_only=True, allow_null=True
+    )
     is_flapping = serializers.BooleanField(source="standing.is_flapping", read_only=True)
 
     class Meta:
@@ -242,11 +244,16 @@ class MonitorEventSerializer(serializers.ModelSerializer[MonitorEvent]):
         return BeatState(event.state).name.lower()
 
 
+@extend_schema_field({"type": "string", "enum": ["true", "false"]})
+class ActiveFilter(django_filters.ChoiceFilter):
+    """`true` or `false`, and nothing else."""
+
+
 class MonitorFilter(django_filters.FilterSet):
     service_id = django_filters.UUIDFilter()
     parent_id = django_filters.UUIDFilter()
     kind = django_filters.ChoiceFilter(choices=KINDS)
-    is_active = django_filters.BooleanFilter()
+    is_active = ActiveFilter(choices=[("true", "true"), ("false", "false")], method="being_active")
     tag = django_filters.CharFilter(method="with_tag", max_length=64)
     state = django_filters.ChoiceFilter(choices=[(each, each) for each in STATES], method="in_state")
     q = django_filters.CharFilter(method="named", max_length=128, label="Part of the name.")
@@ -254,6 +261,9 @@ class MonitorFilter(django_filters.FilterSet):
     class Meta:
         model = Monitor
         fields: list[str] = []
+
+    def being_active(self, found: QuerySet[Monitor], name: str, word: str) -> QuerySet[Monitor]:
+        return found.filter(is_active=word == "true")
 
     def with_tag(self, found: QuerySet[Monitor], name: str, tag: str) -> QuerySet[Monitor]:
         return found.filter(tags__contains=[tag])

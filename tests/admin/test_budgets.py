@@ -106,8 +106,8 @@ def test_the_front_page_costs_its_stated_budget(admin):
     for number in range(1, 9):
         grow(number)
 
-    # session, user; services; whether clients have counted, asked by the totals and by the services' last hour;
-    # rollups and then, as they are few, logs: of the totals, the minutes and the table of services, each within
-    # a savepoint and a limit of time (four); newest errors; the limit around them (three); organizations as
-    # above; recent changes.
+    # session, user; services; whether clients have counted, asked by the totals and by the services' last
+    # hour; rollups and then, as they are few, logs: of the totals, the minutes and the table of services,
+    # each within a savepoint and a limit of time (four); newest errors; the limit around them (three);
+    # organizations as above; recent changes.
     assert few == cost(admin, "/admin/")[0] == 32

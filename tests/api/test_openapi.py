@@ -24,6 +24,7 @@ from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import api_routes
 from tests.factories import a_key, a_log, a_rule, a_service, keep_logs
+from tests.monitors.scenes import a_monitor, check
 
 pytestmark = pytest.mark.django_db
 
@@ -142,6 +143,8 @@ def ids(service: Service) -> dict[str, str]:
         now=timezone.now(),
     )
     found |= {"webhook_id": webhook.id, "event_id": event.id, "delivery_id": event.deliveries.get().id}
+    monitor = a_monitor(service.organization, kind="manual", service=service)
+    found |= {"monitor_id": monitor.id, "beat_id": check(monitor).id}
     return {name: str(id_) for name, id_ in found.items()}
 
 

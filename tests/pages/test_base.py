@@ -16,7 +16,10 @@ def nothing(request: HttpRequest) -> HttpResponse:
 
 PAGES = [
     path(name, nothing, name=name)
-    for name in ("services", "logs", "metrics", "endpoints", "consumers", "issues", "alerts", "webhooks")
+    for name in (
+        *("services", "logs", "metrics", "endpoints", "consumers"),
+        *("issues", "alerts", "monitors", "webhooks"),
+    )
 ]
 urlpatterns = [
     path("", include((PAGES, "pages"))),
