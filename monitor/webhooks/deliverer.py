@@ -32,6 +32,8 @@ MOST_TOGETHER = 200
 # Of the slots, those that deliveries which failed for long leave to others.
 KEPT_FREE = 0.2
 DATABASE_RETRY_S = 1.0
+# After a fault that is to be looked for in our own log, which is not to be flooded.
+FAULT_RETRY_S = 1.0
 # What is under way at the stop gets this long; the rest is sent again when its lease has run out.
 STOP_S = 8.0
 LAPSED = "The sender stopped before an answer came."
@@ -78,13 +80,23 @@ class Deliverer:
         looks = now - self._looked_at >= LOOK_S
         if looks:
             self._looked_at = now
-            while unpack_events(now=self._clock()):
-                pass
+            self._unpack()
         if now - self._swept_at >= SWEEP_S:
             self._swept_at = now
             self._sweep()
         if came_in or looks:
             self._claim()
+
+    def _unpack(self) -> None:
+        """Make deliveries of what happened. A fault in that holds up nothing that waits to be sent."""
+        try:
+            while unpack_events(now=self._clock()):
+                pass
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            logger.exception("Events could not be unpacked")
+            self._looked_at += FAULT_RETRY_S
 
     def _gather(self, wait_s: float) -> bool:
         """Take the outcomes that came in; waits for the first one."""
@@ -107,8 +119,28 @@ class Deliverer:
 
     def _write(self) -> None:
         if self._unwritten:
-            keep_outcomes(self._unwritten, now=self._clock())
+            self._keep(self._unwritten)
             self._unwritten = []
+
+    def _keep(self, outcomes: list[Outcome]) -> None:
+        """Keep them together; what cannot be kept so is tried one by one, and a bad one is left out."""
+        try:
+            keep_outcomes(outcomes, now=self._clock())
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            logger.exception("%s outcomes could not be kept together", len(outcomes))
+            for outcome in outcomes:
+                self._keep_one(outcome)
+
+    def _keep_one(self, outcome: Outcome) -> None:
+        try:
+            keep_outcomes([outcome], now=self._clock())
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            # Its lease runs out, and it is tried again.
+            logger.exception("The outcome of delivery %s could not be kept", outcome.job.delivery_id)
 
     def _claim(self) -> None:
         free = self._slots - self._under_way
@@ -137,7 +169,7 @@ class Deliverer:
         jobs = lapsed(now=now)
         if jobs:
             logger.warning("%s deliveries were left by a deliverer that stopped", len(jobs))
-            keep_outcomes([lapse(job, now=now) for job in jobs], now=now)
+            self._keep([lapse(job, now=now) for job in jobs])
 
     def _finish(self) -> None:
         until = time.monotonic() + STOP_S
@@ -152,6 +184,10 @@ class Deliverer:
             logger.warning("The database did not answer: %s", type(error).__name__)
             connection.close()
             self._stopping.wait(DATABASE_RETRY_S)
+        except Exception:
+            # One delivery that nobody foresaw must not end those of everybody else.
+            logger.exception("A round of deliveries broke off")
+            self._stopping.wait(FAULT_RETRY_S)
 
 
 def lapse(job: Job, *, now: datetime) -> Outcome:

@@ -35,10 +35,15 @@ WHERE d.id = new.id AND d.lease_id = new.lease_id AND d.status = 'leased' RETURN
 def keep_outcomes(outcomes: Sequence[Outcome], *, now: datetime, draw: Callable[[], float] = DRAW) -> int:
     """Each delivery's next state, its attempt, its endpoint's health, and word of what changed.
 
-    Gives how many were still the caller's to answer for."""
+    Gives how many were still the caller's to answer for. Those whose endpoint is gone, with its organization,
+    are nobody's: their deliveries went with it.
+    """
     ids = {outcome.job.endpoint_id for outcome in outcomes}
     locked = WebhookEndpoint.objects.select_for_update(no_key=True).filter(id__in=ids).order_by("id")
     endpoints = {endpoint.id: endpoint for endpoint in locked}
+    outcomes = [outcome for outcome in outcomes if outcome.job.endpoint_id in endpoints]
+    if not outcomes:
+        return 0
     verdicts = [
         judge(
             outcome,

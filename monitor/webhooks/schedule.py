@@ -58,7 +58,7 @@ def retry_after_delay(header: str | None, *, now: datetime) -> timedelta | None:
         return timedelta(seconds=int(text))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # The latter of numbers that no clock knows.
         return None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return max(moment - now, timedelta(0))

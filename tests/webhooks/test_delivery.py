@@ -1,19 +1,29 @@
 """Deliveries to real receivers: signed, tried again by the clock, given up, and told apart."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from standardwebhooks import WebhookVerificationError
 
-from monitor.events import Draft, hand_over
-from monitor.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from monitor.events import Draft, hand_over, unpacking
+from monitor.models import (
+    Event,
+    EventOutbox,
+    Organization,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from monitor.models.webhooks import Trigger
+from monitor.webhooks import deliverer as deliverer_module
 from monitor.webhooks import endpoints
 from monitor.webhooks.again import CannotSend, failed_within, replay_failed, retry, send_test, stop_replays
 from monitor.webhooks.claim import LEASE, check_lease, claim, lapsed
-from monitor.webhooks.deliverer import lapse
+from monitor.webhooks.deliverer import Deliverer, lapse
 from monitor.webhooks.results import keep_outcomes
 from monitor.webhooks.schedule import LIVE
 from monitor.webhooks.sending import attempt
@@ -345,6 +355,109 @@ def test_one_that_is_removed_while_it_is_called_is_not_called_again(
     keep_outcomes([attempt(job, now=clock())], now=clock())
 
     assert the_delivery().status == "cancelled"
+
+
+def test_an_endpoint_that_went_with_its_organization_holds_up_no_other(receiver, an_endpoint, happen, clock):
+    elsewhere = an_organization()
+    an_endpoint(receiver.url, organization=elsewhere, events=("order.*",))
+    an_endpoint(receiver.url, events=("order.*",))
+    happen(organization_id=elsewhere.id)
+    happen()
+    jobs = claim(free=5, late=5, now=clock())
+    answered = [attempt(job, now=clock()) for job in jobs]
+    elsewhere.delete()
+
+    assert (len(answered), keep_outcomes(answered, now=clock())) == (2, 1)
+
+    assert the_delivery().status == "succeeded"
+
+
+def test_an_outcome_that_cannot_be_kept_spoils_no_other(receiver, an_endpoint, happen, clock, caplog):
+    an_endpoint(receiver.url, events=("order.*",))
+    for _ in range(3):
+        happen()
+    good, bad, also_good = claim(free=5, late=5, now=clock())
+    outcomes = [attempt(job, now=clock()) for job in (good, bad, also_good)]
+    # PostgreSQL keeps no such text.
+    outcomes[1] = replace(outcomes[1], body="\0")
+    deliverer = Deliverer(slots=1, clock=clock)
+    deliverer._unwritten = outcomes
+
+    deliverer._write()
+
+    assert deliverer._unwritten == []
+    assert WebhookDelivery.objects.get(id=bad.delivery_id).status == "leased"
+    assert WebhookDelivery.objects.filter(status="succeeded").count() == 2
+    assert str(bad.delivery_id) in caplog.text
+
+
+def test_a_round_that_breaks_off_is_followed_by_the_next(monkeypatch, caplog):
+    monkeypatch.setattr(deliverer_module, "FAULT_RETRY_S", 0.0)
+    deliverer, rounds = Deliverer(slots=1), []
+
+    def turn():
+        rounds.append(len(rounds))
+        if len(rounds) == 2:
+            deliverer.stop()
+        raise KeyError("nobody foresaw it")
+
+    monkeypatch.setattr(deliverer, "turn", turn)
+    monkeypatch.setattr(deliverer_module.connection, "close", lambda: None)
+
+    deliverer.run()
+
+    assert rounds == [0, 1]
+    assert "nobody foresaw it" in caplog.text
+
+
+def test_events_that_cannot_be_unpacked_hold_up_nothing_that_waits_to_be_sent(
+    receiver, an_endpoint, happen, deliver, caplog
+):
+    an_endpoint(receiver.url, events=("order.*",))
+    happen()
+    EventOutbox.objects.create(packed=b"no events")
+
+    deliver()
+
+    assert the_delivery().status == "succeeded"
+    assert "could not be unpacked" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_of_an_organization_that_is_deleted_meanwhile_hold_up_no_others(
+    an_endpoint, organization, clock, monkeypatch
+):
+    gone = an_organization()
+    for each in (gone, organization):
+        an_endpoint("https://shop.example/hook", organization=each, events=("log.*",))
+        hand_over([Draft(organization_id=each.id, type="log.error", data={"n": 7}, happened_at=clock())])
+    made = unpacking.event_of
+
+    def event_of(draft):
+        if Organization.objects.filter(id=gone.id).exists():
+            elsewhere(gone.delete)
+        return made(draft)
+
+    monkeypatch.setattr(unpacking, "event_of", event_of)
+
+    assert unpacking.unpack_events(now=clock()) == 2
+
+    told = Event.objects.filter(type="log.error")
+    assert list(told.values_list("organization", flat=True)) == [organization.id]
+    assert not EventOutbox.objects.exists()
+
+
+def elsewhere(act):
+    """Runs it on a connection of its own."""
+
+    def run():
+        try:
+            act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
 
 
 # --- Leases ------------------------------------------------------------------------------------------------
