@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404
+from rest_framework.exceptions import PermissionDenied
 
 from monitor.api.permissions import check_service, require
 from monitor.lib.actors import Actor, Scope
@@ -14,6 +15,7 @@ from monitor.models.alert_groups import GroupState
 
 MAX_SILENCE = timedelta(days=365)
 MAX_ACKNOWLEDGED = timedelta(days=7)
+OTHER_SERVICE = "This silence is of the whole organization: a key of one service has no say in it."
 OPEN = (GroupState.FIRING, GroupState.MUTED, GroupState.NO_DATA, GroupState.ERROR)
 
 
@@ -60,6 +62,8 @@ def reach_silence(actor: Actor, silence_id: UUID, scope: Scope) -> AlertSilence:
         raise Http404("No such silence.")
     if silence.service is not None:
         check_service(actor, silence.service, scope)
+    elif actor.service_id is not None and scope != Scope.READ:
+        raise PermissionDenied(OTHER_SERVICE, code="other_service")
     require(actor, scope, silence.organization_id)
     return silence
 

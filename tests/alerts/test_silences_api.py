@@ -62,6 +62,26 @@ def test_a_key_of_one_service_silences_that_one_alone(service):
     assert post_json(client, "/v1/alert-silences", {"ends_at": ends_in(HOUR)}).status_code == 403
 
 
+def test_a_key_of_one_service_reads_a_silence_of_the_organization_and_does_not_end_it(manager, service):
+    made = post_json(manager, "/v1/alert-silences", {"ends_at": ends_in(HOUR)}).json()
+    client = a_client(a_key(service, scopes=["read", "manage"])[1])
+    address = f"/v1/alert-silences/{made['id']}"
+
+    answer = client.delete(address)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "other_service")
+    assert AlertSilence.objects.active(timezone.now()).exists()
+    assert client.get(address).json() == made
+
+
+def test_a_key_of_one_service_ends_the_silences_of_that_one(service):
+    client = a_client(a_key(service, scopes=["manage"])[1])
+    asked = {"service_id": str(service.id), "ends_at": ends_in(HOUR)}
+    made = post_json(client, "/v1/alert-silences", asked).json()
+
+    assert client.delete(f"/v1/alert-silences/{made['id']}").status_code == 204
+
+
 @pytest.mark.parametrize(
     "said",
     [
