@@ -62,7 +62,7 @@ class WebhookEndpointAdmin(EndlessAdmin, ReadOnlyAdmin):
 
     @admin.display(description="URL")
     def url_shown(self, endpoint: WebhookEndpoint) -> SafeString:
-        return code(endpoint.url)
+        return code(endpoint.shown_url)
 
     @admin.display(description="On", boolean=True)
     def is_on(self, endpoint: WebhookEndpoint) -> bool:

@@ -8,8 +8,10 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from monitor.lib import masking
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import new_uuid7
+from monitor.lib.kept_text import RULES
 from monitor.models.events import MAX_TYPE_CHARS, Event
 from monitor.models.keys import Mode
 from monitor.models.tenants import Organization
@@ -93,7 +95,12 @@ class WebhookEndpoint(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.url
+        return self.shown_url
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without what lets one in, for all who may not change it."""
+        return masking.mask_url(self.url, rules=RULES)
 
     @property
     def is_active(self) -> bool:

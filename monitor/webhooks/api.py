@@ -23,6 +23,7 @@ from monitor.api.paths import IdsInPath
 from monitor.api.permissions import require
 from monitor.events.catalogue import API_VERSIONS
 from monitor.lib.actors import Actor, Scope
+from monitor.lib.masking import MASK
 from monitor.models import Organization, WebhookEndpoint
 from monitor.models.events import MAX_TYPE_CHARS
 from monitor.models.keys import Mode
@@ -110,10 +111,19 @@ class WebhookEndpointSerializer(StrictModelSerializer):
         )
         read_only_fields = fields[11:]
 
+    def to_representation(self, endpoint: WebhookEndpoint) -> dict[str, Any]:
+        shown = super().to_representation(endpoint)
+        actor: Actor | None = self.context.get("actor")
+        if actor is None or not actor.may(Scope.MANAGE, endpoint.organization_id):
+            shown["url"] = endpoint.shown_url
+        return shown
+
     def validate_enabled_events(self, patterns: list[str]) -> list[str]:
         return sorted(set(patterns))
 
     def validate_url(self, url: str) -> str:
+        if MASK in url:
+            raise ValidationError("This holds a mask. Send the URL itself, or leave it out.")
         try:
             check_target(url, mode=self.mode_meant())
         except TargetRefused as refused:
@@ -171,7 +181,8 @@ class EndpointsView(GenericAPIView[WebhookEndpoint]):
     )
     def get(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset())
-        return self.get_paginated_response(WebhookEndpointSerializer(page, many=True).data)
+        context = {"actor": actor_of(request)}
+        return self.get_paginated_response(WebhookEndpointSerializer(page, many=True, context=context).data)
 
     @extend_schema(
         summary="Make a webhook endpoint; its secret is in this answer and never shown again",
@@ -183,7 +194,7 @@ class EndpointsView(GenericAPIView[WebhookEndpoint]):
         if actor.service_id is not None:
             raise PermissionDenied(OTHER_SERVICE, code="other_service")
         mode = key_mode_of(request) or Mode.LIVE
-        form = WebhookEndpointSerializer(data=request.data, context={"mode": mode})
+        form = WebhookEndpointSerializer(data=request.data, context={"mode": mode, "actor": actor})
         form.is_valid(raise_exception=True)
         fields = form.validated_data
         is_active, now = fields.pop("is_active", True), timezone.now()
@@ -192,14 +203,16 @@ class EndpointsView(GenericAPIView[WebhookEndpoint]):
         if not is_active:
             endpoint = change_endpoint(endpoint, is_active=False, now=now)
         endpoint.secret = secret  # type: ignore[attr-defined] # for this answer only
-        return Response(NewWebhookEndpointSerializer(endpoint).data, status=201)
+        answer = NewWebhookEndpointSerializer(endpoint, context={"actor": actor})
+        return Response(answer.data, status=201)
 
 
 class EndpointView(IdsInPath, APIView):
     @extend_schema(summary="Get a webhook endpoint and how it does", responses=WebhookEndpointSerializer)
     def get(self, request: Request, webhook_id: UUID) -> Response:
-        endpoint = reach_endpoint(actor_of(request), webhook_id, Scope.READ)
-        return Response(WebhookEndpointSerializer(endpoint).data)
+        actor = actor_of(request)
+        endpoint = reach_endpoint(actor, webhook_id, Scope.READ)
+        return Response(WebhookEndpointSerializer(endpoint, context={"actor": actor}).data)
 
     @extend_schema(
         summary="Change a webhook endpoint, or switch it on or off",
@@ -208,14 +221,15 @@ class EndpointView(IdsInPath, APIView):
         responses=WebhookEndpointSerializer,
     )
     def patch(self, request: Request, webhook_id: UUID) -> Response:
-        endpoint = reach_endpoint(actor_of(request), webhook_id, Scope.MANAGE)
+        actor = actor_of(request)
+        endpoint = reach_endpoint(actor, webhook_id, Scope.MANAGE)
         form = WebhookEndpointSerializer(endpoint, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         fields = {
             name: value for name, value in form.validated_data.items() if name not in ("mode", "organization")
         }
         endpoint = there(lambda: change_endpoint(endpoint, now=timezone.now(), **fields))
-        return Response(WebhookEndpointSerializer(endpoint).data)
+        return Response(WebhookEndpointSerializer(endpoint, context={"actor": actor}).data)
 
     @extend_schema(summary="Remove a webhook endpoint; what waits for it is cancelled", responses={204: None})
     def delete(self, request: Request, webhook_id: UUID) -> Response:

@@ -9,7 +9,7 @@ from monitor.webhooks.sending import Outcome
 def endpoint_data(endpoint: WebhookEndpoint, reason: str | None = None) -> dict[str, Any]:
     return {
         "endpoint_id": endpoint.id,
-        "url": endpoint.url,
+        "url": endpoint.shown_url,
         "enabled_events": list(endpoint.enabled_events),
         "reason": reason,
     }

@@ -94,6 +94,34 @@ def test_an_endpoint_is_switched_off_and_on(admin):
     assert (on["is_active"], on["disabled_at"]) == (True, None)
 
 
+OPEN_TO = "https://shop.example/hook?token=hunter2&shop=7"
+
+
+def test_what_lets_one_in_at_the_url_is_shown_to_those_alone_who_may_change_it(admin, organization):
+    made = make(admin, url=OPEN_TO).json()
+    reader = a_client(user=a_user(organization, "viewer"))
+    address = f"/v1/webhook-endpoints/{made['id']}"
+
+    shown = "https://shop.example/hook?token=***MASKED***&shop=7"
+    assert reader.get(address).json()["url"] == shown
+    assert [each["url"] for each in reader.get("/v1/webhook-endpoints").json()] == [shown]
+    changed = patch(admin, made["id"], {"description": "orders"}).json()
+    assert made["url"] == changed["url"] == admin.get(address).json()["url"] == OPEN_TO
+    assert [each["url"] for each in admin.get("/v1/webhook-endpoints").json()] == [OPEN_TO]
+    refused = patch(admin, made["id"], {"url": shown})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "url")
+
+
+def test_events_about_an_endpoint_do_not_tell_what_lets_one_in(admin):
+    made = make(admin, url=OPEN_TO).json()
+    patch(admin, made["id"], {"is_active": False})
+
+    bodies = list(Event.objects.values_list("body", flat=True))
+
+    assert len(bodies) == 2
+    assert all("shop=7" in body and "hunter2" not in body for body in bodies)
+
+
 def test_a_removed_endpoint_is_gone_from_the_api(admin):
     made = make(admin).json()
 

@@ -54,6 +54,32 @@ def test_an_endpoint_is_made_and_its_secret_shown_this_once(admin):
     assert "Sent now: Authorization, X-Shop" in again
 
 
+def test_what_lets_one_in_at_the_url_stands_in_the_settings_alone(admin, viewer, an_endpoint, happen):
+    endpoint, _ = an_endpoint("https://shop.example/hook?token=hunter2&shop=7")
+    happen()
+    delivery = WebhookDelivery.objects.get(event__type="order.shipped")
+
+    for page in ("/webhooks", page_of(endpoint), f"/webhooks/deliveries/{delivery.id}"):
+        seen = text_of(viewer.get(page))
+        assert "shop.example/hook" in seen
+        assert "hunter2" not in seen
+    assert text_of(admin.get(page_of(endpoint))).count("hunter2") == 1
+
+
+def test_the_admin_shows_no_url_that_lets_one_in(client, an_endpoint, happen):
+    endpoint, _ = an_endpoint("https://shop.example/hook?token=hunter2")
+    happen()
+    client.force_login(a_user(is_staff=True, is_superuser=True))
+
+    delivery = WebhookDelivery.objects.get(event__type="order.shipped")
+    for page in ("webhookendpoint", "webhookdelivery"):
+        row = endpoint if page == "webhookendpoint" else delivery
+        for address in (f"/admin/monitor/{page}/", f"/admin/monitor/{page}/{row.id}/change/"):
+            seen = text_of(client.get(address, follow=True))
+            assert "shop.example/hook" in seen
+            assert "hunter2" not in seen
+
+
 def test_what_is_unfit_stands_beside_its_field(admin):
     page = text_of(admin.post("/webhooks", a_form(url="ftp://shop.example", headers="Host: x")))
 
