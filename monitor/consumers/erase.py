@@ -1,4 +1,4 @@
-"""Erase what the logs of a forgotten consumer hold, in small bites."""
+"""Erase what the logs of a forgotten consumer hold, and its name from events, in small bites."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 
+from monitor.events.forgetting import forget_consumer
 from monitor.ingest.naming import MAX_AGE_S
 from monitor.models import ConsumerErasure
 
@@ -38,11 +39,11 @@ SELECT (SELECT id FROM bite ORDER BY id DESC LIMIT 1), (SELECT count(*) FROM log
 
 
 def erase(consumer_id: UUID, *, now: datetime) -> bool:
-    """Erase what the logs of a forgotten consumer hold, bite by bite; harmless to run twice.
+    """Erase what logs hold of a forgotten consumer and events name of it, bite by bite; harmless twice.
 
     Gives whether this was the last look: the receipt is then finished.
     """
-    erasure = ConsumerErasure.objects.filter(consumer=consumer_id).first()
+    erasure = ConsumerErasure.objects.filter(consumer=consumer_id).select_related("consumer").first()
     if erasure is None:
         return True
     after = NOBODY
@@ -57,6 +58,7 @@ def erase(consumer_id: UUID, *, now: datetime) -> bool:
             ConsumerErasure.objects.filter(id=erasure.id).update(
                 logs=F("logs") + logs, payloads=F("payloads") + payloads, replays=F("replays") + replays
             )
+    forget_consumer(erasure.consumer)
     if now < erasure.asked_at + LAST_LOOK_AFTER:
         return False
     ConsumerErasure.objects.filter(id=erasure.id, finished_at=None).update(finished_at=now)

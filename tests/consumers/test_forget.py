@@ -15,9 +15,22 @@ from monitor.consumers import forget
 from monitor.consumers.erase import LAST_LOOK_AFTER, erase
 from monitor.consumers.forget import AlreadyForgotten
 from monitor.consumers.tasks import erase_consumer
+from monitor.events import forgetting
+from monitor.events.listening import forget_listeners
+from monitor.events.unpacking import unpack_events
 from monitor.ingest import naming
 from monitor.metrics.compact import compact
-from monitor.models import Consumer, ConsumerErasure, LogPayload, Replay, RequestLog
+from monitor.models import (
+    Consumer,
+    ConsumerErasure,
+    Event,
+    LogPayload,
+    Replay,
+    RequestLog,
+    WebhookAttempt,
+    WebhookDelivery,
+)
+from monitor.webhooks.endpoints import make_endpoint
 from tests.factories import a_client, a_log, a_service, a_user, keep_logs
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +109,73 @@ def test_nothing_that_is_kept_tells_who_it_was(service):
     assert [secret for secret in SECRETS if secret in everything_kept()] == []
     assert (receipt.logs, receipt.payloads, receipt.replays) == (3, 3, 1)
     assert receipt.finished_at - receipt.asked_at == LAST_LOOK_AFTER
+
+
+@pytest.fixture
+def listener(service):
+    endpoint, _ = make_endpoint(
+        organization=service.organization,
+        url="https://shop.example/hook",
+        enabled_events=["log.error", "consumer.created"],
+        now=timezone.now(),
+    )
+    forget_listeners()
+    return endpoint
+
+
+def told():
+    """What log.error and consumer.created tell of consumers, oldest first."""
+    events = Event.objects.filter(type__in=["log.error", "consumer.created"]).order_by("id")
+    told = [json.loads(event.body)["data"] for event in events]
+    return [data.get("identifier") or data["consumer"] for data in told]
+
+
+@pytest.mark.parametrize("is_unpacked", [True, False])
+def test_events_do_not_tell_who_it_was_and_tell_of_others(service, listener, is_unpacked, monkeypatch):
+    monkeypatch.setattr(forgetting, "ROWS_A_BITE", 2)
+    monkeypatch.setattr(forgetting, "OUTBOX_ROWS_A_BITE", 1)
+    for _ in range(3):
+        keep_logs(service, personal(status_code=500), a_log(consumer="zen", status_code=500))
+    while is_unpacked and unpack_events(now=timezone.now()):
+        pass
+    consumer = the_consumer()
+
+    forgotten(consumer)
+
+    while not is_unpacked and unpack_events(now=timezone.now()):
+        pass
+    nameless = Consumer.objects.get(id=consumer.id).identifier
+    assert sorted(told()) == sorted([nameless] * 4 + ["zen"] * 4)
+    assert not Event.objects.filter(body__contains="ada@example.com").exists()
+
+
+def test_events_whose_logs_are_gone_do_not_tell_it_either(service, listener):
+    keep_logs(service, personal(status_code=500), a_log(status_code=500))
+    unpack_events(now=timezone.now())
+    RequestLog.objects.all().delete()
+
+    forgotten(the_consumer())
+
+    assert not Event.objects.filter(body__contains="ada@example.com").exists()
+    assert "" in told()
+
+
+def test_what_receivers_answered_to_such_an_event_goes_too(service, listener):
+    keep_logs(service, personal(status_code=500), a_log(consumer="zen", status_code=500))
+    unpack_events(now=timezone.now())
+    for delivery in WebhookDelivery.objects.filter(event__type="log.error").select_related("event"):
+        WebhookAttempt.objects.create(
+            delivery=delivery,
+            number=1,
+            trigger="auto",
+            started_at=timezone.now(),
+            duration_ms=1.0,
+            response_body=json.loads(delivery.event.body)["data"]["consumer"],
+        )
+
+    forgotten(the_consumer())
+
+    assert sorted(WebhookAttempt.objects.values_list("response_body", flat=True)) == ["", "zen"]
 
 
 def test_others_keep_everything(service):
