@@ -130,7 +130,8 @@ def prefilled(query: QueryDict) -> dict[str, Any]:
     """What the address says of the rule; the form's own first words for all else."""
     said: dict[str, Any] = {name: query[name] for name in PREFILLED if query.get(name)}
     for name in ("window_s", "for_s"):
-        if not str(said.get(name, "0")).isdigit():
+        text = str(said.get(name, "0"))
+        if not (text.isascii() and text.isdigit() and len(text) < 9):
             del said[name]
         elif name in said:
             said[name] = int(said[name])
@@ -308,7 +309,8 @@ def silence_rule(request: HttpRequest, alert_id: UUID) -> HttpResponse:
 def seconds_asked(posted: QueryDict, *, at_most: timedelta) -> timedelta:
     """The length that was chosen; an hour for what is none."""
     text = posted.get("seconds", "")
-    length = timedelta(seconds=int(text)) if text.isdigit() and len(text) < 9 else timedelta()
+    is_number = text.isascii() and text.isdigit() and len(text) < 9
+    length = timedelta(seconds=int(text)) if is_number else timedelta()
     return length if timedelta() < length <= at_most else timedelta(hours=1)
 
 

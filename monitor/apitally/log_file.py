@@ -116,10 +116,14 @@ def text(value: Mapping[str, Any], *names: str) -> str:
 
 
 def number(value: Mapping[str, Any], *names: str) -> float | None:
+    """The first of these members that is a number. Raises Undecodable for one of hundreds of digits."""
     for name in names:
         found = value.get(name)
         if isinstance(found, int | float) and not isinstance(found, bool):
-            return float(found)
+            try:
+                return float(found)
+            except OverflowError:
+                raise Undecodable("A number is out of range.", field=name) from None
     return None
 
 

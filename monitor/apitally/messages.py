@@ -237,7 +237,12 @@ def text(value: Any) -> str | None:
 
 
 def number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # An integer of hundreds of digits.
+        return None
 
 
 def versions(value: Any) -> dict[str, str] | None:

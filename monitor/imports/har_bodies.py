@@ -15,6 +15,7 @@ from monitor.lib.kept_text import content_type
 
 MAX_SIZE = 2**31 - 1
 BOUNDARY = "form"
+NO_CHARACTER_SETS = frozenset({"undefined", "punycode", "idna", "unicode-escape", "raw-unicode-escape"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def decoded(written: str, kind: str, size: int | None) -> Body:
         return Body(size_bytes=size, note="damaged")
     try:
         return Body(text=data.decode(charset_of(kind)), size_bytes=len(data))
-    except UnicodeDecodeError:
+    except UnicodeError:
         return Body(size_bytes=len(data), note="binary")
 
 
@@ -86,10 +87,12 @@ def charset_of(kind: str) -> str:
     header["Content-Type"] = " ".join(kind.split())
     named = header.get_content_charset() or "utf-8"
     try:
-        # Codecs such as `hex` and `zip` are no character sets.
-        return named if codecs.lookup(named)._is_text_encoding else "utf-8"
+        codec = codecs.lookup(named)
     except (LookupError, ValueError):
         return "utf-8"
+    # Codecs such as `hex` and `zip` are no character sets, nor are those of names and of Python's own text.
+    is_one = codec._is_text_encoding and codec.name.replace("_", "-") not in NO_CHARACTER_SETS
+    return named if is_one else "utf-8"
 
 
 def form_text(fields: list[dict[str, Any]], kind: str) -> str:

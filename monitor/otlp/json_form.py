@@ -39,6 +39,7 @@ from monitor.otlp.spans import (
     raised_from,
 )
 
+MIN_INT64 = -(2**63)
 MAX_UINT64 = 2**64 - 1
 Whole = int | str | None
 Read = TypeVar("Read", bound="Struct")
@@ -376,9 +377,12 @@ def nanoseconds(text: Whole) -> int:
 
 def whole(text: Whole) -> int:
     try:
-        return int(text or 0)
+        number = int(text or 0)
     except ValueError:
         raise Malformed("The body is not OTLP: a number was expected.") from None
+    if not MIN_INT64 <= number <= MAX_UINT64:
+        raise Malformed("The body is not OTLP: a number has more than 64 bits.")
+    return number
 
 
 def last_raised(events: Iterable[Event]) -> Raised | None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.utils import timezone
@@ -71,6 +72,24 @@ def fires(service, **fields):
     rule = a_window_rule(service, **fields)
     judge_windows(now=timezone.now())
     return rule
+
+
+@pytest.mark.parametrize("length", ["²", "٣", "9" * 5000, "-1", "soon"])
+def test_what_is_no_length_of_time_is_left_out_of_the_address(admin, service, length):
+    said = f"{new(service)}&window_s={quote(length)}&for_s={quote(length)}"
+
+    assert admin.get(said).status_code == 200
+
+
+@pytest.mark.parametrize("length", ["²", "٣", "9" * 5000, "-1", "soon"])
+def test_a_silence_of_what_is_no_length_of_time_lasts_an_hour(admin, service, length):
+    rule = a_window_rule(service)
+
+    answer = admin.post(f"/alerts-ui/{rule.id}/silence", {"seconds": length})
+
+    assert answer.status_code == 302
+    silence = AlertSilence.objects.get()
+    assert silence.ends_at - silence.starts_at == timedelta(hours=1)
 
 
 # --- Making ------------------------------------------------------------------------------------------------

@@ -341,6 +341,14 @@ def test_entries_that_cannot_be_read_are_left_out(post, service):
     assert measured(service)["total_requests"] == 3
 
 
+@pytest.mark.parametrize("name", ["timestamp", "time_offset"])
+def test_a_moment_of_hundreds_of_digits_is_none(post, service, name):
+    told = a_sync(some_requests(3), **{"timestamp": None, name: 10**400})
+
+    assert post("sync", told) == ACCEPTED
+    assert measured(service)["total_requests"] == 3
+
+
 def test_no_method_but_post_is_known(key):
     assert Client().get(f"/v2/{key[1]}/dev/sync").status_code == 405
 

@@ -104,6 +104,16 @@ def test_broken_lines_are_skipped_and_the_others_read():
     assert kinds == [Undecodable, LogItem, Undecodable, LogItem]
 
 
+def test_a_number_of_hundreds_of_digits_spoils_its_line_alone():
+    good, endless = a_line(), 10**400
+    slow = {**good, "response": {"status_code": 200, "response_time": endless}}
+    body = b"\n".join(json.dumps(each).encode() for each in (slow, good, a_line(timestamp=endless)))
+
+    kinds = [type(each) for each in read_items(body, "dev")]
+
+    assert kinds == [Undecodable, LogItem, Undecodable]
+
+
 def test_a_file_that_breaks_off_gives_what_came_before():
     whole = gzip.compress(b"\n".join(json.dumps(a_line(n=n, pad="x" * n)).encode() for n in range(3000)))
 

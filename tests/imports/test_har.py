@@ -94,6 +94,12 @@ def test_a_binary_body_is_named_and_measured_but_not_kept(sender):
             "ü",
         ),
         ({"mimeType": "text/plain; charset=zip", "text": "Z29v", "encoding": "base64"}, "goo"),
+        *(
+            ({"mimeType": f"text/plain; charset={name}", "text": "Z29v", "encoding": "base64"}, "goo")
+            for name in ("undefined", "punycode", "idna", "unicode_escape", "raw-unicode-escape")
+        ),
+        # No text of that character set.
+        ({"mimeType": "text/plain; charset=utf-16", "text": "Z29v", "encoding": "base64"}, None),
         ({"mimeType": "text/plain", "text": ""}, ""),
         ({"mimeType": "text/plain", "text": "a", "encoding": "base64"}, None),
         ({"mimeType": 7, "text": 8}, None),

@@ -187,6 +187,22 @@ def test_other_metrics_are_no_requests(post, measured):
     assert measured()["total_requests"] == 0
 
 
+ENDLESS = 10**400
+
+
+@pytest.mark.parametrize("told", [{"asInt": str(ENDLESS)}, {"asInt": ENDLESS}, {"count": str(ENDLESS)}])
+def test_a_whole_number_of_more_than_64_bits_is_no_otlp(service, told):
+    now = timezone.now()
+    point = explicit([3, 2], start=now - 60 * SECOND, time=now - SECOND) | told
+    body = encoded(an_export(point, temporality=DELTA), JSON)
+    headers = {"Authorization": f"Bearer {a_key(service)[1]}"}
+
+    answer = Client().generic("POST", "/otlp/v1/metrics", body, JSON, headers=headers)
+
+    assert answer.status_code == 400
+    assert "64 bits" in answer.json()["message"]
+
+
 def test_a_duration_is_read_in_its_unit(post, measured):
     now = timezone.now()
     told = {"start": now - 60 * SECOND, "time": now - SECOND}
