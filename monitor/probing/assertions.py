@@ -1,13 +1,17 @@
 """What an answer must be like: sources, comparisons, and a line of text for each.
 
-Patterns and paths come from people, so each has a time limit that is really kept: `regex` checks it within
-the search, and JSON Schema's patterns run on an engine whose time is linear.
+Patterns and paths come from people, and so do the answers they read. All assertions of a check have one
+deadline that is really kept: `regex` checks it within the search, paths between two nodes, and JSON Schema's
+patterns run on an engine whose time is linear.
 """
 
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -16,13 +20,32 @@ import jsonschema_rs
 import msgspec
 import regex
 from iregexp_check import check as is_portable
-from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError
+from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathNode, JSONPathQuery
+from jsonpath_rfc9535.filter_expressions import (
+    ComparisonExpression,
+    Expression,
+    FilterContext,
+    FilterExpression,
+    FilterQuery,
+    FunctionExtension,
+    LogicalExpression,
+    PrefixExpression,
+)
 from jsonpath_rfc9535.function_extensions import ExpressionType, FilterFunction
 from jsonpath_rfc9535.function_extensions._pattern import map_re
+from jsonpath_rfc9535.segments import JSONPathRecursiveDescentSegment, JSONPathSegment
+from jsonpath_rfc9535.selectors import FilterSelector
 
 from monitor.lib.masking import mask_text
 
 PATTERN_LIMIT_S = 0.5
+# All assertions of a check together, however many there are.
+JUDGING_LIMIT_S = 2.0
+# What a path may be asked of: beyond it even a plain walk is felt.
+PATH_BODY_CHARACTERS = 64 * 1024
+PATH_NESTING = 64
+# Where judging runs: other checks go on meanwhile.
+JUDGING = ThreadPoolExecutor(4, thread_name_prefix="judging")
 SHOWN_CHARACTERS = 200
 
 Source = Literal[
@@ -151,9 +174,43 @@ def check_assertion(assertion: Assertion) -> None:
         raise BadAssertion(f"A type is one of {', '.join(_TYPES)}.")
 
 
+_deadline: ContextVar[float] = ContextVar("deadline")
+
+
+def judge_all(assertions: Iterable[Assertion], subject: Subject) -> list[Verdict]:
+    """Each in turn, within one deadline; those it leaves no time for do not hold, and say so."""
+    token = _deadline.set(time.monotonic() + JUDGING_LIMIT_S)
+    try:
+        return [_judged(each, subject) for each in assertions]
+    finally:
+        _deadline.reset(token)
+
+
 def judge(assertion: Assertion, subject: Subject) -> Verdict:
     """Never raises: what cannot be judged does not hold, and says why."""
+    return judge_all([assertion], subject)[0]
+
+
+def matches_any(pattern: str, texts: Iterable[str]) -> bool:
+    """Whether the pattern is in one of them. Raises TooSlow when the deadline of a check passes."""
+    token = _deadline.set(time.monotonic() + JUDGING_LIMIT_S)
     try:
+        return any(searched(pattern, text) for text in texts)
+    finally:
+        _deadline.reset(token)
+
+
+def left_s() -> float:
+    """Seconds left for judging. Raises TooSlow when there are none."""
+    left = _deadline.get() - time.monotonic()
+    if left <= 0:
+        raise TooSlow
+    return left
+
+
+def _judged(assertion: Assertion, subject: Subject) -> Verdict:
+    try:
+        left_s()
         found, actual = observed(assertion, subject)
         if assertion.source == "json_schema":
             problem = "" if not found else actual
@@ -183,7 +240,7 @@ def observed(assertion: Assertion, subject: Subject) -> tuple[bool, Any]:
         case "body_bytes":
             return True, subject.body_bytes
         case "jsonpath":
-            nodes = compiled_path(assertion.property).find(parsed_body(subject)).values()
+            nodes = compiled_path(assertion.property).find(searchable_body(subject)).values()
             return bool(nodes), nodes[0] if len(nodes) == 1 else nodes
         case "json_schema":
             return broken(assertion.target, parsed_body(subject))
@@ -200,6 +257,20 @@ def parsed_body(subject: Subject) -> Any:
         return json.loads(subject.body)
     except ValueError:
         raise BadAssertion("the body is not JSON") from None
+
+
+def searchable_body(subject: Subject) -> Any:
+    """The body for a path. Raises BadAssertion for one that is too long or too deep to be walked."""
+    if len(subject.body) > PATH_BODY_CHARACTERS:
+        raise BadAssertion(f"the body is longer than the {PATH_BODY_CHARACTERS // 1024} KiB a path reads")
+    document = parsed_body(subject)
+    level, depth = [document], 0
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        if depth > PATH_NESTING:
+            raise BadAssertion(f"the body is nested deeper than the {PATH_NESTING} levels a path reads")
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+    return document
 
 
 def broken(schema: Any, document: Any) -> tuple[bool, str]:
@@ -315,7 +386,8 @@ def compiled_pattern(pattern: str) -> Any:
 
 def searched(pattern: str, text: str) -> bool:
     try:
-        return compiled_pattern(pattern).search(text, timeout=PATTERN_LIMIT_S) is not None
+        limit_s = min(PATTERN_LIMIT_S, left_s())
+        return compiled_pattern(pattern).search(text, timeout=limit_s) is not None
     except TimeoutError:
         raise TooSlow from None
 
@@ -334,7 +406,7 @@ class _BoundedPattern(FilterFunction):
             return False
         find = regex.fullmatch if self._whole else regex.search
         try:
-            return find(map_re(pattern), text, timeout=PATTERN_LIMIT_S) is not None
+            return find(map_re(pattern), text, timeout=min(PATTERN_LIMIT_S, left_s())) is not None
         except TimeoutError:
             raise TooSlow from None
         except regex.error:
@@ -346,12 +418,70 @@ _PATHS.function_extensions["match"] = _BoundedPattern(whole=True)
 _PATHS.function_extensions["search"] = _BoundedPattern(whole=False)
 
 
+class _WatchedSegment(JSONPathSegment):
+    """A segment that looks at the deadline before each node: `[*,*][*,*]…` doubles them at every step."""
+
+    def __init__(self, inner: JSONPathSegment) -> None:
+        super().__init__(env=inner.env, token=inner.token, selectors=inner.selectors)
+        self._inner = inner
+
+    def resolve(self, nodes: Iterable[JSONPathNode]) -> Iterable[JSONPathNode]:
+        return self._inner.resolve(_in_time(nodes))
+
+
+class _WatchedFilter(FilterExpression):
+    """A filter that looks at the deadline before each element, since it may let none through."""
+
+    def evaluate(self, context: FilterContext) -> bool:
+        left_s()
+        return super().evaluate(context)
+
+
+def _in_time(nodes: Iterable[JSONPathNode]) -> Iterator[JSONPathNode]:
+    for node in nodes:
+        left_s()
+        yield node
+
+
 @lru_cache(maxsize=1024)
 def compiled_path(path: str) -> Any:
+    """The path, held to the deadline. Raises BadAssertion."""
     try:
-        return _PATHS.compile(path)
+        query = _PATHS.compile(path)
+        descents = sum(isinstance(each, JSONPathRecursiveDescentSegment) for each in query.segments)
+        if descents > 1:
+            raise BadAssertion("property: A JSONPath may hold '..' once.")
+        _watch(query, in_filter=False)
     except (JSONPathError, RecursionError) as error:
         raise BadAssertion(f"The JSONPath is not valid: {str(error).splitlines()[0]}") from None
+    return query
+
+
+def _watch(query: JSONPathQuery, *, in_filter: bool) -> None:
+    for segment in query.segments:
+        if in_filter and isinstance(segment, JSONPathRecursiveDescentSegment):
+            raise BadAssertion("property: A filter of a JSONPath may not hold '..'.")
+        for selector in segment.selectors:
+            if isinstance(selector, FilterSelector):
+                _watch_within(selector.expression)
+                selector.expression = _WatchedFilter(selector.token, selector.expression.expression)
+    query.segments = tuple(_WatchedSegment(each) for each in query.segments)
+
+
+def _watch_within(expression: Expression) -> None:
+    match expression:
+        case FilterExpression():
+            _watch_within(expression.expression)
+        case PrefixExpression():
+            _watch_within(expression.right)
+        case LogicalExpression() | ComparisonExpression():
+            _watch_within(expression.left)
+            _watch_within(expression.right)
+        case FunctionExtension():
+            for each in expression.args:
+                _watch_within(each)
+        case FilterQuery():
+            _watch(expression.query, in_filter=True)
 
 
 @lru_cache(maxsize=256)

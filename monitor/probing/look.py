@@ -7,6 +7,7 @@ from typing import Any
 
 from monitor.lib.outbound import BLOCKED_MESSAGE, OutboundError
 from monitor.lib.outbound.errors import BlockedTarget
+from monitor.lib.outbound.turns import watched_turns
 from monitor.probing.finding import Finding, Outcome, OwnError, Way
 from monitor.probing.registry import Kind
 
@@ -21,9 +22,12 @@ async def look(kind: Kind, options: Any, way: Way) -> Finding:
         raise ValueError(f"{kind.name} is judged from what our tables hold.")
     began = time.monotonic()
     try:
-        async with asyncio.timeout(way.timeout_s):
-            return await kind.probe(options, way)
+        with watched_turns() as turns:
+            async with asyncio.timeout(way.timeout_s):
+                return await kind.probe(options, way)
     except TimeoutError:
+        if turns.waiting:
+            return unknown("This check had to wait for others, and its time ran out.")
         if time.monotonic() - began > way.timeout_s + HELD_UP_S:
             return unknown("The prober stood still during this check.")
         return Finding(outcome=Outcome.FAILED, message=f"No complete answer within {way.timeout_s:g} s.")

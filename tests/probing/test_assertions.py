@@ -3,7 +3,16 @@ import time
 import msgspec
 import pytest
 
-from monitor.probing.assertions import Assertion, BadAssertion, Subject, as_line, from_line, judge
+from monitor.probing.assertions import (
+    JUDGING_LIMIT_S,
+    Assertion,
+    BadAssertion,
+    Subject,
+    as_line,
+    from_line,
+    judge,
+    judge_all,
+)
 
 ANSWER = Subject(
     status=204,
@@ -72,6 +81,9 @@ def test_a_line_says_the_whole_assertion(line):
     [
         ("jsonpath a.b == 1", "JSONPath"),
         ("jsonpath $.a.b-c == 1", "JSONPath"),
+        ("jsonpath $..*..* exists", "once"),
+        ("jsonpath $[?count($..*)>0] exists", "filter"),
+        ("jsonpath $[?!@.a || count(@[?@..b]) > 0] exists", "filter"),
         ("body matches [", "pattern"),
         ("status <", "compare"),
         ("status < fast", "number"),
@@ -115,6 +127,44 @@ def test_a_pattern_that_explodes_is_given_up_soon(line):
 
     assert not verdict.holds
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("$" + "[*,*,*,*]" * 20, "[" * 21 + "1" + "]" * 21),
+        ("$[?count($[*]) > 99999]", f"[{'1,' * 30_000}1]"),
+    ],
+)
+def test_a_path_that_explodes_is_given_up_by_the_deadline(path, body):
+    subject = Subject(**{**ANSWER.__dict__, "body": body})
+    began = time.monotonic()
+
+    verdict = judge(Assertion(source="jsonpath", property=path, comparison="exists"), subject)
+
+    assert (verdict.holds, verdict.problem) == (False, "took too long to judge")
+    assert time.monotonic() - began < JUDGING_LIMIT_S + 1
+
+
+def test_all_assertions_of_a_check_share_one_deadline():
+    subject = Subject(**{**ANSWER.__dict__, "body": "a" * 60 + "!"})
+    began = time.monotonic()
+
+    verdicts = judge_all([from_line("body matches ^(a|a)*$")] * 9, subject)
+
+    assert [verdict.holds for verdict in verdicts] == [False] * 9
+    assert verdicts[-1].problem == "took too long to judge"
+    assert time.monotonic() - began < JUDGING_LIMIT_S + 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [(f'"{"a" * 65_536}"', "longer than the 64 KiB"), ("[" * 65 + "]" * 65, "deeper than the 64 levels")],
+)
+def test_a_path_reads_no_body_that_is_too_long_or_too_deep(body, words):
+    verdict = judge(from_line("jsonpath $ exists"), Subject(**{**ANSWER.__dict__, "body": body}))
+
+    assert (verdict.holds, words in verdict.problem) == (False, True)
 
 
 def test_a_body_that_is_nested_without_end_is_a_failed_assertion():

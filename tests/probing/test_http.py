@@ -421,3 +421,42 @@ def test_many_looks_run_side_by_side():
 
     assert {each.outcome for each in found} == {Outcome.OK}
     assert time.monotonic() - began < 3
+
+
+def test_judging_one_answer_keeps_no_other_check_waiting():
+    from monitor.probing.finding import Way
+    from monitor.probing.look import look
+    from tests.probing.probes import HOME
+
+    slow = [{"source": "body", "comparison": "matches", "target": "^(a|a)*$"}] * 3
+
+    async def longest_pause(options):
+        longest, last = 0.0, time.monotonic()
+        looking = asyncio.create_task(look(kind_named("http"), options, Way(policy=HOME, timeout_s=20)))
+        while not looking.done():
+            await asyncio.sleep(0.01)
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        return longest, looking.result()
+
+    with http_target(Answer(body=b"a" * 60 + b"!")) as target:
+        options = kind_named("http").read({"url": target.url(), "assertions": slow})
+        pause_s, found = asyncio.run(longest_pause(options))
+
+    assert found.outcome == Outcome.FAILED
+    assert pause_s < 0.3
+
+
+def test_a_check_that_only_waited_for_others_says_nothing_of_its_target(monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from monitor.probing.kinds import http
+
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as narrow, http_target() as target:
+        narrow.submit(over.wait, 10)
+        monkeypatch.setattr(http, "JUDGING", narrow)
+        asked = [{"source": "status", "target": 200}]
+        found = look_at("http", url=target.url(), assertions=asked, timeout_s=0.3)
+        over.set()
+
+    assert (found.outcome, "wait for others" in found.message) == (Outcome.UNKNOWN, True)

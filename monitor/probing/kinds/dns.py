@@ -11,7 +11,8 @@ import dns.rdatatype
 import msgspec
 
 from monitor.lib.outbound.lines import addresses_of
-from monitor.probing.assertions import BadAssertion, TooSlow, compiled_pattern, searched, shown
+from monitor.lib.outbound.turns import take_turn
+from monitor.probing.assertions import JUDGING, BadAssertion, TooSlow, compiled_pattern, matches_any, shown
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.kinds.tcp import Host, Port
 from monitor.probing.registry import Field, Kind
@@ -58,7 +59,7 @@ async def probe(options: DnsOptions, way: Way) -> Finding:
     wanted = dns.rdatatype.from_text(options.type)
     # Resolvers turn the order round from answer to answer.
     records = sorted(str(item) for rrset in answer.answer if rrset.rdtype == wanted for item in rrset)
-    words, outcome = judged(options, records, dns.rcode.to_text(answer.rcode()))
+    words, outcome = await take_turn(JUDGING, judged, options, records, dns.rcode.to_text(answer.rcode()))
     return Finding(
         outcome=outcome,
         message=words,
@@ -71,7 +72,7 @@ def judged(options: DnsOptions, records: list[str], rcode: str) -> tuple[str, Ou
     if not records:
         return f"No {options.type} record ({rcode}).", Outcome.FAILED
     try:
-        if options.expect and not any(searched(options.expect, record) for record in records):
+        if options.expect and not matches_any(options.expect, records):
             return f"No record matches: {shown(', '.join(records))}", Outcome.FAILED
     except TooSlow:
         return "The pattern took too long.", Outcome.FAILED

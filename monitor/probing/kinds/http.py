@@ -15,7 +15,8 @@ from monitor.lib.outbound.errors import BlockedTarget, TlsFailed
 from monitor.lib.outbound.fetching import Fetched, fetch
 from monitor.lib.outbound.lines import TlsWish
 from monitor.lib.outbound.proxies import Proxy, parse_proxy
-from monitor.probing.assertions import Assertion, Subject, Verdict, code_range, judge
+from monitor.lib.outbound.turns import take_turn
+from monitor.probing.assertions import JUDGING, Assertion, Subject, Verdict, code_range, judge_all
 from monitor.probing.certificates import Certificate, certificate_of, read_certificate
 from monitor.probing.finding import Finding, Outcome, OwnError, Way
 from monitor.probing.logins import (
@@ -122,6 +123,12 @@ async def probe(options: HttpOptions, way: Way) -> Finding:
             certificate_until=certificate.valid_until if certificate else None,
             detail={"certificate": certificate.as_detail()} if certificate else {},
         )
+    if not options.assertions:
+        return judged(options, answer, now=datetime.now(UTC))
+    return await take_turn(JUDGING, judged_now, options, answer)
+
+
+def judged_now(options: HttpOptions, answer: Fetched) -> Finding:
     return judged(options, answer, now=datetime.now(UTC))
 
 
@@ -199,7 +206,7 @@ def judged(options: HttpOptions, answer: Fetched, *, now: datetime) -> Finding:
         tls_days=certificate.days_left(now) if certificate else None,
         tls_version=answer.tls_version,
     )
-    verdicts = [judge(each, subject) for each in options.assertions]
+    verdicts = judge_all(options.assertions, subject)
     broken = [each for each in verdicts if not each.holds]
     failures = [told(each) for each in broken if each.assertion.severity == "fail"]
     # A status that an assertion asks for by name is that assertion's matter.
