@@ -200,22 +200,65 @@ def test_an_echo_request_sums_to_nothing_as_rfc_1071_wants():
     assert struct.unpack("!BB", packet[:2]) == (8, 0)
 
 
+@contextlib.contextmanager
+def way_to_postgres(settings):
+    """The options that reach the tests' own server, which listens on a socket file, and the bytes it sent."""
+    known, sent = settings.DATABASES["default"], []
+    file = f"{known['HOST']}/.s.PGSQL.{known.get('PORT') or 5432}"
+
+    def relay(one, other, counted=None):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65_536):
+                other.sendall(data)
+                if counted is not None:
+                    counted.append(len(data))
+        for each in (one, other):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as opened:
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    near = opened.enter_context(listener.accept()[0])
+                    far = opened.enter_context(socket.socket(socket.AF_UNIX))
+                    far.connect(file)
+                    for given in ((near, far), (far, near, sent)):
+                        threading.Thread(target=relay, args=given, daemon=True).start()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        options = {
+            "host": "127.0.0.1",
+            "port": listener.getsockname()[1],
+            "username": known["USER"],
+            "password": known["PASSWORD"],
+            "database": connection.settings_dict["NAME"],
+        }
+        yield options, sent
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.django_db
+def test_postgres_reads_one_row_of_however_many(settings):
+    with way_to_postgres(settings) as (given, sent):
+        found = look_at("postgres", **given, query="SELECT repeat('x', 1000) FROM generate_series(1, 200000)")
+
+    assert found.outcome == OK
+    assert sum(sent) < 20_000_000
+
+
 @pytest.mark.django_db
 def test_postgres_signs_in_and_reads(settings):
-    known = connection.settings_dict
-    if known["HOST"].startswith("/") or not known["HOST"]:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-        assert look_at("postgres", host="127.0.0.1", port=port, username="ada").outcome == FAILED
-        return
-    given = {
-        "host": known["HOST"],
-        "port": int(known["PORT"]),
-        "username": known["USER"],
-        "password": known["PASSWORD"],
-        "database": known["NAME"],
-    }
+    with way_to_postgres(settings) as (given, _):
+        check_reading(given)
+
+
+def check_reading(given):
     assert look_at("postgres", **given).outcome == OK
+    assert look_at("postgres", **given, query="SELECT 1 WHERE false").message == "The query gives no row."
     writes = look_at("postgres", **given, query="CREATE TABLE nope (a int)")
     assert writes.outcome == FAILED
     wrong = look_at("postgres", **{**given, "password": "wr0ng-s3cret"}, query="SELECT 1 WHERE false")

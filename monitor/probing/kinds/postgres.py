@@ -1,7 +1,9 @@
 """postgres: a login works, and a query that reads gives a row."""
 
 import time
-from typing import Annotated, Literal
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 import psycopg
@@ -46,7 +48,7 @@ async def probe(options: PostgresOptions, way: Way) -> Finding:
             options="-c default_transaction_read_only=on",
             autocommit=True,
         ) as connection:
-            found = await (await connection.execute(options.query.encode())).fetchone()
+            found = await first_row(connection, options.query)
     except psycopg.Error as error:
         words = mask_text((str(error).strip().splitlines() or [type(error).__name__])[-1])
         return Finding(outcome=Outcome.FAILED, message=shown(words))
@@ -54,6 +56,17 @@ async def probe(options: PostgresOptions, way: Way) -> Finding:
     if found is None:
         return Finding(outcome=Outcome.FAILED, message="The query gives no row.", response_ms=took_ms)
     return Finding(outcome=Outcome.OK, message=f"A row in {took_ms:.0f} ms", response_ms=took_ms)
+
+
+async def first_row(connection: psycopg.AsyncConnection[Any], query: str) -> Any:
+    """The first row, None without one. The line is dropped after it, which ends the query: a cancel would
+    first be followed by all that was sent until it came."""
+    stream = cast(AsyncGenerator[Any, None], connection.cursor().stream(query.encode()))
+    async with aclosing(stream) as rows:
+        found = await anext(rows, None)
+        if found is not None:
+            connection.pgconn.finish()
+    return found
 
 
 KIND = Kind(
