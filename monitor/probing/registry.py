@@ -11,6 +11,7 @@ import msgspec
 
 from monitor.lib import masking
 from monitor.lib.masking import MASK
+from monitor.lib.outbound.messages import is_plain_header
 from monitor.probing.finding import Finding, Way
 
 FieldType = Literal["text", "number", "choice", "truth", "lines", "pairs", "json", "secret", "long", "rules"]
@@ -84,13 +85,20 @@ class Kind:
         if isinstance(value, Mapping):
             return {name: self._masked(f"{place}.{name}", inner) for name, inner in value.items()}
         if place == "headers":
-            return [[name, masking.mask_headers({name: text})[name]] for name, text in value]
+            return [[name, masked_header(name, text)] for name, text in value]
         if isinstance(value, str):
             if place == "url" or place.endswith("_url"):
                 return masking.mask_url(value)
             if place == "body":
                 return masking.mask_body(value)
         return value
+
+
+def masked_header(name: str, text: str) -> str:
+    """The value as it may be shown: of a name that nobody knows it may be a key."""
+    if not text or is_plain_header(name):
+        return str(masking.mask_headers({name: text})[name])
+    return MASK
 
 
 def restored(sent: Any, *, shown: Any, kept: Any) -> Any:

@@ -362,7 +362,12 @@ CREDENTIALS = [
     ("Authorization", "Bearer a"),
     ("cookie", "b=c"),
     ("X-Api-Key", "d"),
-    ("X-Trace", "e"),
+    ("X-Functions-Key", "e"),
+    ("Ocp-Apim-Subscription-Key", "e"),
+    ("DD-APPLICATION-KEY", "e"),
+    ("X-Client-Key", "e"),
+    ("X-Master-Key", "e"),
+    ("Accept-Language", "e"),
     ("Host", "f.test"),
 ]
 
@@ -374,7 +379,7 @@ def test_credentials_stay_behind_when_the_origin_changes():
     assert b"Authorization: Bearer a" in server.requests[0]
     head = other.requests[0].partition(b"\r\n\r\n")[0].split(b"\r\n")
     host = f"Host: 127.0.0.1:{other.port}".encode()
-    assert head == [b"GET /x HTTP/1.1", host, b"X-Trace: e", b"Connection: close"]
+    assert head == [b"GET /x HTTP/1.1", host, b"Accept-Language: e", b"Connection: close"]
 
 
 def test_credentials_stay_where_the_origin_stays():

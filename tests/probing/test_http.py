@@ -204,6 +204,37 @@ def test_mutual_tls_shows_our_own_certificate(tmp_path):
     assert stranger.outcome == Outcome.FAILED
 
 
+def test_our_certificate_is_not_shown_to_where_a_redirect_leads(tmp_path):
+    server, client = issue(), issue()
+    context = server.server_context(tmp_path, client_authority=client.authority)
+    mtls = {"type": "mtls", "certificate": client.certificate, "key": client.key}
+    with (
+        http_target(tls=context) as other,
+        http_target(Answer(302, b"", {"Location": other.url()}), tls=context) as target,
+    ):
+        found = look_at("http", url=target.url(), authorities=server.authority, auth=mtls)
+
+    assert (len(target.asked), other.asked) == (1, [])
+    assert found.outcome == Outcome.FAILED
+
+
+@pytest.mark.parametrize("auth", [{}, {"type": "api_key", "token": "k3y", "header": "X-Key"}])
+def test_keys_in_headers_stay_behind_when_a_redirect_leaves_the_origin(auth):
+    with http_target() as other, http_target(Answer(302, b"", {"Location": other.url()})) as target:
+        headers = [["X-Functions-Key", "k3y"], ["Accept-Language", "de"]]
+        look_at("http", url=target.url(), headers=headers, auth=auth)
+
+    assert target.asked[0].headers["X-Functions-Key"] == "k3y"
+    assert "k3y" not in other.asked[0].headers.values()
+    assert other.asked[0].headers["Accept-Language"] == "de"
+
+
+def test_header_values_are_shown_masked_but_for_plain_ones():
+    shown = kind_named("http").masked({"headers": [["X-Master-Key", "k3y"], ["Accept-Language", "de"]]})
+
+    assert shown["headers"] == [["X-Master-Key", MASK], ["Accept-Language", "de"]]
+
+
 # --- Signing in --------------------------------------------------------------------------------------------
 
 

@@ -107,6 +107,9 @@ async def fetch(
         if len(hops) == max_redirects:
             raise BadAnswer(f"The answer redirects more than {max_redirects} times.", retryable=False)
         hops.append(Hop(status_code=answer.status_code, url=str(request.url)))
+        if tls and target.origin != request.url.origin:
+            # A certificate says who we are, and a handshake proves it: not to whoever we were sent to.
+            tls = replace(tls, certificate="", key="")
         request = follow(request, answer.status_code, target)
     decoded = decode_body(
         answer.raw, first_header(answer.headers, "content-encoding") or "", max_bytes=max_response_bytes

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from monitor.lib.masking import DEFAULT_RULES
 from monitor.lib.outbound.errors import BadAnswer
 from monitor.lib.outbound.urls import ParsedUrl, UnusableUrl, parse_url
 
@@ -19,6 +18,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # The length is counted here, and one call is one connection: what the caller says about either would be
 # wrong.
 _OURS = frozenset({"connection", "keep-alive", "content-length", "transfer-encoding", "expect", "upgrade"})
+# What tells another origin nothing of who asks. A list of what is secret would never be complete: keys go by
+# X-Functions-Key, DD-APPLICATION-KEY and a hundred other names.
+_PLAIN = frozenset({"accept", "user-agent", "content-type", "content-length", "cache-control"})
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -77,6 +79,11 @@ class OutboundResponse:
         return first_header(self.headers, name)
 
 
+def is_plain_header(name: str) -> bool:
+    """Whether a header of this name is never a credential; every other one may be."""
+    return name.lower() in _PLAIN or name.lower().startswith("accept-")
+
+
 def first_header(headers: Headers, name: str) -> str | None:
     return next((value for given, value in headers if given.lower() == name.lower()), None)
 
@@ -121,15 +128,11 @@ def redirect_target(status_code: int, headers: Headers, url: ParsedUrl) -> Parse
 def follow(request: OutboundRequest, status_code: int, target: ParsedUrl) -> OutboundRequest:
     """The request to send after a redirect, as browsers do: 303, and 301 or 302 after POST, become GET.
 
-    Credentials (any header whose value we would mask) and Host stay behind when the origin changes.
+    When the origin changes, all headers stay behind but those that are plain.
     """
     headers = request.headers
     if target.origin != request.url.origin:
-        headers = tuple(
-            (name, value)
-            for name, value in headers
-            if not DEFAULT_RULES.is_sensitive_header(name) and name.lower() != "host"
-        )
+        headers = tuple((name, value) for name, value in headers if is_plain_header(name))
     becomes_get = (status_code == 303 and request.method != "HEAD") or (
         status_code in (301, 302) and request.method == "POST"
     )

@@ -292,7 +292,7 @@ KIND = Kind(
             name="headers",
             label="Headers",
             type="pairs",
-            help="One a line, as Name: value. Values that look secret are shown masked and kept sealed.",
+            help="One a line, as Name: value. Sealed and shown masked, but for Accept and its like.",
         ),
         Field(
             name="body_type",
