@@ -35,7 +35,7 @@ from monitor.models.monitors import (
     MIN_INTERVAL_S,
     BeatState,
 )
-from monitor.monitors.config import whole_config
+from monitor.monitors.config import filled
 from monitor.monitors.prober import outbound_policy
 from monitor.monitors.reach import NO_SUCH_ORGANIZATION, home_of, reach_monitor, service_for
 from monitor.monitors.register import (
@@ -50,7 +50,6 @@ from monitor.monitors.words import PHASES, state_of
 from monitor.probing import BadConfig, Finding, all_kinds, kind_named
 from monitor.probing.finding import Way
 from monitor.probing.look import look
-from monitor.probing.registry import restored
 from monitor.search.filters import MomentFilter
 
 MOST_IN_A_BATCH = 1000
@@ -169,11 +168,8 @@ class MonitorSerializer(StrictModelSerializer):
             attrs.setdefault("config", {})
         if "config" not in attrs:
             return
-        sent = dict(attrs["config"])
-        if self.instance is not None:
-            sent = restored(sent, shown=self.instance.config, kept=whole_config(self.instance))
         try:
-            kind.read(sent)
+            filled(attrs["config"], kind=kind, monitor=self.instance)
         except BadConfig as error:
             raise as_invalid(error) from None
 
@@ -523,21 +519,21 @@ class TestView(APIView):
         asked = form.validated_data
         actor = actor_of(request)
         require(actor, Scope.MANAGE)
-        config = asked["config"]
-        if monitor_id := asked.get("monitor_id"):
-            monitor = reach_monitor(actor, monitor_id, Scope.MANAGE)
-            config = restored(config, shown=monitor.config, kept=whole_config(monitor))
+        monitor_id = asked.get("monitor_id")
+        monitor = reach_monitor(actor, monitor_id, Scope.MANAGE) if monitor_id else None
         try:
-            found = look_once(asked["kind"], config, timeout_s=asked["timeout_s"])
+            found = look_once(asked["kind"], asked["config"], timeout_s=asked["timeout_s"], monitor=monitor)
         except BadConfig as error:
             raise as_invalid(error) from None
         return Response(as_answer(found))
 
 
-def look_once(kind_name: str, config: dict[str, Any], *, timeout_s: float) -> Finding:
-    """What a check would find now. Raises BadConfig."""
+def look_once(
+    kind_name: str, config: dict[str, Any], *, timeout_s: float, monitor: Monitor | None
+) -> Finding:
+    """What a check would find now, with the monitor's secrets. Raises BadConfig."""
     kind = kind_named(kind_name)
-    options = kind.read(config)
+    options = kind.read(filled(config, kind=kind, monitor=monitor))
     if kind.is_internal:
         raise BadConfig("There is nothing to look at before it is saved.", field="kind")
     return asyncio.run(look(kind, options, Way(policy=outbound_policy(), timeout_s=timeout_s)))

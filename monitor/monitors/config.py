@@ -7,8 +7,8 @@ import msgspec
 
 from monitor.lib.secrets import seal, unseal
 from monitor.models import Monitor
-from monitor.probing import kind_named
-from monitor.probing.registry import restored
+from monitor.probing import BadConfig, Kind, kind_named
+from monitor.probing.registry import destinations, masked_place, restored
 
 
 def whole_config(monitor: Monitor) -> dict[str, Any]:
@@ -23,13 +23,32 @@ def options_of(monitor: Monitor) -> Any:
     return kind_named(monitor.kind).read(whole_config(monitor))
 
 
+def filled(config: Mapping[str, Any], *, kind: Kind, monitor: Monitor | None) -> dict[str, Any]:
+    """The options that were sent, with the monitor's secrets where their masks came back. Raises BadConfig.
+
+    Only while they stay what they were for: who may change a monitor may not read its secrets, and would by
+    sending them to a host of his own.
+    """
+    sent = dict(config)
+    if monitor is not None and monitor.config and monitor.kind == kind.name:
+        kept = whole_config(monitor)
+        found = restored(sent, shown=monitor.config, kept=kept)
+        if found != sent:
+            sent = kind.plain(kind.read(found))
+            there, here = destinations(sent), destinations(kept)
+            for place in sorted({*there, *here}):
+                if there.get(place) != here.get(place):
+                    raise BadConfig(f"{place} changed: send the secrets again.", field=place)
+    whole = kind.plain(kind.read(sent))
+    if place := masked_place(whole):
+        raise BadConfig("Send the secret again: what came is its mask.", field=place)
+    return whole
+
+
 def put_config(monitor: Monitor, config: Mapping[str, Any]) -> None:
     """Set the options from what was sent; what came back masked keeps its value. Raises BadConfig."""
     kind = kind_named(monitor.kind)
-    has_config = bool(monitor.config)
-    kept = whole_config(monitor) if has_config else {}
-    sent = restored(dict(config), shown=monitor.config, kept=kept) if has_config else dict(config)
-    whole = kind.plain(kind.read(sent))
+    whole = filled(config, kind=kind, monitor=monitor)
     shown = kind.masked(whole)
     monitor.config = shown
     monitor.sealed = seal(msgspec.json.encode(whole).decode()) if shown != whole else None

@@ -28,7 +28,6 @@ from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import moment_of, uuid7_floor
 from monitor.models import Beat, Monitor, MonitorEvent, Ping, Service
 from monitor.monitors.api import STATES, MonitorFilter, look_once
-from monitor.monitors.config import whole_config
 from monitor.monitors.forms import MonitorForm
 from monitor.monitors.reach import home_of, reach_monitor, service_for
 from monitor.monitors.recent import unpacked
@@ -44,7 +43,6 @@ from monitor.monitors.stats import stats_of, uptimes
 from monitor.monitors.telling import target_of
 from monitor.monitors.words import PHASES, STATE_WORDS, state_of
 from monitor.probing import BadConfig, all_kinds, kind_named
-from monitor.probing.registry import restored
 from monitor.push.keys import addresses_of, snippets_of
 
 ROWS_A_PAGE = 100
@@ -341,11 +339,9 @@ def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
 def look_by(form: MonitorForm) -> dict[str, Any]:
     """What a check would find with what stands in the form."""
     config = form.sent()["config"]
-    if form.instance is not None:
-        config = restored(config, shown=form.instance.config, kept=whole_config(form.instance))
     try:
         timeout_s = min(form.judge.validated_data.get("timeout_s", 20), 30)
-        found = look_once(form.kind.name, config, timeout_s=timeout_s)
+        found = look_once(form.kind.name, config, timeout_s=timeout_s, monitor=form.instance)
     except BadConfig as error:
         return {"outcome": "unknown", "message": error.message}
     return {

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -103,16 +104,44 @@ def masked_header(name: str, text: str) -> str:
 
 def restored(sent: Any, *, shown: Any, kept: Any) -> Any:
     """What was sent, with the kept value wherever the masked form was sent back unchanged."""
-    if sent == shown and MASK in str(sent):
+    if sent == shown and masking.contains_mask(str(sent)):
         return kept
     if isinstance(sent, Mapping) and isinstance(shown, Mapping) and isinstance(kept, Mapping):
         return {
             name: restored(value, shown=shown.get(name), kept=kept.get(name)) for name, value in sent.items()
         }
     if isinstance(sent, list) and isinstance(shown, list) and isinstance(kept, list):
-        known = {str(mask): value for mask, value in zip(shown, kept, strict=False) if MASK in str(mask)}
-        return [known.get(str(each), each) for each in sent]
+        # In turn: a header may be there twice, with two values.
+        known: dict[str, list[Any]] = {}
+        for mask, value in zip(shown, kept, strict=False):
+            if masking.contains_mask(str(mask)):
+                known.setdefault(str(mask), []).append(value)
+        return [known[str(each)].pop(0) if known.get(str(each)) else each for each in sent]
     return sent
+
+
+def masked_place(config: Mapping[str, Any]) -> str:
+    """The first option that is still masked, empty for none. Assertions may ask for masks."""
+    for name, value in config.items():
+        if name == "assertions" or not masking.contains_mask(str(value)):
+            continue
+        inner = masked_place(value) if isinstance(value, Mapping) else ""
+        return f"{name}.{inner}" if inner else name
+    return ""
+
+
+def destinations(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Where secrets would go, by the option that says so: of a URL its scheme, host and port."""
+    found: dict[str, str] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            found |= destinations(value, f"{prefix}{name}.")
+        elif name == "url" or name.endswith("_url"):
+            parts = urlsplit(str(value))
+            found[prefix + name] = f"{parts.scheme}://{parts.netloc}".lower()
+        elif name in ("host", "port"):
+            found[prefix + name] = str(value).lower()
+    return found
 
 
 @cache

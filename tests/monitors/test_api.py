@@ -1,5 +1,6 @@
 """/v1/monitors as callers see it."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -170,16 +171,55 @@ def test_a_look_goes_nowhere_that_the_installation_forbids(client, settings):
 
 def test_a_look_uses_the_secrets_of_a_saved_monitor_of_ones_own_alone(client, organization, settings):
     settings.QUICK_START = True
-    config = {"url": "http://127.0.0.1:1/", "auth": {"type": "bearer", "token": "s3cret"}}
-    mine, others = a_monitor(organization, config=config), a_monitor(config=config)
     with http_target() as target:
-        shown = {**mine.config, "url": target.url()}
-        asked = {"kind": "http", "config": shown}
+        config = {"url": target.url("/old"), "auth": {"type": "bearer", "token": "s3cret"}}
+        mine, others = a_monitor(organization, config=config), a_monitor(config=config)
+        asked = {"kind": "http", "config": {**mine.config, "url": target.url("/new")}}
         used = post_json(client, "/v1/monitors/test", {**asked, "monitor_id": str(mine.id)})
         stolen = post_json(client, "/v1/monitors/test", {**asked, "monitor_id": str(others.id)})
 
     assert (used.status_code, stolen.status_code) == (200, 404)
     assert [each.headers["Authorization"] for each in target.asked] == ["Bearer s3cret"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        ({"url": "there"}, "url"),
+        ({"proxy": {"url": "there"}}, "proxy.url"),
+        ({"auth": {"type": "oauth2", "client_id": "a", "client_secret": MASK, "token_url": "there"}}, "url"),
+        ({"headers": [["X-Other", MASK]]}, "headers"),
+        ({"auth": {"type": "basic", "username": "a", "password": MASK}}, "auth.password"),
+    ],
+)
+def test_a_kept_secret_goes_to_no_other_target(client, organization, settings, changed, place):
+    settings.QUICK_START = True
+    auth = {"type": "bearer", "token": "s3cret", "client_secret": "s3cret"}
+    monitor = a_monitor(organization, config={"url": "http://127.0.0.1:1/", "auth": auth})
+    before = Monitor.objects.values().get()
+    with http_target() as target:
+        config = json.loads(json.dumps({**monitor.config, **changed}).replace("there", target.url()))
+        looked = post_json(
+            client, "/v1/monitors/test", {"kind": "http", "config": config, "monitor_id": str(monitor.id)}
+        )
+        saved = patch_json(client, f"/v1/monitors/{monitor.id}", {"config": config})
+
+    assert target.asked == []
+    for answer in (looked, saved):
+        assert answer.status_code == 400, answer.json()
+        assert place in json.dumps(answer.json()["errors"])
+        assert "again" in json.dumps(answer.json()["errors"])
+    assert Monitor.objects.values().get() == before
+
+
+def test_a_kept_secret_fills_no_other_kind(client, organization):
+    monitor = a_monitor(organization, kind="redis", config={"host": "127.0.0.1", "port": 1, "password": "s"})
+    asked = {"host": "127.0.0.1", "port": 1, "username": "ada", "password": MASK}
+    looked = post_json(
+        client, "/v1/monitors/test", {"kind": "postgres", "config": asked, "monitor_id": str(monitor.id)}
+    )
+
+    assert (looked.status_code, "again" in json.dumps(looked.json())) == (400, True)
 
 
 def test_heartbeats_newest_first_with_pages_filters_and_one_in_full(client, organization):
