@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.lib.secrets import seal, unseal
+from monitor.lib.secrets import CannotOpen, seal, unseal
 from monitor.models import Monitor
 from monitor.probing import BadConfig, Kind, kind_named
 from monitor.probing.registry import destinations, masked_place, restored
@@ -31,7 +31,11 @@ def filled(config: Mapping[str, Any], *, kind: Kind, monitor: Monitor | None) ->
     """
     sent = dict(config)
     if monitor is not None and monitor.config and monitor.kind == kind.name:
-        kept = whole_config(monitor)
+        try:
+            kept = whole_config(monitor)
+        except CannotOpen:
+            # Nothing is kept that could be had: what is masked has to be sent again, below.
+            kept = monitor.config
         found = restored(sent, shown=monitor.config, kept=kept)
         if found != sent:
             sent = kind.plain(kind.read(found))

@@ -1,6 +1,7 @@
 """The form of a monitor: what every monitor has, and what its kind asks for."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -89,21 +90,26 @@ class MonitorForm(SerializerForm):
         return sent
 
     def config(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The options as the API takes them; what is left empty has its default."""
-        config: dict[str, Any] = {}
+        """The options as the API takes them; what is left empty has its default, and what the form does not
+        ask for stays as it is."""
+        config: dict[str, Any] = deepcopy(self.instance.config) if self.instance is not None else {}
         for field in self.kind.fields:
             value = self.read(field, given.get(place_of(field)))
-            if value is None or (value == "" and field.type != "text"):
-                continue
             into, (*path, last) = config, field.name.split(".")
             for part in path:
                 into = into.setdefault(part, {})
+            into.pop(last, None)
+            if value is None or (value == "" and field.type != "text"):
+                continue
             into[last] = value
         return {
             name: value for name, value in config.items() if not (isinstance(value, dict) and is_blank(value))
         }
 
     def read(self, field: Field, value: Any) -> Any:
+        if isinstance(value, str):
+            # Browsers send CRLF: a body would change by being looked at, and its mask be none.
+            value = value.replace("\r\n", "\n")
         match field.type:
             case "lines":
                 return split(value or "") or None

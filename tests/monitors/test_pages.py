@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from monitor.lib.masking import MASK
+from monitor.lib.secrets import CannotOpen
 from monitor.models import Monitor
 from monitor.monitors.config import options_of
 from monitor.probing import Outcome, all_kinds
@@ -178,12 +179,92 @@ def test_secrets_never_reach_the_page_and_survive_a_save(client, organization):
     page = client.get(address).content.decode()
     assert "s3cret" not in page
     assert MASK in page
-    saved = client.post(address, form(config_auth__type="bearer", config_auth__token=MASK, name="Renamed"))
+    saved = client.post(
+        address,
+        form(
+            config_url="http://a.example/",
+            config_auth__type="bearer",
+            config_auth__token=MASK,
+            name="Renamed",
+        ),
+    )
 
-    assert saved.status_code == 302, saved.content.decode()
+    assert saved.status_code == 302, saved.context["form"].errors
     monitor = Monitor.objects.get()
     assert monitor.name == "Renamed"
     assert options_of(monitor).auth.token == "s3cret"
+
+
+def test_a_save_keeps_what_the_form_does_not_ask_for(client, organization):
+    config = {
+        "url": "http://a.example/",
+        "auth": {"type": "oauth2", "token_url": "http://a.example/t", "client_id": "a", "audience": "shop"},
+        "body": '{"password": "s3cret",\n "b": 1}',
+        "body_type": "json",
+        "lowest_tls": "1.3",
+        "ip_family": 4,
+        "save_answer": False,
+        "verify_tls": False,
+    }
+    monitor = a_monitor(organization, config=config)
+    address = f"/monitors/{monitor.id}/edit"
+    shown = client.get(address).context["form"]
+    asked = {name: shown[name].value() for name in shown.fields}
+    asked = {name: value for name, value in asked.items() if value is not None and value is not False}
+    before = options_of(monitor)
+
+    saved = client.post(address, {**asked, "config_body": shown["config_body"].value().replace("\n", "\r\n")})
+
+    assert saved.status_code == 302, saved.context["form"].errors
+    assert options_of(Monitor.objects.get()) == before
+
+
+def test_what_is_emptied_in_the_form_has_its_default_again(client, organization):
+    config = {"url": "http://a.example/", "body": "x", "headers": [["Accept", "a/b"]], "max_redirects": 3}
+    monitor = a_monitor(organization, config=config)
+
+    client.post(f"/monitors/{monitor.id}/edit", form(config_url="http://a.example/", config_max_redirects=""))
+
+    options = options_of(Monitor.objects.get())
+    assert (options.body, options.headers, options.max_redirects) == ("", [], 10)
+
+
+def test_a_save_keeps_how_a_database_is_reached(client, organization):
+    config = {"host": "db.example", "username": "ada", "password": "s3cret", "sslmode": "require"}
+    monitor = a_monitor(organization, kind="postgres", config=config)
+    address = f"/monitors/{monitor.id}/edit"
+    shown = client.get(address).context["form"]
+
+    saved = client.post(
+        address, {name: "" if (v := shown[name].value()) is None else v for name in shown.fields}
+    )
+
+    assert saved.status_code == 302, saved.context["form"].errors
+    assert options_of(Monitor.objects.get()) == options_of(monitor)
+
+
+@pytest.mark.parametrize("extra", [{}, {"look": "1"}])
+def test_secrets_that_no_key_opens_are_asked_for_again(client, organization, settings, extra):
+    config = {"url": "http://a.example/", "auth": {"type": "bearer", "token": "s3cret"}}
+    monitor = a_monitor(organization, config=config)
+    settings.SECRETS_KEYS = ["another"]
+    address = f"/monitors/{monitor.id}/edit"
+    given = form(config_url="http://a.example/", config_auth__type="bearer", **extra)
+
+    masked = client.post(address, {**given, "config_auth__token": MASK})
+    assert "again" in masked.content.decode()
+    assert options_of_kept(monitor) is None
+
+    if not extra:
+        assert client.post(address, {**given, "config_auth__token": "n3w"}).status_code == 302
+        assert options_of(Monitor.objects.get()).auth.token == "n3w"
+
+
+def options_of_kept(monitor):
+    try:
+        return options_of(Monitor.objects.get(id=monitor.id))
+    except CannotOpen:
+        return None
 
 
 def test_a_look_before_saving_shows_what_came_and_saves_nothing(client, settings):
