@@ -41,7 +41,10 @@ class SerializerForm(forms.Form):
 
 def sentences(errors: Any) -> Iterator[str]:
     """A field's errors one by one; those of a list's items name their line."""
-    if isinstance(errors, dict):
+    if isinstance(errors, str):
+        # Of a place within a field, as "auth.token" in the options: one, and no list of them.
+        yield errors
+    elif isinstance(errors, dict):
         for place, inner in errors.items():
             line = f"Line {place + 1}: " if isinstance(place, int) else f"{place}: "
             yield from (line + sentence for sentence in sentences(inner))
