@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from django.db import connection
+
 from monitor.models import Monitor, MonitorCheck, MonitorStanding, PushTarget
 from monitor.monitors.config import options_of
 from monitor.monitors.states import State
-from monitor.probing import Finding, Outcome
+from monitor.probing import BadConfig, Finding, Outcome
 from monitor.push.schedule import expected
 
 # Nothing is awaited: looked at again after this, or when something happens.
@@ -60,6 +62,20 @@ def of_push(monitor: Monitor, *, now: datetime) -> Judged:
     return Judged(finding=Finding(outcome=Outcome.FAILED, message=late), next_check_at=now + LATE_EVERY)
 
 
+def be_alone_with(slug: str, monitor: Monitor) -> None:
+    """Raises BadConfig when the slug is taken: two of one name are pinged by nobody."""
+    # Held until the commit: of two that take the slug at once, the second waits here and sees the first. Not
+    # the organization's row, which whatever refers to it would wait for.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            [f"slug {monitor.organization_id} {slug}"],
+        )
+    others = PushTarget.objects.filter(slug=slug, monitor__organization=monitor.organization_id)
+    if others.exclude(monitor=monitor).exists():
+        raise BadConfig("Another monitor of the organization has this slug.", field="slug")
+
+
 JUDGES: Mapping[str, Callable[..., Judged]] = {"group": of_group, "manual": of_manual, "push": of_push}
 
 
@@ -68,12 +84,17 @@ def judge_internal(monitor: Monitor, *, now: datetime) -> Judged:
 
 
 def prepare(monitor: Monitor, *, now: datetime) -> None:
-    """What a push monitor keeps beside itself: its token, its slug, and when its next ping is late."""
+    """What a push monitor keeps beside itself: its token, its slug, and when its next ping is late.
+
+    Raises BadConfig for a slug that another monitor of the organization has.
+    """
     if monitor.kind != "push":
         return
     target, _ = PushTarget.objects.get_or_create(monitor=monitor, defaults={"token": uuid4()})
     slug = str(monitor.config.get("slug", ""))
     if target.slug != slug:
+        if slug:
+            be_alone_with(slug, monitor)
         target.slug = slug
         target.save(update_fields=["slug"])
     if monitor.is_active:

@@ -117,6 +117,9 @@ def set_active(monitors: Iterable[Monitor], *, is_active: bool, now: datetime) -
 def clone_monitor(monitor: Monitor, *, name: str, now: datetime) -> Monitor:
     """A paused copy with the same options, secrets included, and a history of its own."""
     copy = Monitor(**{field: getattr(monitor, field) for field in COPIED}, name=name, is_active=False)
+    if copy.kind == "push":
+        # An address belongs to one monitor; the copy has its token.
+        copy.config = {**copy.config, "slug": ""}
     copy.save(force_insert=True)
     make_ready(copy, now=now)
     return copy

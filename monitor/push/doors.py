@@ -17,6 +17,7 @@ from monitor.access.requests import client_address
 from monitor.api.paths import uuid_or_none
 from monitor.models import Monitor, PingKey, PushTarget
 from monitor.monitors.register import make_monitor
+from monitor.probing import BadConfig
 from monitor.push.pings import BODY_LIMIT, Incoming, take_ping
 
 Answer = Callable[[HttpRequest, str], HttpResponse]
@@ -47,6 +48,9 @@ def healthchecks(request: HttpRequest, rest: str) -> HttpResponse:
     """/ping/<uuid> or /ping/<key>/<slug>, then nothing, start, fail, log or an exit status."""
     if request.method not in ("GET", "HEAD", "POST"):
         return plain("method not allowed", 405)
+    if "\0" in rest:
+        # PostgreSQL can compare no text with one.
+        return plain("not found", 404)
     first, *others = rest.split("/")
     token = uuid_or_none(first)
     created = False
@@ -120,7 +124,7 @@ def create_for(key: str, slug: str) -> PushTarget | None:
                 return None
             monitor = Monitor(organization_id=owner.organization_id, name=slug, kind="push")
             make_monitor(monitor, {"slug": slug}, now=timezone.now())
-    except (PingKey.DoesNotExist, IntegrityError):
+    except (PingKey.DoesNotExist, IntegrityError, BadConfig):
         return None
     return PushTarget.objects.get(monitor=monitor)
 
@@ -133,13 +137,14 @@ def target_of(token: str) -> PushTarget | None:
     return PushTarget.objects.select_related("monitor").filter(token=known).first() if known else None
 
 
-def by_token(request: HttpRequest, target: PushTarget, *, is_up: bool) -> None:
+def by_token(request: HttpRequest, target: PushTarget, *, is_up: bool, body: str | None = None) -> None:
+    """`body` is given where it was read before, since it can be read only once."""
     take_ping(
         target.pk,
         Incoming(
             kind="success" if is_up else "failure",
             method=request.method or "GET",
-            body=body_of(request),
+            body=body_of(request) if body is None else body,
             message=request.GET.get("msg", "")[:300],
             response_ms=milliseconds(request.GET.get("ping") or request.GET.get("duration_ms")),
             run_id=run_id_of(request),
@@ -193,7 +198,8 @@ def ours(request: HttpRequest, token: str, action: str = "") -> HttpResponse:
     if isinstance(incoming, str):
         return JsonResponse({"ok": False, "detail": incoming}, status=400)
     if action == "" and "status" in request.GET:
-        by_token(request, target, is_up=request.GET["status"].lower() in ("up", "1", "ok"))
+        is_up = request.GET["status"].lower() in ("up", "1", "ok")
+        by_token(request, target, is_up=is_up, body=incoming.body)
     else:
         take_ping(target.pk, incoming, now=timezone.now())
     return JsonResponse({"ok": True})

@@ -1,15 +1,20 @@
 """The dialects, as their own clients speak them."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django import db
 from django.test import Client
 from django.utils import timezone
 
 from monitor.models import Beat, Monitor, MonitorCheck, MonitorEvent, MonitorStanding, Ping, PushTarget
 from monitor.monitors import set_active
 from monitor.monitors.internal import judge_internal
+from monitor.monitors.register import change_monitor, clone_monitor
+from monitor.probing import BadConfig
 from monitor.push.keys import addresses_of, ping_key_of, snippets_of
 from tests.factories import an_organization
 from tests.monitors.scenes import a_monitor
@@ -126,7 +131,8 @@ def test_slugs_are_found_made_and_may_not_be_ambiguous(client):
     assert client.get(f"/ping/{key}/nightly?create=1").status_code == 200
     assert client.get(f"/ping/{key}/Not%20a%20slug?create=1").status_code == 404
     assert Monitor.objects.filter(organization=organization, name="nightly").count() == 1
-    a_push(organization, slug="backup")
+    # As two that were there before slugs were held apart.
+    PushTarget.objects.filter(monitor=a_push(organization)).update(slug="backup")
     assert client.get(f"/ping/{key}/backup").status_code == 409
 
 
@@ -243,3 +249,61 @@ def test_a_ping_that_races_with_the_look_at_its_lateness_wins(client):
 
     assert keep([late], now=later) == []
     assert state_of(monitor) == 1
+
+
+def test_a_status_in_the_address_leaves_the_body_its_say(client):
+    monitor = a_push(failure_words=["broken"])
+
+    client.post(f"/v1/push/{token_of(monitor)}?status=up", "all is broken", content_type="text/plain")
+
+    assert Ping.objects.get().body == "all is broken"
+    assert pings() == ["failure"]
+
+
+@pytest.mark.parametrize("address", ["/ping/%00/x", "/ping/key/%00", f"/ping/{uuid4()}/%00"])
+def test_an_address_with_a_nul_is_nobodys(client, address):
+    assert client.get(address).status_code == 404
+
+
+def test_a_copy_has_no_slug_and_both_are_pinged(client):
+    organization = an_organization()
+    monitor = a_push(organization, slug="nightly")
+
+    copy = clone_monitor(monitor, name="Copy", now=timezone.now())
+
+    assert copy.config["slug"] == ""
+    assert PushTarget.objects.get(monitor=copy).slug == ""
+    assert client.get(f"/ping/{ping_key_of(organization)}/nightly").status_code == 200
+
+
+def test_a_slug_is_taken_once_in_an_organization():
+    organization = an_organization()
+    monitor, other = a_push(organization, slug="nightly"), a_push(organization)
+    a_push(slug="nightly")
+
+    with pytest.raises(BadConfig) as made:
+        a_push(organization, slug="nightly")
+    with pytest.raises(BadConfig) as changed:
+        change_monitor(other, {}, {"slug": "nightly"}, now=timezone.now())
+    change_monitor(monitor, {}, {"slug": "nightly", "period_s": 60}, now=timezone.now())
+
+    assert (made.value.field, changed.value.field) == ("slug", "slug")
+    assert Monitor.objects.filter(organization=organization).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_that_take_a_slug_at_once_one_is_told():
+    organization, start = an_organization(), threading.Barrier(2)
+
+    def take(number):
+        try:
+            start.wait(10)
+            a_push(organization, slug="nightly")
+        except BadConfig:
+            return "told"
+        finally:
+            db.connection.close()
+        return "took"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(take, range(2))) == ["told", "took"]
