@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
+from django.db.models import Count
 
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.metrics import Question, WindowQuestion, read_windows
+from monitor.metrics.cells import Cell
 from monitor.metrics.gather import gather_logs
 from monitor.metrics.question import GroupBy
 from monitor.metrics.windows import Detail, Groups
-from monitor.models import AlertRule, Consumer, RequestLog
-from monitor.models.alerts import Per
+from monitor.models import AlertRule, Consumer, Instance, RequestLog
+from monitor.models.alerts import Per, RuleKind
 from monitor.models.keys import Mode
 from monitor.models.logs import RequestLogQuerySet
 from monitor.models.metrics import Family
@@ -40,7 +42,7 @@ class CannotTell(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A rule's window: the question that rollups answer, or none where only the logs can."""
+    """A rule's window: the question that rollups answer, or none where only the logs can, or processes."""
 
     rule: AlertRule
     since: datetime
@@ -62,6 +64,11 @@ def needs_logs(rule: AlertRule) -> bool:
     return bool(rule.tag) or told_apart(rule) == BY_CONSUMER | BY_ENDPOINT
 
 
+def is_of_processes(rule: AlertRule) -> bool:
+    """Whether it asks who reported, and nothing of requests."""
+    return rule.kind == RuleKind.SILENCE
+
+
 def told_apart(rule: AlertRule) -> frozenset[str]:
     narrowed = {
         name for name, value in (("endpoint", rule.endpoint_id), ("consumer", rule.consumer)) if value
@@ -79,7 +86,7 @@ def asks_of(rules: Iterable[AlertRule], *, until: datetime, details: Mapping[UUI
             since=until - rule.window,
             until=until,
             question=None
-            if needs_logs(rule)
+            if needs_logs(rule) or is_of_processes(rule)
             else question_of(rule, until=until, consumers=consumers, detail=details[rule.id]),
         )
         for rule in listed
@@ -129,13 +136,50 @@ def ids_of_consumers(rules: Sequence[AlertRule]) -> dict[tuple[UUID, str], UUID]
 def replies_to(asks: Sequence[Ask], *, now: datetime) -> list[Reply]:
     """The reply to each, in their order. What fails fails for itself."""
     shared = shared_replies([ask.question for ask in asks if ask.question is not None], now=now)
+    heard = replies_about_processes([ask for ask in asks if is_of_processes(ask.rule)])
     give_up_at = time.monotonic() + LOGS_LIMIT_OF_ALL_S
-    return [
-        shared[ask.question]
-        if ask.question is not None
-        else reply_from_logs(ask, give_up_at=give_up_at, now=now)
-        for ask in asks
-    ]
+    replies = []
+    for ask in asks:
+        if ask.question is not None:
+            replies.append(shared[ask.question])
+        elif is_of_processes(ask.rule):
+            replies.append(heard[ask.rule.id])
+        else:
+            replies.append(reply_from_logs(ask, give_up_at=give_up_at, now=now))
+    return replies
+
+
+def replies_about_processes(asks: Sequence[Ask]) -> dict[UUID, Reply]:
+    """How many live processes were heard in each rule's window: one statement for each length of window."""
+    by_start: dict[datetime, list[Ask]] = {}
+    for ask in asks:
+        by_start.setdefault(ask.since, []).append(ask)
+    replies: dict[UUID, Reply] = {}
+    for since, some in by_start.items():
+        begun = time.perf_counter()
+        try:
+            with time_limit(SHARED_LIMIT):
+                heard = count_processes({ask.rule.service_id for ask in some}, since=since)
+        except Exception as error:  # as below
+            failed = Reply(groups={}, duration_ms=since_ms(begun), error=words_of(error))
+            replies |= {ask.rule.id: failed for ask in some}
+            continue
+        duration_ms = since_ms(begun)
+        for ask in some:
+            count = sum(
+                number
+                for (service_id, environment), number in heard.items()
+                if service_id == ask.rule.service_id and ask.rule.environment in ("", environment)
+            )
+            replies[ask.rule.id] = Reply(groups={"": Cell(requests=count)}, duration_ms=duration_ms)
+    return replies
+
+
+def count_processes(service_ids: Iterable[UUID], *, since: datetime) -> dict[tuple[UUID, str], int]:
+    """By service and environment."""
+    found = Instance.objects.heard_since(since).filter(service_id__in=service_ids, mode=Mode.LIVE)
+    counted = found.values_list("service_id", "environment").annotate(number=Count("id")).order_by()
+    return {(service_id, environment): number for service_id, environment, number in counted}
 
 
 def shared_replies(questions: Sequence[WindowQuestion], *, now: datetime) -> dict[WindowQuestion, Reply]:

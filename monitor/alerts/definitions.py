@@ -27,6 +27,8 @@ SPOKEN: Mapping[str, tuple[str, ...]] = {
     RuleKind.LOG: CONDITION,
     RuleKind.METRIC: (*WINDOWED, *THRESHOLD),
     RuleKind.ABSENCE: WINDOWED,
+    # Processes are of an environment; what was asked of them, and by whom, is not theirs to tell.
+    RuleKind.SILENCE: ("environment", "window_s", "for_s"),
 }
 DEFAULTS: Mapping[str, Any] = {
     **dict.fromkeys(CONDITION, ""),

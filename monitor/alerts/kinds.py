@@ -56,4 +56,20 @@ class Absence:
         return Judgement(verdict=verdict, value=float(cell.requests), requests=cell.requests)
 
 
-KINDS: Mapping[str, Kind] = {RuleKind.METRIC: Metric(), RuleKind.ABSENCE: Absence()}
+class Silence:
+    """No process that reports with a client library was heard. Its cell counts processes, not requests:
+    an application that is up and has no visitors goes on reporting."""
+
+    def detail(self, rule: AlertRule) -> Detail:
+        return Detail.COUNTS
+
+    def judge(self, rule: AlertRule, cell: Cell) -> Judgement:
+        verdict = Verdict.CALM if cell.requests else Verdict.BREACH
+        return Judgement(verdict=verdict, value=float(cell.requests), requests=0)
+
+
+KINDS: Mapping[str, Kind] = {
+    RuleKind.METRIC: Metric(),
+    RuleKind.ABSENCE: Absence(),
+    RuleKind.SILENCE: Silence(),
+}

@@ -22,7 +22,7 @@ from monitor.metrics.question import GroupBy
 from monitor.metrics.tiles import floor
 from monitor.models import AlertEvaluation, AlertGroup, AlertRule, AlertSilence
 from monitor.models.alert_groups import GroupState
-from monitor.models.alerts import EventKind, Per, RuleKind, length_text, value_text
+from monitor.models.alerts import OF_NOTHING, EventKind, Per, RuleKind, length_text, value_text
 
 logger = logging.getLogger(__name__)
 # A rule has no more groups than this: those it knows, then the busiest.
@@ -100,7 +100,7 @@ def judge_groups(
 ) -> dict[str, Judgement]:
     """The judgement of each group that has requests now or had some lately."""
     rule = ask.rule
-    if rule.kind == RuleKind.ABSENCE and not known and ask.since < rule.created_at:
+    if rule.kind in OF_NOTHING and not known and ask.since < rule.created_at:
         # What sends nothing yet has not stopped: the first window that counts begins with the rule.
         return {"": Judgement(verdict=Verdict.CALM, value=None, requests=0)} if not rule.per else {}
     cells = reply.groups if rule.per else {"": reply.groups.get("", Cell())}
@@ -329,11 +329,19 @@ def message_of(
     rule: AlertRule, group: AlertGroup, kind: EventKind, judgement: Judgement, *, lasted: timedelta
 ) -> str:
     of = f" for {group.label}" if group.label else ""
-    seen = value_text(rule.measure, judgement.value) if rule.measure else f"{judgement.requests:,} requests"
+    seen = what_was_seen(rule, judgement)
     if kind == EventKind.RESOLVED:
         minutes = max(int(lasted.total_seconds()) // 60, 1)
         return f"{rule.name}{of} is over after {length_text(60 * minutes)}: now {seen}"
     return f"{rule.name}{of}: {seen} ({rule.condition})"
+
+
+def what_was_seen(rule: AlertRule, judgement: Judgement) -> str:
+    if rule.measure:
+        return value_text(rule.measure, judgement.value)
+    if rule.kind == RuleKind.SILENCE:
+        return f"{judgement.value or 0:,.0f} processes reporting"
+    return f"{judgement.requests:,} requests"
 
 
 # --- Writing -----------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from monitor.alerts.definitions import DEFAULTS, SPOKEN, STATUS_CLASSES, default
 from monitor.api.forms import SerializerForm
 from monitor.models import AlertRule, Endpoint, Service
 from monitor.models.alerts import Direction, Measure, Per, RuleKind, Severity, length_text
+from monitor.models.clients import SILENT_AFTER
 
 MAX_ENDPOINTS = 500
-MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)
+MINUTES = (1, 2, 3, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)
 WAITS = (0, 1, 2, 5, 10, 15, 30, 60)
 RESTS = (0, 1, 5, 15, 30, 60, 240, 1440)
 
@@ -73,7 +74,10 @@ class WindowRuleForm(SerializerForm):
         self.service, self.kind = service, kind
         for name in DEFAULTS.keys() - set(SPOKEN[kind]):
             self.fields.pop(name, None)
-        self.fields["endpoint_id"].choices = endpoint_choices(service)  # type: ignore[attr-defined] # a ChoiceField
+        if "endpoint_id" in self.fields:
+            self.fields["endpoint_id"].choices = endpoint_choices(service)  # type: ignore[attr-defined] # a ChoiceField
+        if kind == RuleKind.SILENCE:
+            self.initial.setdefault("window_s", int(SILENT_AFTER.total_seconds()))
         for name, field in self.fields.items():
             if isinstance(field, LengthField):
                 field.take_in(self.initial.get(name))
@@ -127,4 +131,5 @@ def endpoint_choices(service: Service) -> list[tuple[str, str]]:
 KIND_WORDS = {
     RuleKind.METRIC: "A number",
     RuleKind.ABSENCE: "No requests",
+    RuleKind.SILENCE: "No process reports",
 }

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from monitor.access.gate import page_actor
 from monitor.alerts.api import reach_rule
+from monitor.alerts.asking import is_of_processes
 from monitor.alerts.backtest import BackTest, Point, back_test, extremes
 from monitor.alerts.quiet import (
     MAX_ACKNOWLEDGED,
@@ -139,7 +140,9 @@ def prefilled(query: QueryDict) -> dict[str, Any]:
 
 
 def tried(rule: AlertRule) -> dict[str, Any]:
-    """The back-test of a rule for its page."""
+    """The back-test of a rule for its page. Of processes only the last report is kept: nothing to try on."""
+    if is_of_processes(rule):
+        return {}
     now = timezone.now()
     try:
         tested = back_test(rule, now=now)

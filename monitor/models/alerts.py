@@ -23,6 +23,11 @@ class RuleKind(models.TextChoices):
     LOG = "log", "Each request"
     METRIC = "metric", "A number over a window"
     ABSENCE = "absence", "No requests"
+    SILENCE = "silence", "No process reports"
+
+
+# These say by themselves how long nothing may come.
+OF_NOTHING = frozenset({RuleKind.ABSENCE, RuleKind.SILENCE})
 
 
 class Measure(models.TextChoices):
@@ -250,7 +255,7 @@ def sentence_of(rule: AlertRule) -> str:
         if value
     ]
     parts += [f"of {' and '.join(narrowed)}"] if narrowed else []
-    if rule.kind != RuleKind.ABSENCE and rule.window_s:
+    if rule.kind not in OF_NOTHING and rule.window_s:
         parts.append(f"over {length_text(rule.window_s)}")
     text = " ".join(parts)
     if rule.for_s:
@@ -263,6 +268,8 @@ def sentence_of(rule: AlertRule) -> str:
 def _what(rule: AlertRule) -> str:
     if rule.kind == RuleKind.ABSENCE:
         return f"no requests for {length_text(rule.window_s or 0)}"
+    if rule.kind == RuleKind.SILENCE:
+        return f"no process reported for {length_text(rule.window_s or 0)}"
     name = (
         f"{rule.status_class} share"
         if rule.measure == Measure.STATUS_SHARE

@@ -20,7 +20,10 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
 
     def alive(self, now: datetime) -> Self:
         """Instances that have been heard lately enough to be running."""
-        return self.filter(last_seen_at__gte=now - SILENT_AFTER)
+        return self.heard_since(now - SILENT_AFTER)
+
+    def heard_since(self, since: datetime) -> Self:
+        return self.filter(last_seen_at__gte=since)
 
     def silent(self, now: datetime) -> Self:
         """Instances that have missed three reports."""

@@ -6,13 +6,16 @@ from datetime import timedelta
 import jsonschema
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from monitor.alerts import asking
+from monitor.alerts.asking import asks_of, replies_to
 from monitor.alerts.evaluations import drop_old_evaluations
 from monitor.alerts.rounds import FORGOTTEN_AFTER, MAX_GROUPS, judge_windows
 from monitor.events.catalogue import CATALOGUE
 from monitor.metrics.compact import compact
-from monitor.models import AlertEvaluation, AlertEvent, AlertGroup, AlertRule, Endpoint, Event
+from monitor.metrics.windows import Detail
+from monitor.models import AlertEvaluation, AlertEvent, AlertGroup, AlertRule, Endpoint, Event, Instance
 from monitor.models.partitions import existing_days
 from tests.factories import a_log, a_service, a_window_rule, keep_logs, rfc3339
 from tests.moments import NOON
@@ -287,6 +290,64 @@ def test_what_has_never_sent_anything_has_not_stopped_until_a_window_has_passed(
     assert rounds(rule, 1) == ["ok"]
     AlertGroup.objects.all().delete()
     assert rounds(rule, 61) == ["firing"]
+
+
+# --- Processes that report ---------------------------------------------------------------------------------
+
+
+def a_silence_rule(service, **fields):
+    empty = {"measure": "", "direction": "", "threshold": None}
+    rule = a_window_rule(service, kind="silence", window_s=180, **empty, **fields)
+    AlertRule.objects.filter(id=rule.id).update(created_at=NOON - timedelta(days=1))
+    return rule
+
+
+def hear(service, at, *, environment="prod", mode="live"):
+    place = {"service": service, "environment": environment, "mode": mode, "name": "worker-1"}
+    Instance.objects.update_or_create(
+        **place, defaults={"last_seen_at": at}, create_defaults={"last_seen_at": at, "first_seen_at": at}
+    )
+
+
+def test_processes_that_stop_reporting_fire_and_the_next_report_ends_it(service):
+    rule = a_silence_rule(service)
+    hear(service, NOON - MINUTE)
+
+    assert rounds(rule, 0, 2, 3) == ["ok", "ok", "firing"]
+    hear(service, NOON + 4 * MINUTE)
+    assert rounds(rule, 4) == ["resolved"]
+    first = AlertEvent.objects.filter(rule=rule).order_by("id").first()
+    assert first.message == f"{rule.name}: 0 processes reporting (no process reported for 3 min)"
+
+
+def test_an_application_that_nobody_asks_anything_is_not_silent(service):
+    silence, absence = a_silence_rule(service), a_window_rule(service, kind="absence", measure="")
+    AlertRule.objects.update(created_at=NOON - timedelta(days=1))
+    hear(service, NOON - MINUTE)
+
+    assert (rounds(silence, 0), rounds(absence, 0)) == (["ok"], ["firing"])
+
+
+def test_silence_is_of_live_processes_of_the_environment_and_the_service(service):
+    staging, whole = a_silence_rule(service, environment="staging"), a_silence_rule(service)
+    hear(service, NOON - MINUTE, environment="prod")
+    hear(service, NOON - MINUTE, environment="staging", mode="test")
+    hear(a_service(service.organization), NOON - MINUTE, environment="staging")
+
+    assert (rounds(staging, 0), rounds(whole, 0)) == (["firing"], ["ok"])
+
+
+def test_many_rules_about_silence_are_one_question(service):
+    def count():
+        asks = asks_of(rules, until=NOON, details=dict.fromkeys((rule.id for rule in rules), Detail.COUNTS))
+        with CaptureQueriesContext(connection) as queries:
+            assert len(replies_to(asks, now=NOON)) == len(rules)
+        return len(queries)
+
+    rules = [a_silence_rule(service)]
+    one = count()
+    rules += [a_silence_rule(a_service()) for _ in range(5)]
+    assert count() == one
 
 
 def test_a_paused_rule_is_not_judged(service):

@@ -118,6 +118,20 @@ def test_a_silence_of_a_service_is_a_sentence_too(admin, service):
     assert AlertRule.objects.get().condition == "no requests for 10 min"
 
 
+def test_silent_processes_are_a_sentence_with_three_minutes_said_already(admin, service):
+    form = admin.get(new(service, "silence")).content.decode()
+    assert '<option value="180" selected>3 min</option>' in form
+    assert "Try it" not in form
+    admin.post(
+        new(service, "silence"), {"window_s": "180", "environment": "prod", "name": "Down", "do": "save"}
+    )
+
+    rule = AlertRule.objects.get()
+    assert rule.condition == "no process reported for 3 min of environment prod"
+    judge_windows(now=timezone.now())
+    assert "no process reported for 3 min" in text_of(admin.get(f"/alerts-ui/{rule.id}"))
+
+
 def test_a_rule_is_tried_on_the_last_days_before_it_is_saved(admin, service):
     send(service, 5, ago=timedelta(days=2), status_code=500)
 

@@ -96,6 +96,18 @@ def test_what_means_nothing_is_refused_at_its_field(manager, rule, change, at_fa
     assert not AlertRule.objects.exists()
 
 
+def test_a_rule_about_silence_speaks_of_an_environment_and_a_window_alone(manager, service):
+    said = {"service_id": str(service.id), "name": "silent", "kind": "silence", "window_s": 180}
+
+    made = post_json(manager, "/v1/alerts", {**said, "environment": "prod"})
+    assert made.status_code == 201
+    assert AlertRule.objects.get().condition == "no process reported for 3 min of environment prod"
+    for name, value in {"consumer": "acme", "tag": "v1", "per": "consumer", "threshold": 1}.items():
+        answer = post_json(manager, "/v1/alerts", {**said, name: value})
+        assert answer.status_code == 400
+        assert [error["field"] for error in answer.json()["errors"]] == [name]
+
+
 def test_a_rule_names_an_endpoint_of_its_own_service(manager, rule, service):
     other = a_service(service.organization)
     keep_logs(other, a_log(path="/foreign"))
