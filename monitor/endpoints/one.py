@@ -29,10 +29,13 @@ from monitor.endpoints.reshape import (
     rename,
     split,
 )
+from monitor.issues.reported import reported_at
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.path_rules import MAX_PATTERN_CHARS
 from monitor.lib.routes import MAX_ROUTE_LENGTH
 from monitor.models import Endpoint, EndpointMove
+from monitor.models.clients import ErrorKind
+from monitor.models.keys import Mode
 
 MOVES_SHOWN = 20
 
@@ -54,6 +57,20 @@ class EndpointMoveSerializer(serializers.ModelSerializer[EndpointMove]):
         fields = ("id", "source_id", "target_id", "pattern", "asked_by", "asked_at", "finished_at", "logs")
 
 
+class ReportedErrorSerializer(serializers.Serializer[Any]):
+    """An error that client libraries counted by themselves; logs may tell of the same requests."""
+
+    mode = serializers.ChoiceField(choices=Mode.choices)
+    kind = serializers.ChoiceField(choices=ErrorKind.choices)
+    field = serializers.CharField(help_text="Where a validation error is, `body.price`; else empty.")
+    type = serializers.CharField()
+    message = serializers.CharField()
+    count = serializers.IntegerField()
+    consumers = serializers.IntegerField(help_text="Distinct ones, of those that the client named.")
+    first_seen_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField()
+
+
 class OneEndpointSerializer(serializers.ModelSerializer[Endpoint]):
     """An endpoint with its other names; `merged_into` is set for one that is only a name of another."""
 
@@ -61,6 +78,9 @@ class OneEndpointSerializer(serializers.ModelSerializer[Endpoint]):
     merged_into = serializers.UUIDField(source="merged_into_id", allow_null=True)
     other_names = OtherNameSerializer(many=True, read_only=True)
     moves = serializers.SerializerMethodField()
+    reported_errors = serializers.SerializerMethodField(
+        help_text="What client libraries counted in the last 30 days, the latest first, at most 50."
+    )
 
     class Meta:
         model = Endpoint
@@ -73,11 +93,16 @@ class OneEndpointSerializer(serializers.ModelSerializer[Endpoint]):
             "merged_into",
             "other_names",
             "moves",
+            "reported_errors",
         )
 
     @extend_schema_field(EndpointMoveSerializer(many=True))
     def get_moves(self, endpoint: Endpoint) -> Any:
         return EndpointMoveSerializer(moves_of(endpoint), many=True).data
+
+    @extend_schema_field(ReportedErrorSerializer(many=True))
+    def get_reported_errors(self, endpoint: Endpoint) -> Any:
+        return ReportedErrorSerializer(reported_at(endpoint, now=timezone.now()), many=True).data
 
 
 class RenameSerializer(serializers.Serializer[Any]):

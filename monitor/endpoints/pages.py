@@ -23,6 +23,7 @@ from monitor.endpoints.newest import callers_of, slowest_of
 from monitor.endpoints.ranking import Order, last_calls, rank, with_last_seen
 from monitor.endpoints.spread import bins_of, latencies_of
 from monitor.issues.listing import unresolved_of
+from monitor.issues.reported import reported_at
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.addresses import address_with
 from monitor.metrics import Bucket, Question, TooMuchToCount, ask, measure_for, series_for
@@ -156,6 +157,7 @@ def endpoint(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
         "endpoint": found,
         "last_seen_at": last_seen_at,
         "issues": unresolved_of(found.id),
+        "reported": reported_at(found, now=now),
         "may_manage": actor.may(Scope.MANAGE, found.service.organization_id),
     }
     if asked.is_valid:

@@ -27,6 +27,7 @@ from monitor.issues.listing import (
     read,
     samples_of,
 )
+from monitor.issues.reported import Reported, reported_to
 from monitor.issues.states import change_state, may_change, reach_issue, reach_to_change
 from monitor.lib.addresses import address_with
 from monitor.models import Endpoint, ErrorIssue, Service
@@ -90,9 +91,23 @@ def issues(request: HttpRequest) -> HttpResponse:
             (words, address_with(query, {"sort": None if each == Order.LAST_SEEN else each}), each == order)
             for each, words in COLUMNS
         ],
+        "reported": reported_for(request, chosen),
         "kept_names": [(name, request.GET.get(name)) for name in ("show", "sort", "endpoint_id")],
     }
     return respond(request, context, whole="issues/list.html", part="issues/_rows.html")
+
+
+def reported_for(request: HttpRequest, chosen: Chosen) -> list[Reported]:
+    """What clients reported of the same. It has no state: it is neither muted nor resolved."""
+    if request.GET.get("show", "") in ("muted", "resolved") or request.GET.get("cursor"):
+        return []
+    return reported_to(
+        page_actor(request),
+        now=timezone.now(),
+        fields=chosen.fields,
+        text=chosen.text,
+        consumer_id=chosen.consumer_id,
+    )
 
 
 def asked_by(request: HttpRequest) -> tuple[Chosen, Order]:

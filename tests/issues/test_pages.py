@@ -156,6 +156,7 @@ def test_the_list_costs_the_same_however_long_it_is(member, service, django_asse
         fail(service, f"Error {letter}", route=f"/{letter}")
     text_of(member, "/issues")
 
-    # Who asks and where they belong; the places; the issues of the page, their hours, and the services.
-    with django_assert_num_queries(7):
+    # Who asks and where they belong; the places; the issues of the page, their hours, the services,
+    # and what clients reported.
+    with django_assert_num_queries(8):
         text_of(member, "/issues")
