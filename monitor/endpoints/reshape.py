@@ -14,7 +14,7 @@ from django.db import transaction
 from monitor.endpoints import tasks
 from monitor.endpoints.history import days_of_logs, logs_to_move
 from monitor.ingest.naming import forget_names
-from monitor.lib.path_rules import BadPattern, PathRule, expression_of
+from monitor.lib.path_rules import BadPattern, PathRule, closest_first, expression_of
 from monitor.lib.routes import normalize_route
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.metrics.question import first_whole_day
@@ -178,8 +178,9 @@ def split(source: Endpoint, *, pattern: str, method: str, route: str, by: str, n
     others = [rule for rule in service.path_rules if (rule["method"], rule["pattern"]) != (method, pattern)]
     if len(others) >= MAX_RULES:
         raise CannotReshape("pattern", f"A service has at most {MAX_RULES} paths that were split off.")
-    # The latest first: it was made knowing the others.
-    service.path_rules = [PathRule(method=method, pattern=pattern, route=route), *others]
+    # Of two that are as close, the latest first: it was made knowing the other.
+    made = PathRule(method=method, pattern=pattern, route=route)
+    service.path_rules = closest_first([made, *others])
     service.save(update_fields=["path_rules"])
     move = EndpointMove(
         service=service,

@@ -334,3 +334,20 @@ def test_numbers_equal_the_logs_while_senders_and_the_worker_go_on(whole):
 
     prove()
     assert by_logs(service) == ({"/a": 81} if whole else {"/a": 51, "/b": 30})
+
+
+@pytest.mark.django_db
+def test_a_literal_path_stays_its_own_when_a_parameter_is_split_off_later():
+    service = a_service()
+    send(service, a_log(route="/orders", path="/orders/export"), a_log(route="/orders", path="/orders/7"))
+    source = endpoint("/orders")
+    for pattern in ("/orders/export", "/orders/{id}"):
+        split(source, pattern=pattern, method="GET", route="", by="", now=timezone.now())
+
+    send(service, a_log(path="/orders/export"), a_log(path="/orders/8"))
+
+    newest = RequestLog.objects.filter(service=service).order_by("-id")[:2]
+    assert {log.path: log.endpoint.route for log in newest} == {
+        "/orders/export": "/orders/export",
+        "/orders/8": "/orders/{id}",
+    }

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.db import connection
 
-from monitor.lib.path_rules import BadPattern, expression_of, route_by_rule
+from monitor.lib.path_rules import BadPattern, closest_first, expression_of, route_by_rule
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,30 @@ def test_the_first_rule_of_the_method_wins():
     assert route_by_rule(rules, "GET", "/a/b") == "/first"
     assert route_by_rule(rules, "GET", "/a/c") == "/second"
     assert route_by_rule(rules, "POST", "/a/b") is None
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_literal_segment_beats_a_parameter_and_that_beats_the_rest(is_turned):
+    patterns = ["/a/*", "/a/{x}", "/{x}/b", "/a/{x}/*", "/a/b", "/a/{x}/{y}", "/*"]
+    rules = [{"method": "GET", "pattern": each, "route": each} for each in patterns]
+    ordered = closest_first(rules[::-1] if is_turned else rules)
+
+    found = {
+        path: route_by_rule(ordered, "GET", path)
+        for path in ("/a/b", "/a/c", "/z/b", "/a/b/c", "/a/b/c/d", "/z")
+    }
+
+    assert found == {
+        "/a/b": "/a/b",
+        "/a/c": "/a/{x}",
+        "/z/b": "/{x}/b",
+        "/a/b/c": "/a/{x}/{y}",
+        "/a/b/c/d": "/a/{x}/*",
+        "/z": "/*",
+    }
+
+
+def test_of_rules_that_are_as_close_the_one_that_stood_first_stays_first():
+    rules = [{"method": "GET", "pattern": f"/{{{name}}}", "route": name} for name in ("later", "earlier")]
+
+    assert [rule["route"] for rule in closest_first(rules)] == ["later", "earlier"]
