@@ -35,7 +35,9 @@ class Records(IngestDoor):
 
     @extend_schema(
         summary="Take OpenTelemetry log records",
-        description="OTLP over HTTP. Records are not kept; `partialSuccess` counts them as rejected.",
+        description="OTLP over HTTP. The events of Apitally's clients are read: paths and versions when an "
+        "application starts, consumers, and the errors that it counted. Other records are not kept; "
+        "`partialSuccess` counts them as rejected.",
         request=request_of("resourceLogs"),
         responses=responses_of(LOGS),
     )
@@ -49,7 +51,10 @@ class Points(IngestDoor):
 
     @extend_schema(
         summary="Take OpenTelemetry metrics",
-        description="OTLP over HTTP. Data points are not kept; `partialSuccess` counts them as rejected.",
+        description="OTLP over HTTP. Histograms of `http.server.request.duration`, explicit or exponential, "
+        "become numbers, never added to logs of the same requests; sizes of bodies that go with them, and "
+        "CPU and memory of processes, are read too. Other data points are not kept; `partialSuccess` counts "
+        "them as rejected.",
         request=request_of("resourceMetrics"),
         responses=responses_of(METRICS),
     )
