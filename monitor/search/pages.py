@@ -122,8 +122,10 @@ def results(asked: Asked, query: QueryDict, *, path: str) -> dict[str, Any]:
     except TookTooLong:
         return {"stopped_after": LAST_RESORT.seconds}
     # What is read out of bodies or comes with "continue" is not counted while someone waits.
-    if asked.filter.phrases or not found.is_complete:
-        return {"found": found}
+    if asked.filter.phrases:
+        return {"found": found, "no_chart": "quoted text is looked for in bodies, which nobody counts."}
+    if not found.is_complete:
+        return {"found": found, "no_chart": "the search has not come to its end."}
     try:
         with time_limit(CHART_LIMIT):
             jump = path + address_with(query, {"live": None})

@@ -151,6 +151,24 @@ def test_a_part_of_the_chart_is_dragged_over_and_becomes_the_window(table):
     expect(in_rail(table, "shop").locator(".facet-count")).to_have_text(str(rows(table).count()))
 
 
+def test_a_column_of_the_chart_is_clicked_and_becomes_the_window(table):
+    chart = table.locator("#traffic .chart-svg")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    # The table beneath the drawing says which column holds the newest request.
+    columns = table.locator("#traffic tbody tr[data-from]")
+    index = columns.evaluate_all(
+        "rows => rows.findLastIndex(row => [...row.querySelectorAll('td')].some(cell => +cell.textContent > 0))"
+    )
+    since, until = (columns.nth(index).get_attribute(name) for name in ("data-from", "data-to"))
+    share = (index + 0.5) / columns.count()
+    table.mouse.click(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+
+    table.wait_for_url(re.compile("since="))
+    assert (asked(table)["since"], asked(table)["until"]) == (since, until)
+    expect(rows(table)).to_have_count(1)
+
+
 def test_a_search_is_saved_for_the_team_and_found_again(table, live_server):
     table.keyboard.press("/")
     table.keyboard.type("consumer:zen")

@@ -1,6 +1,7 @@
 """The log table and the page of one log, as a browser gets them."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import escape, unescape
 from uuid import uuid4
@@ -375,6 +376,18 @@ def test_a_search_that_takes_too_long_is_stopped_and_says_what_to_narrow(reader,
     assert answer.status_code == 200
     assert "This takes too long to look up while you wait" in text_of(answer)
     assert link(answer, "1h") == "?window=1h"
+
+
+def test_a_search_without_a_chart_says_why(reader, service, monkeypatch):
+    keep_logs(service, a_log(error="card declined"))
+
+    quoted = text_of(reader.get("/dashboard", {"q": '"card declined"'}))
+    assert "No chart: quoted text is looked for in bodies" in quoted
+    assert "No chart" not in text_of(reader.get("/dashboard"))
+
+    found = pages.find_page
+    monkeypatch.setattr(pages, "find_page", lambda *asked: replace(found(*asked), is_complete=False))
+    assert "No chart: the search has not come to its end." in text_of(reader.get("/dashboard"))
 
 
 @pytest.mark.django_db(transaction=True)
