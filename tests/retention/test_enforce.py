@@ -1,15 +1,18 @@
 """What is past its retention goes, and nothing else."""
 
+import re
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from monitor.models import LogPayload, RequestLog, StorageEvent
 from monitor.models.partitions import existing_days, make_day
 from monitor.retention import enforce, make_days_ahead, plan_retention
 from monitor.retention.plan import Action
+from monitor.retention.policy import today_of
 from monitor.retention.rewrite import indexes_of
 from tests.factories import a_log, a_service, keep_logs, rfc3339
 from tests.moments import NOON
@@ -188,6 +191,32 @@ def test_the_command_shows_the_plan_and_changes_nothing_until_it_is_told_to(caps
 
     assert f"Dropped the logs of {day(5000)}" in capsys.readouterr().out
     assert day(5000) not in existing_days()
+
+
+def test_the_command_tells_what_each_service_takes_and_when_it_lets_go(capsys):
+    now = timezone.now()
+    keep_logs(a_service(name="orders", retention_days=7), *[a_log()] * 50, now=now)
+    a_service(name="idle")
+
+    call_command("retention")
+
+    shown = capsys.readouterr().out
+    next_drop = today_of(now) + timedelta(days=8)
+    assert re.search(rf"^orders: about [\d.,]+ \w+, next drop {next_drop}\.$", shown, re.MULTILINE)
+    assert "idle: about 0 bytes, nothing to drop." in shown
+
+
+def test_the_command_guards_the_disk_when_it_is_told_to(capsys, settings):
+    make_day(today_of(timezone.now()) - timedelta(days=1))
+    settings.MAX_DATABASE_BYTES = 1
+
+    call_command("retention")
+    assert "before their time" not in capsys.readouterr().out
+    # Today's day stays, so the limit is passed all the same.
+    with pytest.raises(CommandError):
+        call_command("retention", apply=True)
+
+    assert "before their time: the database takes" in capsys.readouterr().out
 
 
 def test_the_command_makes_the_days_ahead(capsys):
