@@ -11,6 +11,7 @@ import pytest
 from bench import report
 from bench.figures import Check, Result, Table, percentile, ratios, spread
 from bench.parts import NAMES
+from bench.parts.memory import kind_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,3 +72,16 @@ def a_result(part: str, reached: str) -> Result:
         tables=[Table(title="a table", columns=["", "x"], rows=[["row", reached]])],
         checks=[Check(what=part, target="small", reached=reached, met=True)],
     )
+
+
+def test_each_process_is_counted_as_what_it_is():
+    commands = {
+        "gunicorn: master": "web",
+        "python manage.py procrastinate worker": "worker",
+        "python manage.py deliver": "deliverer",
+        "python manage.py prober": "prober",
+        "python -m apimonitor.supervisor.up": "supervisor",
+        "postgres: checkpointer": "PostgreSQL",
+    }
+
+    assert {command: kind_of(command) for command in commands} == commands

@@ -20,7 +20,7 @@ KILL_EVERY_S = 20
 # The supervisor waits longer each time that a program ends within a minute of its start; gunicorn itself
 # starts a killed worker at once. So the workers are killed each time, all of gunicorn once in a while.
 ALL_OF_IT_EVERY = 4
-READS = ("/v1/logs", "/v1/logs?has_error=true", "/v1/logs?path_contains=batch&limit=20", "/v1/metrics")
+READS = ("/v1/logs", "/v1/logs?has_error=true", "/v1/logs?path=batch&limit=20", "/v1/metrics")
 
 
 class Readers:
