@@ -158,7 +158,8 @@ def test_a_column_of_the_chart_is_clicked_and_becomes_the_window(table):
     # The table beneath the drawing says which column holds the newest request.
     columns = table.locator("#traffic tbody tr[data-from]")
     index = columns.evaluate_all(
-        "rows => rows.findLastIndex(row => [...row.querySelectorAll('td')].some(cell => +cell.textContent > 0))"
+        "rows => rows.findLastIndex("
+        "row => [...row.querySelectorAll('td')].some(cell => +cell.textContent > 0))"
     )
     since, until = (columns.nth(index).get_attribute(name) for name in ("data-from", "data-to"))
     share = (index + 0.5) / columns.count()
