@@ -56,7 +56,10 @@ def bring_in(
     dry_run: bool = False,
 ) -> Brought:
     """Send items down the pipeline; as a dry run as far as the table, which is only asked what it has."""
-    outcome = prepare_all(items, sender, now=now) if dry_run else accept(items, sender, now=now)
+    if dry_run:
+        outcome = prepare_all(items, sender, now=now, is_counted=False)
+    else:
+        outcome = accept(items, sender, now=now)
     return Brought(
         entries=outcome.entries,
         rejections=[source.told(each) for each in outcome.rejections],

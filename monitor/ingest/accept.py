@@ -75,8 +75,13 @@ def accept(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datet
     return prepared.after(keep_apart(prepared.entries, partial(store_batch, now=now)))
 
 
-def prepare_all(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datetime) -> Outcome:
-    """The entries of the items that are fit to be kept, and why the others are not."""
+def prepare_all(
+    items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datetime, is_counted: bool = True
+) -> Outcome:
+    """The entries of the items that are fit to be kept, and why the others are not.
+
+    Those are counted, unless nothing is to be kept anyway.
+    """
     entries: list[Entry] = []
     rejections: list[Rejection] = []
     excluded: dict[int, str] = {}
@@ -89,18 +94,23 @@ def prepare_all(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: 
                 continue
             entries.append(prepare(item, sender, now=now))
         except Undecodable as error:
-            count_rejected(error.code)
             rejections.append(Rejection(index=index, field=error.field, message=str(error), code=error.code))
+    if is_counted:
+        count_left_out(rejections, excluded)
     return Outcome(entries=entries, rejections=rejections, excluded=excluded)
 
 
+def count_left_out(rejections: Iterable[Rejection], excluded: Mapping[int, str]) -> None:
+    for rejection in rejections:
+        count_rejected(rejection.code)
+    for rule_id in excluded.values():
+        count_excluded(rule_id)
+
+
 def excluded_by_sender(item: LogItem, sender: Sender) -> str | None:
-    """The id of the rule by which the sender's service leaves the item out; counted."""
+    """The id of the rule by which the sender's service leaves the item out."""
     rule = excluded_by(sender.exclusions, path=item.path, headers=item.request_headers)
-    if rule is None:
-        return None
-    count_excluded(rule["id"])
-    return rule["id"]
+    return None if rule is None else rule["id"]
 
 
 def failure_at(index: int, reason: Exception) -> Rejection:

@@ -14,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.ingest.naming import forget_names
+from monitor.lib.counting import EXCLUDED, EXCLUDED_BY_RULE, REJECTED
+from monitor.lib.tally import counts
 from monitor.models import LogPayload, RequestLog
+from monitor.services.exclusions import add_rule
 from tests.factories import a_client, a_key, a_log, a_service, a_user, keep_logs, rfc3339
 from tests.ingest.test_properties import right_logs, texts, usual
 
@@ -134,6 +137,24 @@ def test_a_dry_run_keeps_nothing_and_names_bad_lines(sender):
         (2, "status_code"),
     ]
     assert (answer.json()["new"], RequestLog.objects.count()) == (1, 0)
+
+
+def test_a_dry_run_counts_nothing_as_rejected_or_excluded(sender, service):
+    add_rule(service, kind="path", pattern="/health", by="user:ada")
+    file = "\n".join(json.dumps(each) for each in (a_log(path="/health"), a_log(status_code="many"))).encode()
+    counts.take()
+
+    looked = bring(sender, file, dry_run="true").json()
+    after_looking = counts.take()
+    bring(sender, file)
+    after = counts.take()
+
+    assert (looked["excluded"], looked["rejected"]) == (1, 1)
+    assert [name for name, _ in after_looking if name in (EXCLUDED, EXCLUDED_BY_RULE, REJECTED)] == []
+    assert {name: amount for (name, _), amount in after.items() if name in (EXCLUDED, REJECTED)} == {
+        EXCLUDED: 1,
+        REJECTED: 1,
+    }
 
 
 def test_the_command_takes_what_the_export_gave(reader, service, tmp_path):
