@@ -491,3 +491,45 @@ def test_a_check_that_only_waited_for_others_says_nothing_of_its_target(monkeypa
         over.set()
 
     assert (found.outcome, "wait for others" in found.message) == (Outcome.UNKNOWN, True)
+
+
+def test_look_ups_of_one_name_share_a_thread_and_those_of_others_are_not_held_against_them(monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from monitor.lib.outbound import lines
+    from monitor.probing.finding import Way
+    from monitor.probing.look import look
+    from tests.probing.probes import HOME
+
+    over, asked = threading.Event(), []
+
+    def resolve(host, port):
+        asked.append(host)
+        if host == "slow.test":
+            over.wait(10)
+        return ["127.0.0.1"]
+
+    async def looks(target):
+        def one(host, timeout_s):
+            options = kind_named("http").read({"url": f"http://{host}:{target.port}/"})
+            return look(kind_named("http"), options, Way(policy=HOME, timeout_s=timeout_s, resolve=resolve))
+
+        slow = [asyncio.create_task(one("slow.test", timeout_s)) for timeout_s in (0.3, 0.4, 5)]
+        beside = await one("beside.test", 0.3)
+        with ThreadPoolExecutor(1) as narrow:
+            monkeypatch.setattr(lines, "_RESOLVING", narrow)
+            narrow.submit(over.wait, 10)
+            starved = await one("starved.test", 0.3)
+            late = await asyncio.gather(*slow[:2])
+            over.set()
+            return beside, starved, late, await slow[2]
+
+    with ThreadPoolExecutor(2) as wide, http_target() as target:
+        monkeypatch.setattr(lines, "_RESOLVING", wide)
+        beside, starved, late, patient = asyncio.run(looks(target))
+
+    assert asked.count("slow.test") == 1
+    assert (beside.outcome, patient.outcome) == (Outcome.OK, Outcome.OK)
+    assert starved.outcome == Outcome.UNKNOWN
+    # Their own look-up ran, and was too slow.
+    assert [each.outcome for each in late] == [Outcome.FAILED] * 2

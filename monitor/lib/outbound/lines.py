@@ -18,11 +18,13 @@ import certifi
 from monitor.lib.outbound.connecting import Resolve, system_resolve
 from monitor.lib.outbound.errors import BadAnswer, NameNotResolved, NotConnected, TlsFailed
 from monitor.lib.outbound.policy import OutboundPolicy, vet_all
+from monitor.lib.outbound.turns import asked_together
 
 _MOST_ADDRESSES = 4
 # One silent address must not use up the time of those after it, when there are any.
 _SHARE_OF_SILENCE_S = 5.0
-# The system's resolver blocks its thread; a slow zone must not keep other names waiting.
+# The system's resolver blocks its thread, and a look-up that nobody waits for any more goes on. Those of one
+# name share one thread; a check whose look-up never got one says nothing of its target.
 _RESOLVING = ThreadPoolExecutor(64, thread_name_prefix="outbound-resolve")
 
 Family = Literal[0, 4, 6]
@@ -159,9 +161,8 @@ async def addresses_of(
     host: str, port: int, *, policy: OutboundPolicy, family: Family = 0, resolve: Resolve = system_resolve
 ) -> tuple[str, ...]:
     """The judged addresses of the host, in order of preference. Raises NameNotResolved and BlockedTarget."""
-    loop = asyncio.get_running_loop()
     try:
-        found: Sequence[str] = await loop.run_in_executor(_RESOLVING, resolve, host, port)
+        found = await asked_together(_RESOLVING, (resolve, host), resolve, host, port)
     except UnicodeError as error:
         raise NameNotResolved("The name of the target is not valid.", retryable=False) from error
     except OSError as error:

@@ -1,8 +1,9 @@
 """Work that waits for one of a few threads, and whether it still waits when its time is over."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Turns:
-    """How many calls wait for a thread of ours: then it is us who are slow, and not the other side."""
+    """How many calls never got a thread of ours: then it is us who are slow, and not the other side."""
 
     waiting: int = 0
 
@@ -33,19 +34,35 @@ def watched_turns() -> Iterator[Turns]:
 
 
 async def take_turn(pool: Executor, call: Callable[..., Result], *given: Any) -> Result:
-    """What the call gives, made in a thread of the pool."""
-    loop, turns, began = asyncio.get_running_loop(), _turns.get() or Turns(), False
+    """What the call gives, made in a thread of the pool. One that nobody waits for is never begun."""
+    with awaited(pool.submit(call, *given)) as making:
+        return await asyncio.wrap_future(making)
 
-    def begin() -> None:
-        nonlocal began
-        if not began:
-            began = True
-            turns.waiting -= 1
 
-    def run() -> Result:
-        # By the loop: a counter of its own thread needs no lock.
-        loop.call_soon_threadsafe(begin)
-        return call(*given)
+async def asked_together(pool: Executor, key: Hashable, call: Callable[..., Result], *given: Any) -> Result:
+    """The same, made once for all that ask by the same key meanwhile."""
+    with _joining:
+        making: Future[Result] | None = _under_way.get(key)
+        if is_new := making is None:
+            making = _under_way[key] = pool.submit(call, *given)
+    if is_new:
+        making.add_done_callback(lambda _: _under_way.pop(key, None))
+    with awaited(making):
+        # Shielded: who leaves first must not take it from the others.
+        return await asyncio.shield(asyncio.wrap_future(making))
 
-    turns.waiting += 1
-    return await loop.run_in_executor(pool, run)
+
+_joining = threading.Lock()
+_under_way: dict[Hashable, Future[Any]] = {}
+
+
+@contextmanager
+def awaited(making: Future[Result]) -> Iterator[Future[Result]]:
+    """Note when its time is over before it was begun."""
+    try:
+        yield making
+    except asyncio.CancelledError:
+        # Cancelled while it waited, by the way: what runs cannot be cancelled.
+        if (turns := _turns.get()) and not making.running() and (making.cancelled() or not making.done()):
+            turns.waiting += 1
+        raise
