@@ -1,10 +1,12 @@
 """/v1/monitors: what is checked, how it stands, and every check."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
@@ -19,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from monitor.api.authentication import actor_of
+from monitor.api.errors import ServerBusy
 from monitor.api.fields import StrictModelSerializer, TextField
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
@@ -528,15 +531,29 @@ class TestView(APIView):
         return Response(as_answer(found))
 
 
+# Each look holds one of Django's threads for as long as its target takes.
+looks = threading.BoundedSemaphore(max(settings.WEB_THREADS // 3, 1))
+
+
+class TooBusyToLook(ServerBusy):
+    default_detail = "Several looks are under way already. Try again in a moment."
+    wait = 10
+
+
 def look_once(
     kind_name: str, config: dict[str, Any], *, timeout_s: float, monitor: Monitor | None
 ) -> Finding:
-    """What a check would find now, with the monitor's secrets. Raises BadConfig."""
+    """What a check would find now, with the monitor's secrets. Raises BadConfig and TooBusyToLook."""
     kind = kind_named(kind_name)
     options = kind.read(filled(config, kind=kind, monitor=monitor))
     if kind.is_internal:
         raise BadConfig("There is nothing to look at before it is saved.", field="kind")
-    return asyncio.run(look(kind, options, Way(policy=outbound_policy(), timeout_s=timeout_s)))
+    if not looks.acquire(blocking=False):
+        raise TooBusyToLook
+    try:
+        return asyncio.run(look(kind, options, Way(policy=outbound_policy(), timeout_s=timeout_s)))
+    finally:
+        looks.release()
 
 
 def as_answer(found: Finding) -> dict[str, Any]:

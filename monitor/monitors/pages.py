@@ -27,7 +27,7 @@ from monitor.lib import payload
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import moment_of, uuid7_floor
 from monitor.models import Beat, Monitor, MonitorEvent, Ping, Service
-from monitor.monitors.api import STATES, MonitorFilter, look_once
+from monitor.monitors.api import STATES, MonitorFilter, TooBusyToLook, look_once
 from monitor.monitors.forms import MonitorForm
 from monitor.monitors.reach import home_of, reach_monitor, service_for
 from monitor.monitors.recent import unpacked
@@ -344,6 +344,8 @@ def look_by(form: MonitorForm) -> dict[str, Any]:
         found = look_once(form.kind.name, config, timeout_s=timeout_s, monitor=form.instance)
     except BadConfig as error:
         return {"outcome": "unknown", "message": error.message}
+    except TooBusyToLook as error:
+        return {"outcome": "unknown", "message": str(error.detail)}
     return {
         "outcome": str(found.outcome),
         "message": found.message,

@@ -1,6 +1,7 @@
 """/v1/monitors as callers see it."""
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,11 @@ from django.utils import timezone
 
 from monitor.lib.masking import MASK
 from monitor.models import Beat, Monitor
-from monitor.monitors import set_active
+from monitor.monitors import api, set_active
 from monitor.probing import Outcome
-from tests.factories import a_client, a_key, a_service, an_organization, post_json
+from tests.factories import a_client, a_key, a_service, a_user, an_organization, post_json
 from tests.monitors.scenes import a_monitor, check, each_minute
+from tests.monitors.test_pages import form
 from tests.probing.http_target import Answer, http_target
 
 pytestmark = pytest.mark.django_db
@@ -285,3 +287,20 @@ def test_a_group_holds_monitors_of_its_own_organization_and_never_itself(client,
     assert put(child, foreign) == 400
     assert put(child, child) == 400
     assert put(group, group) == 400
+
+
+def test_looks_leave_threads_for_everybody_else(client, settings, monkeypatch):
+    settings.QUICK_START = True
+    monkeypatch.setattr(api, "looks", threading.BoundedSemaphore(1))
+    person = a_client(user=a_user(an_organization(), "admin"))
+    with http_target() as target:
+        asked = {"kind": "http", "config": {"url": target.url()}}
+        with api.looks:
+            refused = post_json(client, "/v1/monitors/test", asked)
+            page = person.post("/monitors/new?kind=http", form(config_url=target.url(), look="1"))
+        looked = [post_json(client, "/v1/monitors/test", asked).json()["outcome"] for _ in range(2)]
+
+    assert (refused.status_code, refused["Retry-After"]) == (503, "10")
+    assert "under way already" in page.content.decode()
+    assert looked == ["ok", "ok"]
+    assert len(target.asked) == 2
