@@ -304,3 +304,20 @@ def test_looks_leave_threads_for_everybody_else(client, settings, monkeypatch):
     assert "under way already" in page.content.decode()
     assert looked == ["ok", "ok"]
     assert len(target.asked) == 2
+
+
+def test_a_secret_that_no_key_opens_is_asked_for_again(client, organization, settings):
+    config = {"url": "http://127.0.0.1:1/", "auth": {"type": "bearer", "token": "s3cret"}}
+    monitor = a_monitor(organization, config=config)
+    settings.SECRETS_KEYS = ["another"]
+    asked = {"kind": "http", "config": monitor.config, "monitor_id": str(monitor.id)}
+
+    answers = [
+        post_json(client, "/v1/monitors/test", asked),
+        patch_json(client, f"/v1/monitors/{monitor.id}", {"config": monitor.config}),
+    ]
+    config["auth"]["token"] = "n3w"
+    anew = patch_json(client, f"/v1/monitors/{monitor.id}", {"config": config})
+
+    assert [answer.status_code for answer in (*answers, anew)] == [400, 400, 200]
+    assert all("auth.token" in json.dumps(answer.json()) for answer in answers)
