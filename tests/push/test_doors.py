@@ -260,7 +260,9 @@ def test_a_status_in_the_address_leaves_the_body_its_say(client):
     assert pings() == ["failure"]
 
 
-@pytest.mark.parametrize("address", ["/ping/%00/x", "/ping/key/%00", "/ping/38a7f46e-b991-4c16-a612-ee8e55088279/%00"])
+@pytest.mark.parametrize(
+    "address", ["/ping/%00/x", "/ping/key/%00", "/ping/38a7f46e-b991-4c16-a612-ee8e55088279/%00"]
+)
 def test_an_address_with_a_nul_is_nobodys(client, address):
     assert client.get(address).status_code == 404
 
