@@ -280,7 +280,7 @@ SPECTACULAR_SETTINGS = {
         "ChosenIssueStateEnum": ["open", "acknowledged", "resolved", "muted"],
         "DeliveryStatusEnum": "monitor.models.webhooks.DeliveryStatus",
     },
-    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": True,
 }
 
 # --- Alerts ------------------------------------------------------------------------------------------------
