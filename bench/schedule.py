@@ -43,6 +43,10 @@ class Line(asyncio.Protocol):
         # uvloop's transports are not asyncio's by inheritance.
         self._transport = cast(asyncio.Transport, transport)
 
+    @property
+    def is_open(self) -> bool:
+        return not self._transport.is_closing()
+
     def send(self, number: int, due: float) -> None:
         self._number, self._due, self._received = number, due, b""
         self._transport.write(self._schedule.request(number))
@@ -67,7 +71,7 @@ class Schedule:
             "Content-Type: application/json\r\nContent-Length: "
         ).encode()
         self._bodies = bodies
-        self._idle: list[Line] = []
+        self._idle: deque[Line] = deque()
         self._late: deque[tuple[int, float]] = deque()
         self.outcome = Outcome()
 
@@ -101,8 +105,11 @@ class Schedule:
             due = began + number / rate
             while time.perf_counter() < due:
                 await asyncio.sleep(TICK_S)
+            # In turns, and without those that the server has closed: it lets go of lines that stand idle.
+            while self._idle and not self._idle[0].is_open:
+                self._idle.popleft()
             if self._idle:
-                self._idle.pop().send(number, due)
+                self._idle.popleft().send(number, due)
             else:
                 self._late.append((number, due))
         until = time.perf_counter() + PATIENCE_S
