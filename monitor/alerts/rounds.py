@@ -74,6 +74,8 @@ def judge_windows(*, now: datetime) -> Round:
                 raise CannotJudge(reply.error)
             judged.append((ask, judge_groups(ask, reply, known[ask.rule.id], now=now), reply.duration_ms))
         except Exception as error:  # whatever it is, it is this rule's and nobody else's
+            if not isinstance(error, CannotJudge):
+                logger.warning("Rule %s could not be judged", ask.rule.id, exc_info=error)
             note_failure(changes, ask, known[ask.rule.id], str(error)[:512], reply.duration_ms, now=now)
         else:
             if ask.rule.last_error:

@@ -1,6 +1,7 @@
 """One attempt: sign, send, and say what came back. Knows no database, so any number run side by side."""
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from monitor.lib.secrets import CannotOpen, unseal
 from monitor.webhooks.signing import signature_headers
 from monitor.webhooks.targets import policy_for
 
+logger = logging.getLogger(__name__)
 # The whole of an attempt, however slowly the answer drips; and the part of it in which to connect.
 ATTEMPT_S = 15.0
 CONNECT_S = 5.0
@@ -100,6 +102,8 @@ def attempt(job: Job, *, now: datetime, timeout_s: float = ATTEMPT_S) -> Outcome
     except CannotOpen as error:
         facts = {"error_class": "internal", "error": str(error)}
     except Exception as error:
+        # A fault of ours must not end the thread that sends for everybody; the attempt is tried again.
+        logger.exception("The attempt of delivery %s failed by itself", job.delivery_id)
         facts = {"error_class": "internal", "error": f"An error of the sender: {type(error).__name__}."}
     facts["error"] = masking.mask_text(storable(facts.get("error", "")), rules=RULES)[:MAX_ERROR_CHARS]
     return Outcome(job=job, started_at=now, duration_ms=(time.monotonic() - began) * 1000, **facts)
