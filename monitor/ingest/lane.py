@@ -301,7 +301,7 @@ def refused(door: Door, error: Exception) -> Answer:
 def error_answer(error: Exception) -> Answer:
     """The problem that the DRF views would answer with."""
     if not isinstance(error, (APIException, *DATABASE_AWAY)):
-        logger.error("A log could not be taken", exc_info=error)
+        logger.error("A request could not be answered", exc_info=error)
         body = problem(500, "internal_error", "Something went wrong on our side.")
         return Answer(status=500, body=body, content_type=PROBLEM_JSON)
     if isinstance(error, APIException) and error.status_code == 401:
