@@ -4,12 +4,12 @@ Idle, a log goes straight through: nobody waits for company. Under load each com
 during the one before it, so the cost of a commit is shared by as many as there are.
 """
 
+import asyncio
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -38,14 +38,18 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Submission:
-    """The entries of one request, and who waits for them."""
+    """The entries of one request, and what its reader waits for."""
 
     entries: Sequence[Entry]
-    done: "Future[Kept]" = field(default_factory=Future)
+    answer: "asyncio.Future[Kept]"
 
 
 class GroupCommit:
-    """Keeps submissions in the order they came, by a thread that holds a database connection."""
+    """Keeps submissions in the order they came, by a thread that holds a database connection.
+
+    Made by, and asked in, an event loop; the answers of a group reach it together, as waking it for each
+    costs as much as decoding a log.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class GroupCommit:
         self._store = store
         self._clock = clock
         self._max_waiting = max_waiting
+        self._loop = asyncio.get_running_loop()
         self._waiting: deque[Submission] = deque()
         self._waiting_entries = 0
         self._changed = threading.Condition()
@@ -64,13 +69,13 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    def submit(self, entries: Sequence[Entry]) -> "Future[Kept]":
+    def submit(self, entries: Sequence[Entry]) -> "asyncio.Future[Kept]":
         """What became of the entries, once the kept ones are committed. Raises TooBusy or Stopped.
 
         The answer may speak of other submissions' entries, too. Cancelling it leaves the entries out as long
         as their transaction has not begun.
         """
-        submission = Submission(entries=entries)
+        submission = Submission(entries=entries, answer=self._loop.create_future())
         with self._changed:
             if self._stopping:
                 raise Stopped
@@ -80,10 +85,10 @@ class GroupCommit:
             self._waiting.append(submission)
             self._waiting_entries += len(entries)
             self._changed.notify()
-        return submission.done
+        return submission.answer
 
     def stop(self) -> None:
-        """Finish what was taken, take nothing more."""
+        """Finish what was taken, take nothing more. Answers still reach the loop, which must go on."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -91,9 +96,7 @@ class GroupCommit:
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
-            # A reader that was cancelled meanwhile (its time at the stop was up) has no answer to get. From
-            # here on cancelling does nothing: an answer for a cancelled one would raise, and end the thread.
-            self._keep([each for each in group if each.done.set_running_or_notify_cancel()])
+            self._keep([each for each in group if not each.answer.cancelled()])
         connection.close()
 
     def _next_group(self) -> list[Submission] | None:
@@ -120,11 +123,9 @@ class GroupCommit:
             kept = keep_apart(entries, self._store_steadily)
         except BaseException as error:  # a slip of ours, or no memory: who waits must hear
             logger.exception("A group of %s logs could not be kept", len(entries))
-            for each in group:
-                each.done.set_exception(error)
+            self._loop.call_soon_threadsafe(fail, group, error)
         else:
-            for each in group:
-                each.done.set_result(kept)
+            self._loop.call_soon_threadsafe(tell, group, kept)
 
     def _store_steadily(self, entries: Sequence[Entry]) -> set[UUID]:
         """Keep the entries, on a second connection when the first one breaks, as it does when PostgreSQL was
@@ -138,3 +139,16 @@ class GroupCommit:
         except DATABASE_AWAY:
             connection.close()
             raise
+
+
+def tell(group: Sequence[Submission], kept: Kept) -> None:
+    """Answer those who still wait. One that was cancelled (its time at the stop was up) has none to get."""
+    for each in group:
+        if not each.answer.done():
+            each.answer.set_result(kept)
+
+
+def fail(group: Sequence[Submission], error: BaseException) -> None:
+    for each in group:
+        if not each.answer.done():
+            each.answer.set_exception(error)

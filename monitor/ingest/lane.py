@@ -229,7 +229,7 @@ class Lane:
         if commits is None:
             raise ServerBusy
         try:
-            kept = await asyncio.wrap_future(commits.submit(outcome.entries))
+            kept = await commits.submit(outcome.entries)
         except (TooBusy, Stopped):
             raise ServerBusy from None
         return outcome.after(kept)

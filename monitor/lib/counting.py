@@ -1,6 +1,10 @@
 """What this installation counts about itself, by the names that GET /metrics shows."""
 
-from monitor.lib.tally import counts
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import lru_cache
+
+from monitor.lib.tally import Key, counts
 
 INGESTED = "apimonitor_ingested_logs_total"
 REPEATED = "apimonitor_ingest_repeated_logs_total"
@@ -41,13 +45,20 @@ def count_webhook(outcome: str) -> None:
 
 def count_request(face: str, duration_s: float) -> None:
     """A request that was answered; into each bucket that it fits, as Prometheus adds them up."""
+    counts.add_to_all(counters_of(face, bisect_left(BUCKETS, duration_s)))
+    counts.add(f"{DURATION}_sum", duration_s, labels=f'face="{face}"')
+
+
+@lru_cache(maxsize=256)
+def counters_of(face: str, fits_from: int) -> Sequence[Key]:
+    """What one more request adds 1 to, when it fits the buckets from this place on. Remembered: writing a
+    dozen names anew would cost each log 15 us."""
+    ends = [str(bucket) for bucket in BUCKETS[fits_from:]] + ["+Inf"]
     labels = f'face="{face}"'
-    for bucket in BUCKETS:
-        if duration_s <= bucket:
-            counts.add(f"{DURATION}_bucket", labels=f'{labels},le="{bucket}"')
-    counts.add(f"{DURATION}_bucket", labels=f'{labels},le="+Inf"')
-    counts.add(f"{DURATION}_sum", duration_s, labels=labels)
-    counts.add(f"{DURATION}_count", labels=labels)
+    return [
+        *((f"{DURATION}_bucket", f'{labels},le="{end}"') for end in ends),
+        (f"{DURATION}_count", labels),
+    ]
 
 
 def face_of(method: str, path: str) -> str:

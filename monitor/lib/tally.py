@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # A counter's name, and its labels as they are written for Prometheus: `reason="key_invalid"`.
 Key = tuple[str, str]
@@ -19,6 +19,12 @@ class Tally:
     def add(self, name: str, amount: float = 1, *, labels: str = "") -> None:
         with self._lock:
             self._sums[name, labels] += amount
+
+    def add_to_all(self, keys: Sequence[Key]) -> None:
+        """1 to each of them."""
+        with self._lock:
+            for key in keys:
+                self._sums[key] += 1
 
     def add_all(self, sums: Mapping[Key, float]) -> None:
         with self._lock:

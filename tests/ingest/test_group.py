@@ -1,7 +1,8 @@
 """Commits that are shared: what waits goes together, a bad log fails alone, nothing taken is left behind."""
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -56,33 +57,63 @@ class Gate:
         return self._store(entries, **options)
 
 
+class Asked:
+    """Commits of an event loop, asked from another thread."""
+
+    def __init__(self, loop, **options) -> None:
+        self._loop = loop
+        self._commits = self._in_loop(self._make(options)).result(WAIT_S)
+        self.stop = self._commits.stop
+
+    def submit(self, entries):
+        answer = self._in_loop(self._ask(entries)).result(WAIT_S)
+        return self._in_loop(self._wait(answer))
+
+    def _in_loop(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    async def _make(self, options):
+        return GroupCommit(**options)
+
+    async def _ask(self, entries):
+        return self._commits.submit(entries)
+
+    async def _wait(self, answer):
+        return await answer
+
+
 @pytest.fixture
-def stopping() -> Iterator[list[GroupCommit]]:
-    """Those that are put in here are stopped at the end."""
-    begun: list[GroupCommit] = []
-    yield begun
+def begin() -> Iterator[Callable[..., Asked]]:
+    """Makes commits, which are stopped at the end."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    begun: list[Asked] = []
+
+    def make(**options):
+        begun.append(Asked(loop, **options))
+        return begun[-1]
+
+    yield make
     for commits in begun:
         commits.stop()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(WAIT_S)
+    loop.close()
 
 
-def begin(stopping, **options):
-    commits = GroupCommit(**options)
-    stopping.append(commits)
-    return commits
-
-
-def test_an_idle_log_is_committed_before_its_answer(service, stopping):
+def test_an_idle_log_is_committed_before_its_answer(service, begin):
     [entry] = entries_for(service, a_log(request_body="x"))
 
-    kept = begin(stopping).submit([entry]).result(WAIT_S)
+    kept = begin().submit([entry]).result(WAIT_S)
 
     assert kept.new_ids == {entry.id}
     assert RequestLog.objects.get().id == LogPayload.objects.get().log_id == entry.id
 
 
-def test_what_comes_during_a_commit_shares_the_next_one(service, stopping):
+def test_what_comes_during_a_commit_shares_the_next_one(service, begin):
     gate = Gate(store_batch)
-    commits = begin(stopping, store=gate)
+    commits = begin(store=gate)
     entries = entries_for(service, *[a_log()] * 10)
 
     first = commits.submit(entries[:1])
@@ -96,9 +127,9 @@ def test_what_comes_during_a_commit_shares_the_next_one(service, stopping):
     assert RequestLog.objects.count() == 10
 
 
-def test_a_group_has_a_size_and_what_is_larger_goes_alone(service, stopping):
+def test_a_group_has_a_size_and_what_is_larger_goes_alone(service, begin):
     gate = Gate()
-    commits = begin(stopping, store=gate)
+    commits = begin(store=gate)
     [entry] = entries_for(service, a_log())
 
     def submit(size):
@@ -114,9 +145,9 @@ def test_a_group_has_a_size_and_what_is_larger_goes_alone(service, stopping):
     assert [len(group) for group in gate.groups] == [1, MAX_GROUP, 1, MAX_GROUP + 1, MAX_GROUP, 1]
 
 
-def test_when_enough_wait_more_are_refused_and_taken_again_later(service, stopping):
+def test_when_enough_wait_more_are_refused_and_taken_again_later(service, begin):
     gate = Gate()
-    commits = begin(stopping, store=gate, max_waiting=10)
+    commits = begin(store=gate, max_waiting=10)
     [entry] = entries_for(service, a_log())
 
     submissions = [commits.submit([entry])]
@@ -132,9 +163,9 @@ def test_when_enough_wait_more_are_refused_and_taken_again_later(service, stoppi
     assert commits.submit([entry]).result(WAIT_S)
 
 
-def test_at_the_stop_what_was_taken_is_finished_and_nothing_more_is_taken(service):
+def test_at_the_stop_what_was_taken_is_finished_and_nothing_more_is_taken(service, begin):
     gate = Gate(store_batch)
-    commits = GroupCommit(store=gate)
+    commits = begin(store=gate)
     entries = entries_for(service, *[a_log()] * 50)
     submissions = [commits.submit([entry]) for entry in entries]
     stop = threading.Thread(target=commits.stop)
@@ -143,22 +174,22 @@ def test_at_the_stop_what_was_taken_is_finished_and_nothing_more_is_taken(servic
     gate.opened.set()
     stop.join(WAIT_S)
 
-    assert all(each.done() for each in submissions)
+    assert all(each.result(WAIT_S).new_ids for each in submissions)
     assert RequestLog.objects.count() == 50
     with pytest.raises(Stopped):
         commits.submit(entries[:1])
 
 
-def test_who_stops_waiting_costs_no_other_an_answer(service, stopping):
-    """A cancelled answer must neither be given nor end the thread that gives answers."""
+def test_who_stops_waiting_costs_no_other_an_answer(service, begin):
+    """A cancelled answer must neither be given nor keep the others of its group from theirs."""
     gate = Gate(store_batch)
-    commits = begin(stopping, store=gate)
+    commits = begin(store=gate)
     entries = entries_for(service, *[a_log()] * 3)
 
     under_way = commits.submit(entries[:1])
     assert gate.entered.wait(WAIT_S)
     waiting, other = commits.submit(entries[1:2]), commits.submit(entries[2:3])
-    assert not under_way.cancel()
+    assert under_way.cancel()
     assert waiting.cancel()
     gate.opened.set()
 
@@ -216,9 +247,9 @@ POISONS = [too_long_a_text, nul_in_a_text, another_days_id, of_a_service_that_is
 
 
 @pytest.mark.parametrize("poison", POISONS)
-def test_a_row_that_postgres_refuses_fails_alone_in_its_group(service, stopping, poison):
+def test_a_row_that_postgres_refuses_fails_alone_in_its_group(service, begin, poison):
     gate = Gate(store_batch)
-    commits = begin(stopping, store=gate)
+    commits = begin(store=gate)
     entries = entries_for(service, *[a_log(request_body="x")] * 21)
     entries[7] = poison(entries[7])
 
@@ -273,8 +304,8 @@ def test_the_index_of_what_failed_counts_the_items_that_were_rejected_before(ser
     assert len(outcome.entries) == 2
 
 
-def test_a_day_that_was_dropped_since_is_made_again(service, stopping):
-    commits = begin(stopping)
+def test_a_day_that_was_dropped_since_is_made_again(service, begin):
+    commits = begin()
     moment = (timezone.now() - timedelta(days=9)).isoformat()
     first, second = entries_for(service, *[a_log(timestamp=moment)] * 2)
     commits.submit([first]).result(WAIT_S)
@@ -300,8 +331,8 @@ def end_sessions_of_the_commits():
         return cursor.fetchone()[0]
 
 
-def test_a_connection_that_was_cut_between_commits_costs_nobody_an_answer(service, stopping):
-    commits = begin(stopping)
+def test_a_connection_that_was_cut_between_commits_costs_nobody_an_answer(service, begin):
+    commits = begin()
     first, second = entries_for(service, a_log(), a_log())
     commits.submit([first]).result(WAIT_S)
     assert end_sessions_of_the_commits()
@@ -312,7 +343,7 @@ def test_a_connection_that_was_cut_between_commits_costs_nobody_an_answer(servic
 
 
 @pytest.mark.parametrize("committed", [True, False])
-def test_a_connection_that_was_cut_in_the_commit_neither_loses_nor_doubles(service, stopping, committed):
+def test_a_connection_that_was_cut_in_the_commit_neither_loses_nor_doubles(service, begin, committed):
     """Whether a commit that was not heard of took place cannot be known: the second try looks."""
     cut = []
 
@@ -326,7 +357,7 @@ def test_a_connection_that_was_cut_in_the_commit_neither_loses_nor_doubles(servi
 
     entries = entries_for(service, *[a_log(request_body="x")] * 5)
 
-    kept = begin(stopping, store=store).submit(entries).result(WAIT_S)
+    kept = begin(store=store).submit(entries).result(WAIT_S)
 
     assert not kept.failures
     assert RequestLog.objects.count() == LogPayload.objects.count() == 5
@@ -338,7 +369,7 @@ def end_own_session():
     return True
 
 
-def test_a_database_that_stays_away_fails_all_that_wait_and_heals(service, stopping):
+def test_a_database_that_stays_away_fails_all_that_wait_and_heals(service, begin):
     away = threading.Event()
     away.set()
 
@@ -347,7 +378,7 @@ def test_a_database_that_stays_away_fails_all_that_wait_and_heals(service, stopp
             raise OperationalError("connection refused") from psycopg.OperationalError()
         return store_batch(entries, **options)
 
-    commits = begin(stopping, store=store)
+    commits = begin(store=store)
     first, second = entries_for(service, a_log(), a_log())
 
     failed = commits.submit([first]).result(WAIT_S)
