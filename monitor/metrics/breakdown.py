@@ -5,8 +5,8 @@ to say which of the counted parts are asked for: a search may exclude, compare a
 long as it speaks of what rollups tell apart.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -48,22 +48,26 @@ class Part(NamedTuple):
     start: datetime | None = None
 
 
-class Row(NamedTuple):
-    """What each part of the statement gives; those that do not apply are null."""
+class Place(NamedTuple):
+    """A part without its answer, as rows have it: there are tens of thousands of rows, and texts are hashed
+    twenty times as fast as ids."""
 
-    kind: str
-    family: str
-    start: datetime | None
-    service_id: UUID
+    service_id: str
     environment: str
     mode: str
     subject: str
-    requests: int
-    packed: bytes | None
-    method: str
-    status_code: int | None
+    start: datetime | None
+
+    def part(self, method: str, status_code: int | None) -> Part:
+        return Part(
+            UUID(self.service_id), self.environment, self.mode, method, status_code, self.subject, self.start
+        )
 
 
+# Method and status code; empty where they were not asked for.
+Answer = tuple[str, int | None]
+NO_ANSWER: Answer = ("", None)
+Sums = dict[Place, Counter[Answer]]
 Parts = Counter[Part]
 
 
@@ -82,6 +86,8 @@ class Breakdown:
     now: datetime
     logs: RequestLogQuerySet
     takes: Callable[[Family, Part], bool]
+    subjects: frozenset[str] | None = None
+    """The only subjects that `takes` takes, where they are few enough to name."""
 
     def count(
         self, families: Sequence[Family], *, with_answers: bool = False, step: timedelta | None = None
@@ -90,26 +96,36 @@ class Breakdown:
 
         `with_answers` tells all of them apart by method and status too, which takes unpacking.
         """
-        counted: dict[Family, Parts] = {family: Counter() for family in families}
-        if not self.service_ids or self.since >= self.until:
-            return counted
-        plans = {family: self.plan(family, step) for family in families}
-        statement, params = self.statement(plans, with_answers, step)
-        with connection.cursor() as cursor:
-            cursor.execute(statement, params)
-            for values in cursor.fetchall():
-                row = Row._make(values)
-                if row.kind == "delta":
-                    self.add_facts(counted, facts.unpack(row.packed or b""), plans, step)
-                else:
-                    family = Family(row.family)
-                    for part, requests in parts_of(row, family, step):
-                        self.add(counted[family], family, part, requests)
-        return counted
+        sums: dict[Family, Sums] = {family: defaultdict(Counter) for family in families}
+        if self.service_ids and self.since < self.until:
+            plans = {family: self.plan(family, step) for family in families}
+            statement, params = self.statement(plans, with_answers, step)
+            with connection.cursor() as cursor:
+                cursor.execute(statement, params)
+                for kind, family, *place, requests, packed, method, status_code in cursor.fetchall():
+                    if kind == "delta":
+                        add_facts(sums, self.asked(facts.unpack(packed or b"")), plans, step)
+                    elif kind == "edge":
+                        sums[family][Place(*place)][method, status_code] += requests
+                    else:
+                        add_rollup(sums[family], family, Place(*place), requests, packed)
+        return {family: self.taken(family, places) for family, places in sums.items()}
 
-    def add(self, parts: Parts, family: Family, part: Part, requests: int) -> None:
-        if self.takes(family, part):
-            parts[part] += requests
+    def taken(self, family: Family, sums: Sums) -> Parts:
+        """What is asked for of the sums. Judged once they are added up: a place has many rows."""
+        return Counter(
+            {
+                part: requests
+                for place, answers in sums.items()
+                for answer, requests in answers.items()
+                if self.takes(family, part := place.part(*answer))
+            }
+        )
+
+    def asked(self, found: Iterable[Fact]) -> Iterator[Fact]:
+        """Not what clients counted: a search finds logs, and its facets count what it finds."""
+        services = {id_.bytes for id_ in self.service_ids}
+        return (fact for fact in found if fact.service in services and fact.source == Source.LOGS)
 
     def plan(self, family: Family, step: timedelta | None = None) -> Plan:
         """Tiles and edges; with a step, no tile reaches over the end of one."""
@@ -147,12 +163,15 @@ class Breakdown:
         start, params = binned("start", step)
         requests, packed = ("requests", "packed") if is_packed else ("sum(requests)::int8", "NULL::bytea")
         text = (
-            f"SELECT 'rollup', family::text, {start}, service_id, environment::text, mode::text,"  # noqa: S608 - our own words
-            f" subject::text, {requests}, {packed}, NULL::text, NULL::int FROM metric_rollup"
+            "SELECT 'rollup', family::text, service_id::text, environment::text, mode::text, subject::text,"  # noqa: S608 - our own words
+            f" {start}, {requests}, {packed}, NULL::text, NULL::int FROM metric_rollup"
             " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
             " AND source = 'logs'"
         )
         params += [list(self.service_ids), family.value, tile.resolution.value, tile.since, tile.until]
+        if self.subjects is not None and family in SUBJECT_COLUMNS:
+            text += " AND subject = ANY(%s)"
+            params.append(list(self.subjects))
         return (text if is_packed else text + " GROUP BY 2, 3, 4, 5, 6, 7"), params
 
     def sql_of(self, edge: Span) -> list[tuple[str, tuple[Any, ...]]]:
@@ -169,8 +188,8 @@ class Breakdown:
         start, params = binned("captured_at", step)
         subject = SUBJECT_COLUMNS.get(family, "NULL")
         text = (
-            f"SELECT 'edge', %s, {start}, service_id, environment::text, mode::text,"  # noqa: S608 - our own words
-            f" coalesce({subject}::text, ''), count(*), NULL::bytea, method::text, status_code::int"
+            "SELECT 'edge', %s, service_id::text, environment::text, mode::text,"  # noqa: S608 - our own words
+            f" coalesce({subject}::text, ''), {start}, count(*), NULL::bytea, method::text, status_code::int"
             f" FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
             " GROUP BY 2, 3, 4, 5, 6, 7, 10, 11"
         )
@@ -178,63 +197,52 @@ class Breakdown:
 
     def deltas(self) -> tuple[str, list[Any]]:
         return (
-            "SELECT 'delta', NULL, NULL::timestamptz, NULL::uuid, NULL, NULL, NULL, NULL::int8, packed, NULL,"
+            "SELECT 'delta', NULL, NULL, NULL, NULL, NULL, NULL::timestamptz, NULL::int8, packed, NULL,"
             " NULL::int"
             " FROM metric_delta WHERE services && %s",
             [list(self.service_ids)],
         )
-
-    # --- Its rows --------------------------------------------------------------------------------------
-
-    def add_facts(
-        self,
-        counted: Mapping[Family, Parts],
-        found: Iterable[Fact],
-        plans: Mapping[Family, Plan],
-        step: timedelta | None,
-    ) -> None:
-        """Those that lie within tiles: the edges were counted from the logs, and these are among them.
-
-        Not what clients counted: a search finds logs, and its facets count what it finds."""
-        spans = {
-            family: [(tile.since.timestamp() // 60, tile.until.timestamp() // 60) for tile in plan.tiles]
-            for family, plan in plans.items()
-        }
-        services = {id_.bytes for id_ in self.service_ids}
-        for fact in found:
-            if fact.service not in services or fact.source != Source.LOGS:
-                continue
-            for family, within in spans.items():
-                if any(since <= fact.minute < until for since, until in within):
-                    self.add(counted[family], family, part_of(fact, family, step), fact.requests)
 
 
 def binned(column: str, step: timedelta | None) -> tuple[str, list[Any]]:
     return ("NULL::timestamptz", []) if step is None else (f"date_bin(%s, {column}, %s)", [step, EPOCH])
 
 
-def parts_of(row: Row, family: Family, step: timedelta | None) -> Iterable[tuple[Part, int]]:
-    """A row as parts: one, or one for each method and status that it has packed."""
-    place = (row.service_id, row.environment, row.mode)
-    if row.kind == "edge":
-        yield Part(*place, row.method, row.status_code, row.subject, row.start), row.requests
-    elif family == Family.ANSWER:
-        yield Part(*place, *answer_of_subject(row.subject), "", row.start), row.requests
-    elif row.packed is None:
-        yield Part(*place, "", None, row.subject, row.start), row.requests
+def add_rollup(sums: Sums, family: str, place: Place, requests: int, packed: bytes | None) -> None:
+    """Add a row: one answer, or each method and status that it has packed."""
+    if family == Family.ANSWER:
+        sums[place._replace(subject="")][answer_of_subject(place.subject)] += requests
+    elif packed is None:
+        sums[place][NO_ANSWER] += requests
     else:
-        for method, status_code, requests in answers_of(row.packed):
-            yield Part(*place, method, status_code, row.subject, row.start), requests
+        answers = sums[place]
+        for method, status_code, count in answers_of(packed):
+            answers[method, status_code] += count
 
 
-def part_of(fact: Fact, family: Family, step: timedelta | None) -> Part:
+def add_facts(
+    sums: Mapping[Family, Sums],
+    found: Iterable[Fact],
+    plans: Mapping[Family, Plan],
+    step: timedelta | None,
+) -> None:
+    """Add those that lie within tiles: the edges were counted from the logs, and these are among them."""
+    spans = {
+        family: [(tile.since.timestamp() // 60, tile.until.timestamp() // 60) for tile in plan.tiles]
+        for family, plan in plans.items()
+    }
+    for fact in found:
+        for family, within in spans.items():
+            if any(since <= fact.minute < until for since, until in within):
+                sums[family][place_of(fact, family, step)][fact.method, fact.status_code] += fact.requests
+
+
+def place_of(fact: Fact, family: Family, step: timedelta | None) -> Place:
     moment = datetime.fromtimestamp(fact.minute * 60, tz=UTC)
-    return Part(
-        UUID(bytes=fact.service),
+    return Place(
+        str(UUID(bytes=fact.service)),
         fact.environment,
         fact.mode,
-        fact.method,
-        fact.status_code,
         subject_of(fact, family.value) if family in SUBJECT_COLUMNS else "",
         None if step is None else tiles.floor(moment, step),
     )

@@ -144,6 +144,7 @@ def breakdown_of(asking: Asking, told: Told) -> Breakdown:
         now=asking.now,
         logs=asking.filter.qs,
         takes=told.takes,
+        subjects=told.subjects,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 from uuid import UUID
 
 from monitor.metrics.breakdown import Part
@@ -34,6 +34,17 @@ class Condition(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OneOf:
+    """Takes the parts whose attribute of this name is one of the values."""
+
+    name: str
+    values: frozenset[object]
+
+    def __call__(self, part: Part) -> bool:
+        return getattr(part, self.name) in self.values
+
+
+@dataclass(frozen=True, kw_only=True)
 class Told:
     """A search that rollups can tell. `fields` are those it speaks of; `conditions` must all hold."""
 
@@ -53,6 +64,12 @@ class Told:
 
     def takes(self, family: Family, part: Part) -> bool:
         return all(condition.test(part) for condition in self.conditions)
+
+    @property
+    def subjects(self) -> frozenset[str] | None:
+        """The endpoints or consumers that the search names; None where it names none, or only excludes."""
+        named = [each.test.values for each in self.conditions if names_subjects(each.test)]
+        return frozenset(map(str, frozenset.intersection(*named))) if named else None
 
 
 def told_by_rollups(asked: LogFilter) -> Told | None:
@@ -97,12 +114,17 @@ def negated(test: Test) -> Test:
 
 
 def any_of(tests: list[Test]) -> Test:
+    if all(names_subjects(test) for test in tests):
+        return one_of("subject", frozenset().union(*(test.values for test in tests if names_subjects(test))))
     return lambda part: any(test(part) for test in tests)
 
 
-def one_of(name: str, values: Iterable[object]) -> Test:
-    wanted = frozenset(values)
-    return lambda part: getattr(part, name) in wanted
+def one_of(name: str, values: Iterable[object]) -> OneOf:
+    return OneOf(name=name, values=frozenset(values))
+
+
+def names_subjects(test: Test) -> TypeGuard[OneOf]:
+    return isinstance(test, OneOf) and test.name == "subject"
 
 
 def test_of(field: Field, value: Value) -> Test:
