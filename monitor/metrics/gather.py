@@ -312,17 +312,21 @@ class Gathering:
     def slot(
         self, start: datetime | None, environment: str, subject: str, method: str, status_code: int | None
     ) -> Slot:
-        group = {
-            None: "",
-            GroupBy.ENVIRONMENT: environment,
-            GroupBy.METHOD: method,
-            GroupBy.STATUS_CLASS: class_of(status_code),
-            GroupBy.ENDPOINT: subject,
-            GroupBy.CONSUMER: subject,
-        }[self.by]
+        # Asked for each of tens of thousands of rows: no dictionary of all answers is made for one.
+        match self.by:
+            case None:
+                group = ""
+            case GroupBy.ENDPOINT | GroupBy.CONSUMER:
+                group = subject
+            case GroupBy.STATUS_CLASS:
+                group = class_of(status_code)
+            case GroupBy.METHOD:
+                group = method
+            case GroupBy.ENVIRONMENT:
+                group = environment
         if self.step is None or start is None:
-            return Slot(group=group)
-        return Slot(start=start - (start - EPOCH) % self.step, group=group)
+            return Slot(None, group)
+        return Slot(start - (start - EPOCH) % self.step, group)
 
 
 # As monitor.lib.histogram.bucket_of has it; a value at a boundary may fall to the other side of it.
