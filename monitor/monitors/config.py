@@ -39,9 +39,9 @@ def filled(config: Mapping[str, Any], *, kind: Kind, monitor: Monitor | None) ->
         found = restored(sent, shown=monitor.config, kept=kept)
         if found != sent:
             sent = kind.plain(kind.read(found))
-            there, here = destinations(sent), destinations(kept)
-            for place in sorted({*there, *here}):
-                if there.get(place) != here.get(place):
+            here = destinations(kept)
+            for place, there in sorted(destinations(sent).items()):
+                if here.get(place) != there:
                     raise BadConfig(f"{place} changed: send the secrets again.", field=place)
     whole = kind.plain(kind.read(sent))
     if place := masked_place(whole):

@@ -131,7 +131,8 @@ def masked_place(config: Mapping[str, Any]) -> str:
 
 
 def destinations(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Where secrets would go, by the option that says so: of a URL its scheme, host and port."""
+    """Where secrets would go, by the option that says so: of a URL its scheme, host and port, and whom
+    besides the public authorities the line trusts to be there."""
     found: dict[str, str] = {}
     for name, value in config.items():
         if isinstance(value, Mapping):
@@ -139,8 +140,10 @@ def destinations(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         elif name == "url" or name.endswith("_url"):
             parts = urlsplit(str(value))
             found[prefix + name] = f"{parts.scheme}://{parts.netloc}".lower()
-        elif name in ("host", "port"):
+        elif name in ("host", "port") or (name == "authorities" and value):
             found[prefix + name] = str(value).lower()
+        elif name == "verify_tls" and not value:
+            found[prefix + name] = "anybody"
     return found
 
 

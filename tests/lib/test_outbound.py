@@ -414,6 +414,17 @@ def test_method_and_body_follow_as_browsers_do(status, method, second):
     assert (b"Content-Type" in request) is (second != b"GET")
 
 
+@pytest.mark.parametrize("status", ["307 Temporary", "308 Permanent"])
+def test_a_body_stays_where_the_origin_stays(status):
+    with serve(answer()) as other, serve(redirect_to(other.url("/b"), status)) as server:
+        error = refused(server.url("/a"), method="POST", body=b"secret", max_redirects=1)
+        assert call(server.url("/a"), max_redirects=1).status_code == 200
+
+    assert (error.error_class, error.retryable) == ("protocol", False)
+    assert "another origin" in str(error)
+    assert [request[:3] for request in other.requests] == [b"GET"]
+
+
 # Bounds
 
 

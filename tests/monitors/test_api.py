@@ -190,6 +190,7 @@ def test_a_look_uses_the_secrets_of_a_saved_monitor_of_ones_own_alone(client, or
         ({"url": "there"}, "url"),
         ({"proxy": {"url": "there"}}, "proxy.url"),
         ({"auth": {"type": "oauth2", "client_id": "a", "client_secret": MASK, "token_url": "there"}}, "url"),
+        ({"verify_tls": False}, "verify_tls"),
         ({"headers": [["X-Other", MASK]]}, "headers"),
         ({"auth": {"type": "basic", "username": "a", "password": MASK}}, "auth.password"),
     ],

@@ -128,15 +128,21 @@ def redirect_target(status_code: int, headers: Headers, url: ParsedUrl) -> Parse
 def follow(request: OutboundRequest, status_code: int, target: ParsedUrl) -> OutboundRequest:
     """The request to send after a redirect, as browsers do: 303, and 301 or 302 after POST, become GET.
 
-    When the origin changes, all headers stay behind but those that are plain.
+    When the origin changes, all headers stay behind but those that are plain. A body would have to go along,
+    and may be as secret as they are: raises BadAnswer then.
     """
     headers = request.headers
-    if target.origin != request.url.origin:
+    if is_elsewhere := target.origin != request.url.origin:
         headers = tuple((name, value) for name, value in headers if is_plain_header(name))
     becomes_get = (status_code == 303 and request.method != "HEAD") or (
         status_code in (301, 302) and request.method == "POST"
     )
     if not becomes_get:
+        if is_elsewhere and request.body:
+            raise BadAnswer(
+                f"The answer sends the request to another origin, {target.origin}. Its body does not follow there.",
+                retryable=False,
+            )
         return replace(request, url=target, headers=headers)
     headers = tuple((name, value) for name, value in headers if not name.lower().startswith("content-"))
     return OutboundRequest(method="GET", url=target, headers=headers, body=b"")
