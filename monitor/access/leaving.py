@@ -90,7 +90,22 @@ class StoppableMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with stoppable():
-            return self.get_response(request)
+            response = self.get_response(request)
+        return nobody_reads() if reader_has_left() else response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A query that was cancelled is no fault of ours, and no line in our log."""
+        return nobody_reads() if reader_has_left() else None
+
+
+def reader_has_left() -> bool:
+    reader = _reader.get()
+    return reader is not None and reader.has_left
+
+
+def nobody_reads() -> HttpResponse:
+    """An answer for the access line alone; the number is nginx's word for it."""
+    return HttpResponse(status=499, reason="Client Closed Request")
 
 
 class CancelWhenLeft:

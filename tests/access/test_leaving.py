@@ -32,7 +32,7 @@ def until(condition, *, within_s):
 
 
 @pytest.mark.parametrize("path", ["/v1/logs?count=exact", "/v1/metrics", "/v1/logs/export"])
-def test_the_query_of_a_reader_who_left_is_cancelled_and_none_follows_it(path):
+def test_the_query_of_a_reader_who_left_is_cancelled_and_none_follows_it(path, capfd):
     service = a_service()
     _, key = a_key(service, scopes=["read"])
     keep_logs(service, a_log())
@@ -53,6 +53,7 @@ def test_the_query_of_a_reader_who_left_is_cancelled_and_none_follows_it(path):
 
     assert left == 0
     assert len(answer.json()) == 1
+    assert '"level": "error"' not in capfd.readouterr().err
 
 
 def test_a_reader_who_stays_is_answered_after_others_left_on_the_same_connection():

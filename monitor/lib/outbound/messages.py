@@ -140,7 +140,7 @@ def follow(request: OutboundRequest, status_code: int, target: ParsedUrl) -> Out
     if not becomes_get:
         if is_elsewhere and request.body:
             raise BadAnswer(
-                f"The answer sends the request to another origin, {target.origin}. Its body does not follow there.",
+                f"The answer redirects to another origin, {target.origin}, where the body does not follow.",
                 retryable=False,
             )
         return replace(request, url=target, headers=headers)
