@@ -16,6 +16,7 @@ from monitor.admin.endless import EndlessAdmin
 from monitor.admin.shared import ReadOnlyAdmin
 from monitor.admin.shown import NOTHING, block, code, link_to, moment, pairs
 from monitor.lib.payload import PayloadCorrupt, PayloadTooLarge
+from monitor.lib.span_ids import span_number
 from monitor.models import RequestLog, Service
 from monitor.search import Window
 from monitor.search.detail import LogDetail, read_detail
@@ -99,7 +100,7 @@ class RequestLogAdmin(EndlessAdmin, ReadOnlyAdmin):
     list_filter = (WindowFilter, StatusFilter, ServiceFilter)
     # Anything here shows the box; what it finds is get_search_results' own matter.
     search_fields = ("id",)
-    search_help_text = "The whole id of a log, or a whole trace id. Looks through all that is kept."
+    search_help_text = "The whole id of a log, a trace or a span. Looks through all that is kept."
     fieldsets = (
         (
             None,
@@ -142,7 +143,7 @@ class RequestLogAdmin(EndlessAdmin, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By a whole id or a whole trace id, each from its index; anything else would read every row."""
+        """By a whole id of a log, a span or a trace, each from its index; anything else would read every row."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -150,6 +151,9 @@ class RequestLogAdmin(EndlessAdmin, ReadOnlyAdmin):
         id_ = uuid_or_none(term)
         if id_ is not None and logs.filter(id=id_).exists():
             return logs.filter(id=id_), False
+        span = span_number(term)
+        if span is not None and logs.filter(span_id=span).exists():
+            return logs.filter(span_id=span), False
         return logs.filter(trace_id=term), False
 
     def view_on_site(self, obj: RequestLog) -> str:

@@ -19,6 +19,7 @@ class EndpointFilter(LogFilter):
     tag = None  # type: ignore[assignment]
     consumer = None  # type: ignore[assignment]
     trace_id = None  # type: ignore[assignment]
+    span_id = None  # type: ignore[assignment]
 
 
 class OneEndpointFilter(EndpointFilter):

@@ -18,6 +18,7 @@ from monitor.ingest.entry import Entry
 from monitor.issues import arrivals as failures
 from monitor.lib import payload
 from monitor.lib.counting import count_kept
+from monitor.lib.span_ids import span_number
 from monitor.metrics import deltas
 from monitor.models import RequestLog
 from monitor.models.partitions import existing_days, make_day
@@ -38,6 +39,7 @@ LOG_COLUMNS = {
     "tags": "varchar[]",
     "source_ip": "inet",
     "trace_id": "varchar",
+    "span_id": "int8",
     "request_bytes": "int4",
     "response_bytes": "int4",
     "captured_at": "timestamptz",
@@ -98,6 +100,7 @@ def log_row(entry: Entry, names: naming.Names) -> tuple[Any, ...]:
         entry.tags,
         ip_address(entry.source_ip) if entry.source_ip else None,
         entry.trace_id,
+        span_number(entry.payload.get("span_id")),
         entry.request_bytes,
         entry.response_bytes,
         entry.captured_at,

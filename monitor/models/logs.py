@@ -68,6 +68,8 @@ class RequestLog(models.Model):
     tags = ArrayField(models.CharField(max_length=128), default=list)
     source_ip = models.GenericIPAddressField(null=True)
     trace_id = models.CharField(max_length=64, default="")
+    # As a number (monitor.lib.span_ids) to be found by; its digits are in the payload.
+    span_id = models.BigIntegerField(null=True)
     # Sizes as sent, in bytes, before anything was cut; null when the body was not reported.
     request_bytes = models.IntegerField(null=True)
     response_bytes = models.IntegerField(null=True)
@@ -94,6 +96,9 @@ class RequestLog(models.Model):
             models.Index(fields=["mode"], name="request_log_of_mode"),
             models.Index(fields=["service", "-id"], name="request_log_failed", condition=FAILED),
             models.Index(fields=["trace_id"], name="request_log_of_trace", condition=~models.Q(trace_id="")),
+            models.Index(
+                fields=["span_id"], name="request_log_of_span", condition=models.Q(span_id__isnull=False)
+            ),
             models.Index(fields=["status_code"], name="request_log_of_status"),
             models.Index(fields=["method"], name="request_log_of_method"),
             models.Index(fields=["environment"], name="request_log_of_environment"),

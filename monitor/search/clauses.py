@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Q, TextField
 from django.db.models.lookups import PatternLookup
 
+from monitor.lib.span_ids import span_number
 from monitor.models import Consumer, Endpoint, Service
 from monitor.models.logs import RequestLogQuerySet
 from monitor.search.language import (
@@ -33,6 +34,7 @@ EITHER = frozenset(
         Field.CONSUMER,
         Field.ENVIRONMENT,
         Field.TRACE,
+        Field.SPAN,
         Field.SERVICE,
         Field.ENDPOINT,
     }
@@ -183,6 +185,7 @@ CLAUSES: Mapping[Field, Callable[[Any], Q]] = {
     Field.ERROR: error,
     Field.ENVIRONMENT: lambda value: Q(environment=value.text),
     Field.TRACE: lambda value: Q(trace_id=value.text),
+    Field.SPAN: lambda value: Q(span_id=span_number(value.text)),
     Field.CONSUMER: consumer,
     Field.SERVICE: service,
     Field.ENDPOINT: endpoint,

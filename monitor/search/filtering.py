@@ -24,6 +24,7 @@ MORE_FIELDS = (
     "environment",
     "tag",
     "trace_id",
+    "span_id",
     "since",
     "until",
 )

@@ -18,6 +18,7 @@ from rest_framework.exceptions import ValidationError
 
 from monitor.api.errors import WithMembers
 from monitor.lib.moments import parse_moment
+from monitor.lib.span_ids import span_number
 from monitor.models import RequestLog
 from monitor.models.keys import Mode
 from monitor.models.logs import RequestLogQuerySet
@@ -134,6 +135,21 @@ class LatencyFilter(TermFilter):
     field_class = forms.FloatField
 
 
+class SpanField(forms.CharField):
+    """16 hexadecimal digits, as the language takes them."""
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value)).strip().lower()
+        if text and span_number(text) is None:
+            raise forms.ValidationError("A span id is 16 hexadecimal digits, and not all zeros.")
+        return text
+
+
+@extend_schema_field({"type": "string", "pattern": "^[0-9A-Fa-f]{16}$"})
+class SpanFilter(TermFilter):
+    field_class = SpanField
+
+
 class LogFilter(django_filters.FilterSet):
     """Every filter narrows; together they mean AND. Without `since` and `until`, all that is kept.
 
@@ -177,6 +193,7 @@ class LogFilter(django_filters.FilterSet):
     mode = django_filters.ChoiceFilter(label="Mode", choices=Mode)
     consumer = TextTermFilter(Field.CONSUMER, label="Consumer", max_length=128)
     trace_id = TextTermFilter(Field.TRACE, label="Trace id", max_length=64)
+    span_id = SpanFilter(Field.SPAN, lambda text: Exactly(text=text), label="Span id")
     since = MomentFilter(method="in_window", label="Since")
     until = MomentFilter(method="in_window", label="Until")
 

@@ -18,6 +18,7 @@ from monitor.api.keyset import Page, read_cursor
 from monitor.issues.listing import issues_of_log
 from monitor.lib.actors import Scope
 from monitor.lib.addresses import PLACES, address_with
+from monitor.lib.span_ids import span_number
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.models import RequestLog
 from monitor.models.logs import RequestLogQuerySet
@@ -177,6 +178,7 @@ def log(request: HttpRequest, log_id: UUID) -> HttpResponse:
         "story": tell_story(found, visible, now=timezone.now()),
         "waterfall": waterfall_of(found, visible),
         "trace_search": trace_search(found),
+        "caller_is_findable": span_number(detail.parent_span_id) is not None,
         "issues": issues_of_log(found, error=detail.error, body=detail.response_body),
     }
     return render(request, "search/detail.html", context)

@@ -112,13 +112,15 @@ def test_a_removed_service_takes_its_logs_and_its_name_off_the_list_at_once(admi
     assert admin.get(reverse("admin:monitor_requestlog_change", args=[log_id])).status_code == 302
 
 
-def test_a_log_is_found_by_its_id_or_trace_whatever_the_filters_say(admin, service):
+def test_a_log_is_found_by_its_id_span_or_trace_whatever_the_filters_say(admin, service):
     trace = uuid.uuid4()
-    (old,) = keep(service, {"trace_id": str(trace)}, ago=timedelta(days=3))
+    span = "00f067aa0ba902b7"
+    (old,) = keep(service, {"trace_id": str(trace), "span_id": span}, ago=timedelta(days=3))
     keep(service, {"trace_id": "another"})
 
     assert listed(admin, q=str(old), last="1h")[0] == [old]
     assert listed(admin, q=f" {trace} ", last="1h")[0] == [old]
+    assert listed(admin, q=span, last="1h")[0] == [old]
     assert listed(admin, q="orders")[0] == []
 
 

@@ -31,6 +31,7 @@ def index_used(logs: QuerySet) -> str:
         ("latency:100..101", "latency_ms"),
         ("tag:rare", "tags"),
         ("trace:abc", "trace_id"),
+        ("span:00f067aa0ba902b7", "span_id"),
         ("consumer:acme", "consumer_id"),
         ("endpoint:/orders", "endpoint_id"),
     ],

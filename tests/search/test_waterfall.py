@@ -139,6 +139,30 @@ def test_spans_of_two_services_meet_on_one_waterfall(service, reader):
     assert (detail.json()["span_id"], detail.json()["parent_span_id"]) == (f"{4:016x}", f"{3:016x}")
 
 
+def test_a_span_leads_to_its_caller_and_to_its_trace(service, reader):
+    calling = {"http.request.method": "GET", "url.full": "http://stock.example/items"}
+    spans = an_export(a_span(number=1), a_span(calling, number=3, kind=CLIENT, parentSpanId=f"{1:016x}"))
+    post_json(a_client(a_key(service)[1]), "/v1/traces", spans)
+
+    page = page_of(reader, "/items")
+    caller = reader.get(f"/dashboard?span_id={1:016x}&window=all").content.decode()
+
+    assert f"?span_id={1:016x}&amp;window=all" in page
+    assert f"?span_id={3:016x}&amp;window=all" in page
+    assert f"?trace_id={TRACE}&amp;window=all" in page
+    assert re.findall(r'href="/log/([-0-9a-f]{36})"', caller) == [str(RequestLog.objects.get(path="/orders").id)]
+
+
+def test_a_span_id_in_another_form_is_shown_and_not_searched_for(service, reader):
+    keep_logs(service, a_log(path="/a", span_id="7", parent_span_id="6"))
+
+    page = page_of(reader, "/a")
+
+    assert ">7</span>" in page
+    assert ">6</span>" in page
+    assert "?span_id=" not in page
+
+
 def test_a_trace_ends_at_the_wall_of_the_organization(service, reader):
     elsewhere = a_service(an_organization(), name="foreign")
     user = a_user(service.organization, Role.VIEWER)

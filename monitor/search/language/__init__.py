@@ -61,6 +61,7 @@ ALIASES: Mapping[str, Field] = {
     "duration": Field.LATENCY,
     "environment": Field.ENVIRONMENT,
     "trace_id": Field.TRACE,
+    "span_id": Field.SPAN,
     "has_error": Field.ERROR,
     "route": Field.ENDPOINT,
     "tags": Field.TAG,

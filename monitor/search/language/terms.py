@@ -18,6 +18,7 @@ class Field(StrEnum):
     TAG = "tag"
     ENVIRONMENT = "env"
     TRACE = "trace"
+    SPAN = "span"
     ERROR = "error"
     SERVICE = "service"
     ENDPOINT = "endpoint"

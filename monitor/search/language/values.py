@@ -7,6 +7,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 
 from monitor.lib.moments import parse_moment
+from monitor.lib.span_ids import span_number
 from monitor.search.language.terms import (
     Ago,
     At,
@@ -130,6 +131,12 @@ def read_flag(text: str) -> Value:
     return Flag(is_set=words[text.lower()])
 
 
+def read_span(text: str) -> Value:
+    if span_number(text) is None:
+        raise BadValue("A span id is 16 hexadecimal digits, and not all zeros.")
+    return Exactly(text=text.lower())
+
+
 def read_moment(text: str) -> Value:
     length = LENGTH.fullmatch(text.lower())
     if length:
@@ -144,6 +151,7 @@ READERS: Mapping[Field, Callable[[str], Value]] = {
     Field.STATUS: read_status,
     Field.LATENCY: read_latency,
     Field.ERROR: read_flag,
+    Field.SPAN: read_span,
     Field.SINCE: read_moment,
     Field.UNTIL: read_moment,
 }
