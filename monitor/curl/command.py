@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
+from monitor.curl import multipart
 from monitor.curl.words import NotUnderstood, words_of
 from monitor.replay.prepare import MADE_AFRESH, URL_CHARACTERS
 
 MAX_COMMAND_CHARS = 512 * 1024
 
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 NO_FILES = "reads a file, which is not here: put its content into the command"
 SHORT = {
     "X": "--request", "H": "--header", "d": "--data", "G": "--get", "u": "--user", "b": "--cookie",
@@ -38,7 +40,6 @@ NOTED = {
     "--location": "--location is ignored: a redirect is shown as the answer, and not followed.",
 }
 REFUSED = {
-    "--form": "multipart forms are not sent from here; give the finished body with --data-binary",
     "--next": "only one request is sent at a time",
 }
 
@@ -66,6 +67,7 @@ class _Said:
     headers: list[tuple[str, str | None]] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
     json: list[str] = field(default_factory=list)
+    parts: list[multipart.Part] = field(default_factory=list)
     cookies: list[str] = field(default_factory=list)
     # Headers that options make, which -H takes the place of.
     made: dict[str, str] = field(default_factory=dict)
@@ -194,6 +196,17 @@ def take_json(said: _Said, value: str) -> None:
     said.json.append(no_file("--json", value))
 
 
+def take_form(said: _Said, value: str) -> None:
+    part = multipart.read_field(value)
+    if part.left_out:
+        said.notes.append("What follows a semicolon in --form is left out, as curl does: quote the value.")
+    said.parts.append(part)
+
+
+def take_form_string(said: _Said, value: str) -> None:
+    said.parts.append(multipart.read_string(value))
+
+
 def take_user(said: _Said, value: str) -> None:
     if ":" not in value:
         raise NotUnderstood("--user needs a name, a colon and a password: nobody can be asked for it here.")
@@ -230,6 +243,8 @@ TAKERS: Mapping[str, Callable[[_Said, str], None]] = {
     "--data-raw": take_raw,
     "--data-urlencode": take_urlencoded,
     "--json": take_json,
+    "--form": take_form,
+    "--form-string": take_form_string,
     "--user": take_user,
     "--oauth2-bearer": take_bearer,
     "--cookie": take_cookie,
@@ -248,13 +263,13 @@ def request_of(said: _Said) -> CurlRequest:
         raise NotUnderstood(
             "The command has no address." if not said.urls else "Only one address is sent to."
         )
-    if said.data and said.json:
-        raise NotUnderstood("--json and --data do not go together.")
-    body = "".join(said.json) if said.json else "&".join(said.data) if said.data else None
+    check_together(said)
+    boundary = multipart.boundary_for(said.parts) if said.parts else None
+    body = body_of(said, boundary)
     url = address_of(said.urls[0])
     if said.as_query and body is not None:
         url, body = f"{url}{'&' if '?' in url else '?'}{quote(body, safe=URL_CHARACTERS)}", None
-    headers, dropped = headers_of(said, has_body=body is not None)
+    headers, dropped = headers_of(said, has_body=body is not None, boundary=boundary)
     if dropped:
         said.notes.append(f"Made afresh for each call, and so left out: {', '.join(dropped)}.")
     return CurlRequest(
@@ -264,6 +279,26 @@ def request_of(said: _Said) -> CurlRequest:
         body=body,
         notes=tuple(dict.fromkeys(said.notes)),
     )
+
+
+def check_together(said: _Said) -> None:
+    """Raises NotUnderstood where two options want to say what the body is."""
+    if said.data and said.json:
+        raise NotUnderstood("--json and --data do not go together.")
+    if not said.parts:
+        return
+    others = {"--data": said.data, "--json": said.json, "--get": said.as_query, "--head": said.head_only}
+    for name, is_said in others.items():
+        if is_said:
+            raise NotUnderstood(f"--form and {name} do not go together.")
+
+
+def body_of(said: _Said, boundary: str | None) -> str | None:
+    if boundary is not None:
+        return multipart.body_of(said.parts, boundary)
+    if said.json:
+        return "".join(said.json)
+    return "&".join(said.data) if said.data else None
 
 
 def default_method(said: _Said, body: str | None) -> str:
@@ -278,11 +313,13 @@ def address_of(url: str) -> str:
     return quote(whole.partition("#")[0], safe=URL_CHARACTERS)
 
 
-def headers_of(said: _Said, *, has_body: bool) -> tuple[list[tuple[str, str]], list[str]]:
+def headers_of(
+    said: _Said, *, has_body: bool, boundary: str | None
+) -> tuple[list[tuple[str, str]], list[str]]:
     """The headers to send, and the names of those that are not the caller's to say."""
     made = {"Accept": "*/*"}
     if has_body:
-        made["Content-Type"] = "application/json" if said.json else FORM
+        made["Content-Type"] = "application/json" if said.json else MULTIPART if boundary else FORM
     if said.json:
         made["Accept"] = "application/json"
     made |= said.made
@@ -291,5 +328,11 @@ def headers_of(said: _Said, *, has_body: bool) -> tuple[list[tuple[str, str]], l
     given = {name.lower() for name, _ in said.headers}
     kept = [(name, value) for name, value in made.items() if name.lower() not in given]
     kept += [(name, value) for name, value in said.headers if value is not None]
+    if boundary is not None:
+        # Also to a type that was given by -H, as it is in commands that a browser copied.
+        kept = [
+            (name, f"{value}; boundary={boundary}" if name.lower() == "content-type" else value)
+            for name, value in kept
+        ]
     dropped = [name for name, _ in kept if name.lower() in MADE_AFRESH]
     return [(name, value) for name, value in kept if name.lower() not in MADE_AFRESH], dropped

@@ -31,6 +31,14 @@ COMMANDS = {
     "headers": "curl -H 'X-One: 1' -H 'X-Two:2' -H 'Accept:' -H 'X-Empty;' -H 'X-One: again' URL",
     "a header in place of an option": "curl -u a:b -H 'Authorization: Bearer x' URL",
     "head": "curl -I URL/x",
+    "form in parts": "curl URL -F name=Ada -F 'note= a  b ' -F empty=",
+    "form with types": """curl URL -F 'doc={"a":1};type=application/json' -F 'x=y; type=text/plain; charset=utf-8'""",
+    "form in quotes": r"""curl URL --form 'q="a;b \\\"c\\\" \\\\";type=text/x' -F 'u="not closed;type=text/plain' """,
+    "form strings": "curl URL --form-string 'a=@b;type=c/d' --form-string 'p=<x' --form-string q==",
+    "form of many lines": "curl URL -F $'a=one\\ntwo\\r\\n3' -F 'a=again' -F ü=世界",
+    "form with odd names": """curl URL -F 'a"b=1' -F =nameless -F $'c\\nd=2'""",
+    "form with a type of its own": "curl URL -X PUT -H 'Content-Type: multipart/form-data' -F a=1 -H 'X-A: b'",
+    "form with what curl leaves out": "curl URL -F 'a=b;c;d=e'",
     "bundled": "curl -sSgX PUT -H 'A: b' --url URL/x",
     "an end of the options": "curl -s -- URL/x",
     "what changes nothing": "curl --compressed -f -m 10 --http1.1 URL -o /dev/null",
@@ -48,14 +56,28 @@ def echo():
         yield server
 
 
+BOUNDARY = re.compile(r"=-{24}[0-9A-Za-z]+")
+
+
+def boundary_of(headers):
+    """What curl makes at random, and we from the form; None of other bodies."""
+    found = BOUNDARY.search("".join(headers.get("content-type", ())))
+    return found[0][1:].encode() if found else None
+
+
 def told(arrived):
     headers = {name.lower(): arrived.headers.get_all(name) for name in arrived.headers}
+    body, boundary = arrived.body, boundary_of(headers)
+    if boundary:
+        body = body.replace(boundary, b"BOUNDARY")
+        headers["content-type"] = [BOUNDARY.sub("=BOUNDARY", value) for value in headers["content-type"]]
+        del headers["content-length"]  # newer versions of curl make longer ones
     if headers.get("content-length") == ["0"]:
         del headers["content-length"]  # curl says nothing of no body
     said = {name: values for name, values in headers.items() if name not in OWN}
     # Older versions of curl write hex digits in small letters.
     target = re.sub("%[0-9a-f]{2}", lambda escape: escape[0].upper(), arrived.target)
-    body = re.sub(b"%[0-9a-f]{2}", lambda escape: escape[0].upper(), arrived.body)
+    body = re.sub(b"%[0-9a-f]{2}", lambda escape: escape[0].upper(), body)
     return arrived.method, target, body, said
 
 
@@ -91,7 +113,17 @@ def test_what_is_sent_is_what_curl_sends(echo, command):
         ("curl http://a.example --request=POST", "The option --request is not understood"),
         ("curl http://a.example -Z", "The option -Z is not understood"),
         ("curl http://a.example -X", "The option -X has no value"),
-        ("curl http://a.example -F a=1", "--form: multipart forms"),
+        ("curl http://a.example -F a=@photo.png", "--form reads a file"),
+        ("curl http://a.example -F 'a=<notes.txt;type=text/plain'", "--form reads a file"),
+        ("curl http://a.example -F a", "--form needs a name"),
+        ("curl http://a.example --form-string a", "--form-string needs a name"),
+        ("curl http://a.example -F 'a=(;type=multipart/mixed'", "parts within parts"),
+        ("curl http://a.example -F 'a=b;type=text'", "needs a content type"),
+        ("curl http://a.example -F 'a=b;filename=c.txt'", ";filename= is not understood"),
+        ("curl http://a.example -F a=b -d c=d", "--form and --data do not go together"),
+        ("curl http://a.example -F a=b --json '{}'", "--form and --json do not go together"),
+        ("curl http://a.example -F a=b -G", "--form and --get do not go together"),
+        ("curl http://a.example -F a=b -I", "--form and --head do not go together"),
         ("curl http://a.example --next", "--next: only one request"),
         ("curl http://a.example -d @secret.json", "--data reads a file"),
         ("curl http://a.example --data-binary @-", "--data-binary reads a file"),
@@ -118,6 +150,18 @@ def test_what_is_left_aside_is_told():
     assert [note.split()[0] for note in request.notes] == ["--insecure", "--location", "Made"]
     assert "Host" in request.notes[2]
     assert dict(request.headers) == {"Accept": "*/*"}
+
+
+def test_a_form_is_the_same_request_whenever_it_is_read():
+    command = "curl http://a.example -F a=1 -F b=2"
+
+    assert read_command(command) == read_command(command)
+    assert read_command(command).headers != read_command(f"{command} -F c=3").headers
+
+
+def test_what_curl_would_leave_out_of_a_form_is_told():
+    assert "semicolon" in read_command("curl http://a.example -F 'a=b;c'").notes[0]
+    assert not read_command("curl http://a.example -F 'a=\"b;c\"'").notes
 
 
 def test_a_request_does_not_show_its_secrets_in_a_log():

@@ -150,7 +150,9 @@ def test_a_span_leads_to_its_caller_and_to_its_trace(service, reader):
     assert f"?span_id={1:016x}&amp;window=all" in page
     assert f"?span_id={3:016x}&amp;window=all" in page
     assert f"?trace_id={TRACE}&amp;window=all" in page
-    assert re.findall(r'href="/log/([-0-9a-f]{36})"', caller) == [str(RequestLog.objects.get(path="/orders").id)]
+    assert re.findall(r'href="/log/([-0-9a-f]{36})"', caller) == [
+        str(RequestLog.objects.get(path="/orders").id)
+    ]
 
 
 def test_a_span_id_in_another_form_is_shown_and_not_searched_for(service, reader):
