@@ -143,7 +143,7 @@ class RequestLogAdmin(EndlessAdmin, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By a whole id of a log, a span or a trace, each from its index; anything else would read every row."""
+        """By the whole id of a log, a span or a trace, each from its index; all else would read every row."""
         term = search_term.strip()
         if not term:
             return queryset, False

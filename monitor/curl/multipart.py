@@ -43,8 +43,8 @@ def read_field(value: str) -> Part:
         raise NotUnderstood("--form needs a name, = and a value.")
     if content.startswith(("@", "<")):
         raise NotUnderstood(
-            "--form reads a file, which is not here: put its content in the place of @ or <, or use --form-string"
-            " where the value begins with that sign."
+            "--form reads a file, which is not here: put its content in the place of @ or <, or use"
+            " --form-string where the value begins with that sign."
         )
     if content.startswith("(") or (not name and content == ")"):
         raise NotUnderstood("--form: parts within parts are not sent from here.")

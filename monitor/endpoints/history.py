@@ -4,18 +4,21 @@ Within a day logs and numbers change together, so the rollups equal the logs at 
 know the old name for a while longer; a last look takes along what they kept.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from monitor.ingest.naming import MAX_AGE_S
-from monitor.issues.moving import move_issues
-from monitor.lib.path_rules import expression_of
+from monitor.issues.moving import Shares, move_issues, shares_of
+from monitor.lib.path_rules import compiled, expression_of
+from monitor.metrics.compact import compact
 from monitor.metrics.question import first_whole_day
-from monitor.metrics.subjects import days_with_numbers, move_all, move_some
-from monitor.models import EndpointMove, ErrorCount, RequestLog
+from monitor.metrics.subjects import days_with_numbers, move_all, move_counts, move_some
+from monitor.models import Endpoint, EndpointMove, ErrorCount, RequestLog
 from monitor.models.logs import RequestLogQuerySet
+from monitor.models.metrics import Source
 from monitor.models.partitions import existing_days, start_of
 
 LAST_LOOK_AFTER = timedelta(seconds=2 * MAX_AGE_S)
@@ -32,16 +35,52 @@ def carry_out(move_id: UUID, *, now: datetime) -> bool:
         # Merged back before it was carried out: nothing has to go anywhere.
         EndpointMove.objects.filter(id=move.id).update(finished_at=now)
         return True
+    # Days of which only waiting deltas tell would not be found.
+    compact(now=now)
     for day in sorted(days_of(move, now=now)):
         moved = move_day(move, target_id, day, now=now)
         EndpointMove.objects.filter(id=move.id).update(logs=F("logs") + moved)
-    if not move.pattern:
+    if move.pattern:
+        move_issues(move.source_id, target_id, only=issue_shares(move).whole)
+    else:
         move_issues(move.source_id, target_id)
-        ErrorCount.objects.filter(endpoint=move.source_id).update(endpoint=target_id)
+    if takes_counts(move):
+        move_what_was_counted(move, target_id, now=now)
     if now < move.asked_at + LAST_LOOK_AFTER:
         return False
     EndpointMove.objects.filter(id=move.id, finished_at=None).update(finished_at=now)
     return True
+
+
+def issue_shares(move: EndpointMove) -> Shares:
+    """The source's issues by their samples, wherever those are by now."""
+
+    def of_paths(ids: Collection[UUID]) -> set[UUID]:
+        logs = RequestLog.objects.of_services([move.service_id]).filter(id__in=ids, method=move.method)
+        return set(logs.filter(path__regex=expression_of(move.pattern)).values_list("id", flat=True))
+
+    return shares_of(move.source_id, of_paths)
+
+
+def takes_counts(move: EndpointMove) -> bool:
+    """Whether what clients counted follows, too.
+
+    At a split it does where its paths are all that the endpoint's names mean: a count names no path.
+    """
+    if not move.pattern:
+        return True
+    names = Endpoint.objects.filter(Q(id=move.source_id) | Q(merged_into=move.source_id))
+    takes = compiled(move.pattern).match
+    return all(
+        method == move.method and takes(route) for method, route in names.values_list("method", "route")
+    )
+
+
+def move_what_was_counted(move: EndpointMove, target_id: UUID, *, now: datetime) -> None:
+    if move.pattern:  # else they went with the logs
+        for day in sorted(days_with_numbers(move.source_id, sources=[Source.CLIENT])):
+            move_counts(move.service_id, day, source=move.source_id, target=target_id, now=now)
+    ErrorCount.objects.filter(endpoint=move.source_id).update(endpoint=target_id)
 
 
 def days_of(move: EndpointMove, *, now: datetime) -> set[date]:

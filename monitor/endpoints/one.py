@@ -141,6 +141,11 @@ class ReshapedSerializer(serializers.Serializer[Any]):
     logs = serializers.IntegerField(allow_null=True, help_text="Null: too many to count in time.")
     paths = serializers.ListField(child=serializers.CharField(), help_text="Of the newest of them.")
     since = serializers.DateField(allow_null=True, help_text="The oldest day whose numbers change.")
+    issues = serializers.IntegerField(help_text="Error issues that go along.")
+    shared_issues = serializers.IntegerField(help_text="Those that stay: they are of other paths too.")
+    counts_stay = serializers.BooleanField(
+        help_text="Whether clients counted requests by themselves, which stay: a count names no path."
+    )
 
 
 def reach_endpoint(actor: Actor, endpoint_id: UUID, scope: Scope) -> Endpoint:
@@ -186,6 +191,9 @@ def reshaped(preview: Preview, *, dry_run: bool, endpoint_id: UUID | None) -> Re
         "logs": preview.logs,
         "paths": preview.paths,
         "since": preview.since,
+        "issues": preview.issues,
+        "shared_issues": preview.shared_issues,
+        "counts_stay": preview.counts_stay,
     }
     return Response(ReshapedSerializer(told).data, status=200 if dry_run else 202)
 

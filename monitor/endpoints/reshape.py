@@ -5,21 +5,22 @@ From now on is at once, by names that ingestion reads anyway. History follows by
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 
 from monitor.endpoints import tasks
-from monitor.endpoints.history import days_of_logs, logs_to_move
+from monitor.endpoints.history import days_of_logs, issue_shares, logs_to_move, takes_counts
 from monitor.ingest.naming import forget_names
 from monitor.lib.path_rules import BadPattern, PathRule, closest_first, expression_of
 from monitor.lib.routes import normalize_route
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.metrics.question import first_whole_day
 from monitor.metrics.subjects import days_with_numbers
-from monitor.models import Endpoint, EndpointMove, Service
+from monitor.models import Endpoint, EndpointMove, ErrorIssue, Service
+from monitor.models.metrics import Source
 from monitor.models.services import OTHER
 
 MAX_RULES = 50
@@ -47,12 +48,17 @@ class NameTaken(CannotReshape):
 class Preview:
     """What a change does to history. `logs` is None where counting took too long; `paths` are of the newest.
 
-    `since` is the oldest day whose numbers change; None when nothing does.
+    `since` is the oldest day whose numbers change; None when nothing does. `issues` go along, and
+    `shared_issues` stay, as they are of other paths too. `counts_stay` says that clients counted requests of
+    which nobody can tell whether they were of these paths.
     """
 
     logs: int | None
     paths: Sequence[str]
     since: date | None
+    issues: int = 0
+    shared_issues: int = 0
+    counts_stay: bool = False
 
 
 def check_own(endpoint: Endpoint) -> None:
@@ -110,7 +116,8 @@ def preview_merge(target: Endpoint, sources: Sequence[Endpoint]) -> Preview:
     check_merge(target, sources)
     days = [day for source in sources for day in (*days_with_numbers(source.id), *days_of_logs(source.id))]
     moves = [EndpointMove(service_id=target.service_id, source=source, target=target) for source in sources]
-    return looked_at(moves, since=min(days, default=None))
+    issues = ErrorIssue.objects.filter(endpoint__in=sources).count()
+    return replace(looked_at(moves, since=min(days, default=None)), issues=issues)
 
 
 @transaction.atomic
@@ -153,7 +160,14 @@ def preview_split(source: Endpoint, *, pattern: str, method: str, now: datetime)
     move = EndpointMove(
         service_id=source.service_id, source=source, target=source, method=method, pattern=pattern
     )
-    return looked_at([move], since=min(days, default=None))
+    seen = looked_at([move], since=min(days, default=None))
+    shares = issue_shares(move)
+    return replace(
+        seen,
+        issues=len(shares.whole),
+        shared_issues=len(shares.shared),
+        counts_stay=not takes_counts(move) and bool(days_with_numbers(source.id, sources=[Source.CLIENT])),
+    )
 
 
 @transaction.atomic

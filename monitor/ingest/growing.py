@@ -38,27 +38,28 @@ class Series:
 
 def grown(
     counted: Mapping[int, Counted], growing: Mapping[int, Series], *, service_id: UUID, now: datetime
-) -> list[Counted]:
-    """The counts by place, of those that grow what is new. In the caller's transaction."""
+) -> dict[int, Counted]:
+    """The counts by place, of those that grow what is new; without those that have nothing new. In the
+    caller's transaction."""
     if not growing:
-        return list(counted.values())
+        return dict(counted)
     with connection.cursor() as cursor:
         # Two messages of one process may come at once: the second adds to what the first has told.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SERIES_LOCK, service_id.int % 2**31])
     digests = {place: digest_of(series, counted[place]) for place, series in growing.items()}
     known = CountedSeries.objects.in_bulk(digests.values())
     before = {bytes(digest): row for digest, row in known.items()}
-    news: list[Counted] = []
+    news: dict[int, Counted] = {}
     told: list[CountedSeries] = []
     for place, each in counted.items():
         series = growing.get(place)
         if series is None:
-            news.append(each)
+            news[place] = each
             continue
         last = before.get(digests[place])
         if last is not None and is_told(series, each, last, now=now):
             continue
-        news.append(each if last is None else since(last, each))
+        news[place] = each if last is None else since(last, each)
         row = row_of(series, each, digest=digests[place], now=now)
         before[digests[place]] = row
         told.append(row)
@@ -68,7 +69,7 @@ def grown(
         unique_fields=["digest"],
         update_fields=["until_ns", "requests", "latency_ms", "buckets", "seen_at"],
     )
-    return [each for each in news if each.requests]
+    return {place: each for place, each in news.items() if each.requests}
 
 
 def digest_of(series: Series, counted: Counted) -> bytes:

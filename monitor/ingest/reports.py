@@ -9,16 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Greatest
 
 from monitor.ingest import naming
-from monitor.ingest.entry import MAX_CLOCK_LEAD, MAX_CONTEXT_CHARS, MAX_NAME_CHARS, Sender, label, named_route
+from monitor.ingest.entry import MAX_CLOCK_LEAD, MAX_CONTEXT_CHARS, MAX_NAME_CHARS, Sender, label
 from monitor.ingest.growing import SERIES_KEPT, Series, grown
+from monitor.ingest.report_names import Named, excluding_rule, name_of, named
 from monitor.lib import masking
+from monitor.lib.counting import count_left_out
 from monitor.lib.ids import new_uuid7
 from monitor.lib.kept_text import RULES, cut, storable
 from monitor.metrics import deltas
@@ -32,7 +33,6 @@ MAX_INSTANCES = 2_000
 MAX_MESSAGE_CHARS = 2048
 MAX_TYPE_CHARS = 256
 MAX_FIELD_CHARS = 512
-MAX_METHOD_CHARS = 16
 # Clients give a message up after an hour; twice that, and some for clocks.
 MESSAGES_KEPT = timedelta(hours=3)
 INSTANCES_KEPT = timedelta(days=30)
@@ -110,17 +110,6 @@ class Report:
     errors: Sequence[ErrorGroup] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Named:
-    """An endpoint and a consumer of a service, to be found or made."""
-
-    organization_id: UUID
-    service_id: UUID
-    method: str
-    route: str
-    consumer_identifier: str
-
-
 def keep_report(report: Report, sender: Sender, *, now: datetime) -> bool:
     """Keep what a client told, once however often it is sent. False for what was kept before.
 
@@ -131,23 +120,35 @@ def keep_report(report: Report, sender: Sender, *, now: datetime) -> bool:
     counted = {
         place: counted_of(each, environment, sender, now=now) for place, each in enumerate(report.counts)
     }
-    errors = [(each, named(each, sender)) for each in report.errors]
-    declared = [declared_of(*path, sender) for path in report.paths]
-    names = naming.names_for([*counted.values(), *(each for _, each in errors), *declared], now=now)
+    excluded = excluded_places(report.counts, sender)
+    kept = {place: each for place, each in counted.items() if place not in excluded}
+    errors = [(each, named(each, sender)) for each in report.errors if not excluding_rule(each.route, sender)]
+    declared = [name_of(*path, sender) for path in report.paths if not excluding_rule(path[1], sender)]
+    names = naming.names_for([*kept.values(), *(each for _, each in errors), *declared], now=now)
     # Before the counts: numbers that are not there yet are seen sooner than numbers that are there twice.
-    note_days({day_of(each) for each in counted.values()})
+    note_days({day_of(each) for each in kept.values()})
     with transaction.atomic():
         if not is_new(report.message_id, sender, now=now):
             return False
         growing = {place: each.series for place, each in enumerate(report.counts) if each.series is not None}
-        note_counted(grown(counted, growing, service_id=sender.service_id, now=now), names)
+        # What is excluded is followed too: its series may be wanted one day, from then on.
+        news = grown(counted, growing, service_id=sender.service_id, now=now)
+        note_counted([each for place, each in news.items() if place not in excluded], names)
         if report.instance is not None:
             keep_instance(report.instance, environment, sender, told_at=told_at, now=now)
         keep_consumers(report.consumers, sender, now=now)
         keep_errors(errors, names, environment, sender, told_at=told_at)
         declare(declared, names, now=now)
-    deltas.hurry_if_much_waits(len(counted))
+    for place, rule in excluded.items():
+        count_left_out(rule, news[place].requests if place in news else 0)
+    deltas.hurry_if_much_waits(len(kept))
     return True
+
+
+def excluded_places(counts: Sequence[Count], sender: Sender) -> dict[int, str]:
+    """The rule for each count that is not kept."""
+    found = ((place, excluding_rule(each.route, sender)) for place, each in enumerate(counts))
+    return {place: rule for place, rule in found if rule is not None}
 
 
 def keep_reports(reports: Iterable[Report], sender: Sender, *, now: datetime) -> None:
@@ -161,30 +162,6 @@ def moment(told: datetime | None, sender: Sender, *, now: datetime) -> datetime:
     if told is None or told > now + MAX_CLOCK_LEAD or told < sender.retention.oldest_kept(now, failed=False):
         return now
     return told.astimezone(UTC)
-
-
-def named(told: Count | ErrorGroup, sender: Sender) -> Named:
-    return Named(
-        organization_id=sender.organization_id,
-        service_id=sender.service_id,
-        method=method_of(told.method),
-        route=named_route(told.route, told.route),
-        consumer_identifier=label(told.consumer, MAX_NAME_CHARS),
-    )
-
-
-def declared_of(method: str, path: str, sender: Sender) -> Named:
-    return Named(
-        organization_id=sender.organization_id,
-        service_id=sender.service_id,
-        method=method_of(method),
-        route=named_route(path, path),
-        consumer_identifier="",
-    )
-
-
-def method_of(method: str) -> str:
-    return storable(method).upper()[:MAX_METHOD_CHARS]
 
 
 def counted_of(count: Count, environment: str, sender: Sender, *, now: datetime) -> Counted:

@@ -1,11 +1,18 @@
-"""Issues of an endpoint that became another's."""
+"""Issues of an endpoint that became another's, or of paths that did.
 
+An issue's logs are known by its samples, its newest ten. Where all that are left of them are of the paths
+that were split off, the issue is of those paths; where some are, it is of both and stays, as its counts
+cannot be told apart, and what fails from then on opens one of the new endpoint.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from monitor.issues.grouping import ISSUES_LOCK, newest_of
-from monitor.models import ErrorIssue, ErrorIssueConsumer
+from monitor.models import ErrorIssue, ErrorIssueConsumer, RequestLog
 
 ADD_HOURS = (
     "INSERT INTO error_issue_hour (issue_id, start, requests)"
@@ -21,15 +28,48 @@ ADD_CONSUMERS = (
 )
 
 
+SAMPLES_A_BITE = 1000
+# Which of these logs are of the paths in question.
+Belonging = Callable[[Collection[UUID]], set[UUID]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shares:
+    """Issues of an endpoint by whether they are of some paths alone, or of others too."""
+
+    whole: frozenset[UUID]
+    shared: frozenset[UUID]
+
+
+def shares_of(endpoint_id: UUID, belonging: Belonging) -> Shares:
+    """Those of no sample that is left are of neither."""
+    samples = dict(ErrorIssue.objects.filter(endpoint=endpoint_id).values_list("id", "samples"))
+    wanted = [log_id for ids in samples.values() for log_id in ids]
+    there: set[UUID] = set()
+    belong: set[UUID] = set()
+    for start in range(0, len(wanted), SAMPLES_A_BITE):
+        bite = wanted[start : start + SAMPLES_A_BITE]
+        there.update(RequestLog.objects.filter(id__in=bite).values_list("id", flat=True))
+        belong |= belonging(bite)
+    left = {issue_id: there.intersection(ids) for issue_id, ids in samples.items()}
+    met = {issue_id for issue_id, ids in left.items() if ids & belong}
+    whole = {issue_id for issue_id in met if left[issue_id] <= belong}
+    return Shares(whole=frozenset(whole), shared=frozenset(met - whole))
+
+
 @transaction.atomic
-def move_issues(source_id: UUID, target_id: UUID) -> None:
-    """The issues of one endpoint become those of another; two that are alike become one."""
+def move_issues(source_id: UUID, target_id: UUID, *, only: Collection[UUID] | None = None) -> None:
+    """The issues of one endpoint, or some of them, become those of another; two that are alike become one."""
+    if only is not None and not only:
+        return
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ISSUES_LOCK])
     both = ErrorIssue.objects.filter(endpoint__in=(source_id, target_id))
     rows = list(both.select_for_update(no_key=True).order_by("id"))
     there = {(row.mode, row.fingerprint): row for row in rows if row.endpoint_id == target_id}
     for issue in (row for row in rows if row.endpoint_id == source_id):
+        if only is not None and issue.id not in only:
+            continue
         alike = there.get((issue.mode, issue.fingerprint))
         if alike is None:
             issue.endpoint_id = target_id

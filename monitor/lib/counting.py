@@ -9,8 +9,9 @@ from monitor.lib.tally import Key, counts
 INGESTED = "apimonitor_ingested_logs_total"
 REPEATED = "apimonitor_ingest_repeated_logs_total"
 EXCLUDED = "apimonitor_ingest_excluded_logs_total"
-# By the rule's id; for the service's page alone.
+# These two by the rule's id; for the service's page alone.
 EXCLUDED_BY_RULE = "excluded_by_rule"
+LEFT_OUT_BY_RULE = "left_out_of_counts_by_rule"
 REJECTED = "apimonitor_ingest_rejected_total"
 WEBHOOKS = "apimonitor_webhook_attempts_total"
 DURATION = "apimonitor_request_duration_seconds"
@@ -31,6 +32,14 @@ def count_excluded(rule_id: str) -> None:
     """A log that a rule of its service says not to keep."""
     counts.add(EXCLUDED)
     counts.add(EXCLUDED_BY_RULE, labels=rule_id)
+
+
+def count_left_out(rule_id: str, requests: int) -> None:
+    """Requests that a client counted and a rule of its service says not to keep.
+
+    Apart from logs, which may be of the same requests.
+    """
+    counts.add(LEFT_OUT_BY_RULE, requests, labels=rule_id)
 
 
 def count_rejected(reason: str, amount: int = 1) -> None:

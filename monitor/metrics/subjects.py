@@ -38,6 +38,18 @@ def move_all(
     return on_one_snapshot(day, move, now=now)
 
 
+def move_counts(service_id: UUID, day: date, *, source: UUID, target: UUID, now: datetime) -> None:
+    """The numbers that clients counted of `source` on this day become those of `target`, without logs."""
+
+    def move(since: datetime, until: datetime) -> int:
+        there = found(service_id, since, until, {source}, sources=[Source.CLIENT])
+        rollups.add({key._replace(subject=str(target)): cell for key, cell in there.items()})
+        rollups.remove(there)
+        return 0
+
+    on_one_snapshot(day, move, now=now)
+
+
 def move_some(
     service_id: UUID, day: date, *, source: UUID, target: UUID, move_logs: MoveLogs, now: datetime
 ) -> int:
@@ -99,12 +111,12 @@ def _move_day(day: date, move: MoveLogs, *, now: datetime) -> int:
         return move(since, since + timedelta(days=1))
 
 
-def days_with_numbers(endpoint_id: UUID) -> set[date]:
+def days_with_numbers(endpoint_id: UUID, *, sources: Sequence[str] = tuple(Source.values)) -> set[date]:
     """The days of which rollups tell of an endpoint: they outlive the logs."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT (start AT TIME ZONE 'UTC')::date FROM metric_rollup WHERE subject = %s"
-            " AND family = 'endpoint'",
-            [str(endpoint_id)],
+            " AND family = 'endpoint' AND source = ANY(%s)",
+            [str(endpoint_id), list(sources)],
         )
         return {day for (day,) in cursor.fetchall()}

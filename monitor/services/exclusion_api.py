@@ -38,7 +38,10 @@ class ExclusionSerializer(serializers.Serializer[Any]):
     pattern = serializers.CharField(source="rule.pattern")
     created_at = serializers.DateTimeField(source="rule.created_at")
     created_by = serializers.CharField(source="rule.created_by")
-    dropped = serializers.IntegerField(help_text="Requests so far, a few seconds late.")
+    dropped = serializers.IntegerField(help_text="Logs so far, a few seconds late.")
+    dropped_counts = serializers.IntegerField(
+        help_text="Requests that clients counted, so far; some may be those of the logs."
+    )
 
 
 class NewExclusionSerializer(serializers.Serializer[Any]):

@@ -10,13 +10,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from monitor.lib.counting import EXCLUDED_BY_RULE
+from monitor.lib.counting import EXCLUDED_BY_RULE, LEFT_OUT_BY_RULE
 from monitor.lib.exclusions import Exclusion
 from monitor.lib.path_rules import BadPattern, expression_of
 from monitor.models import Counter, ExclusionRule, Service
 from monitor.models.services import ExclusionKind
 
 MAX_RULES = 50
+NAMES = (EXCLUDED_BY_RULE, LEFT_OUT_BY_RULE)
 # A shorter part would be found in nearly every agent.
 LEAST_AGENT_CHARS = 3
 # What load balancers, orchestrators and browsers ask for by themselves.
@@ -42,18 +43,31 @@ class RuleTaken(BadRule):
 
 @dataclass(frozen=True, kw_only=True)
 class CountedRule:
-    """A rule, and how many requests it dropped so far; the last seconds may be missing."""
+    """A rule, and what it dropped so far; the last seconds may be missing.
+
+    `dropped` are logs, `dropped_counts` requests that clients counted: they may be the same requests.
+    """
 
     rule: ExclusionRule
     dropped: int
+    dropped_counts: int = 0
 
 
 def rules_of(service: Service) -> list[CountedRule]:
     """The oldest first."""
     rules = list(ExclusionRule.objects.filter(service=service).order_by("id"))
-    counters = Counter.objects.filter(name=EXCLUDED_BY_RULE, labels__in=[str(rule.id) for rule in rules])
-    counts = dict(counters.values_list("labels", "value"))
-    return [CountedRule(rule=rule, dropped=int(counts.get(str(rule.id), 0))) for rule in rules]
+    counters = Counter.objects.filter(name__in=NAMES, labels__in=[str(rule.id) for rule in rules])
+    counts = {
+        (name, labels): int(value) for name, labels, value in counters.values_list("name", "labels", "value")
+    }
+    return [
+        CountedRule(
+            rule=rule,
+            dropped=counts.get((EXCLUDED_BY_RULE, str(rule.id)), 0),
+            dropped_counts=counts.get((LEFT_OUT_BY_RULE, str(rule.id)), 0),
+        )
+        for rule in rules
+    ]
 
 
 @transaction.atomic
@@ -97,7 +111,7 @@ def write_down(service: Service) -> None:
 
 
 def forget_counts(rule_ids: Iterable[UUID]) -> None:
-    Counter.objects.filter(name=EXCLUDED_BY_RULE, labels__in=[str(id_) for id_ in rule_ids]).delete()
+    Counter.objects.filter(name__in=NAMES, labels__in=[str(id_) for id_ in rule_ids]).delete()
 
 
 def tidy(kind: str, pattern: str) -> str:

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -20,7 +21,9 @@ from monitor.endpoints.reshape import (
     split,
 )
 from monitor.ingest import naming
+from monitor.ingest.entry import Sender
 from monitor.ingest.naming import forget_names
+from monitor.ingest.reports import Count, Report, keep_report
 from monitor.issues.grouping import group_errors
 from monitor.metrics import GroupBy, ask, counts_by
 from monitor.metrics.compact import compact
@@ -206,6 +209,7 @@ def test_the_preview_says_what_a_merge_would_move_and_changes_nothing(service):
     preview = preview_merge(endpoint("/a"), [endpoint("/b")])
 
     assert (preview.logs, preview.paths, preview.since) == (1, ["/b/1"], day.date())
+    assert (preview.issues, preview.shared_issues, preview.counts_stay) == (0, 0, False)
     assert not EndpointMove.objects.exists()
 
 
@@ -351,3 +355,102 @@ def test_a_literal_path_stays_its_own_when_a_parameter_is_split_off_later():
         "/orders/export": "/orders/export",
         "/orders/8": "/orders/{id}",
     }
+
+
+# --- What clients counted, and issues, of paths that are split off -----------------------------------------
+
+
+def count(service, *told, **members):
+    """As a client tells it that counts by itself: pairs of a route and a number of requests."""
+    sender = Sender.of_service(Service.objects.get(id=service.id), mode="live")
+    now = timezone.now()
+    counts = [
+        Count(counted_at=now, method="GET", route=route, status_code=200, requests=requests)
+        for route, requests in told
+    ]
+    keep_report(Report(message_id=str(uuid4()), environment="dev", counts=counts, **members), sender, now=now)
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_what_was_counted_follows_a_split_that_takes_all_that_the_endpoint_means(service, compacted):
+    count(service, ("/files/{name}", 5))
+    if compacted:
+        compact(now=timezone.now())
+
+    move = split(
+        endpoint("/files/{name}"), pattern="/files/*", method="GET", route="/f", by="u", now=timezone.now()
+    )
+    count(service, ("/files/{name}", 2))
+    assert not do(move)
+    assert last_look(move)
+
+    assert numbers(service) == {"/f": 7}
+    prove()
+
+
+def test_what_was_counted_stays_where_a_count_does_not_say_which_paths_it_is_of(service):
+    count(service, ("/files/{name}", 5), ("/files/report", 3))
+    source, now = endpoint("/files/{name}"), timezone.now()
+    (merged,) = merge(source, [endpoint("/files/report")], by="u", now=now)
+    do(merged)
+    forget_names()
+
+    preview = preview_split(source, pattern="/files/report", method="GET", now=now)
+    move = split(source, pattern="/files/report", method="GET", route="/report", by="u", now=now)
+    do(move)
+    forget_names()
+    count(service, ("/files/{name}", 1), ("/files/report", 1))
+
+    assert preview.counts_stay
+    assert numbers(service) == {"/files/{name}": 9, "/report": 1}
+
+
+def test_counts_under_an_old_name_are_those_of_the_endpoint_it_was_merged_into(service):
+    count(service, ("/a", 1), ("/b", 2))
+    merge(endpoint("/a"), [endpoint("/b")], by="u", now=timezone.now())
+    rename(endpoint("/a"), "/c", now=timezone.now())
+    forget_names()
+    count(service, ("/a", 4), ("/b", 8))
+    for move in EndpointMove.objects.all():
+        do(move)
+
+    assert numbers(service) == {"/c": 15}
+
+
+def fail(service, message, *paths):
+    send(service, *[a_log(route="/o", path=path, status_code=500, error=message) for path in paths])
+
+
+def test_a_split_takes_the_issues_along_that_are_of_its_paths_alone(service):
+    fail(service, "Export", "/o/export", "/o/export")
+    fail(service, "Both", "/o/export", "/o/1")
+    fail(service, "Other", "/o/1")
+    group_errors(now=timezone.now())
+    source, now = endpoint("/o"), timezone.now()
+
+    preview = preview_split(source, pattern="/o/export", method="GET", now=now)
+    move = split(source, pattern="/o/export", method="GET", route="/export", by="u", now=now)
+    do(move)
+    last_look(move)
+
+    assert (preview.issues, preview.shared_issues) == (1, 1)
+    found = ErrorIssue.objects.values_list("message", "requests", "endpoint__route")
+    assert set(found) == {("Export", 2, "/export"), ("Both", 2, "/o"), ("Other", 1, "/o")}
+    fail(service, "Both", "/o/export")
+    group_errors(now=timezone.now())
+    assert set(ErrorIssue.objects.filter(message="Both").values_list("requests", "endpoint__route")) == {
+        (2, "/o"),
+        (1, "/export"),
+    }
+
+
+def test_an_issue_whose_logs_are_gone_stays_at_a_split(service):
+    fail(service, "Gone", "/o/export")
+    send(service, a_log(route="/o", path="/o/export"))
+    group_errors(now=timezone.now())
+    RequestLog.objects.filter(error="Gone").delete()
+
+    move = split(endpoint("/o"), pattern="/o/export", method="GET", route="/x", by="u", now=timezone.now())
+    do(move)
+
+    assert ErrorIssue.objects.get().endpoint_id == move.source_id

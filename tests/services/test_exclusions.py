@@ -3,6 +3,7 @@
 import json
 import re
 from html import unescape
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -14,14 +15,17 @@ from monitor.health.flushing import flush
 from monitor.ingest.accept import prepare_all
 from monitor.ingest.decode import convert_item
 from monitor.ingest.doors import sender_of
+from monitor.ingest.entry import Sender
+from monitor.ingest.growing import Series
 from monitor.ingest.keep import Kept
+from monitor.ingest.reports import Count, ErrorGroup, Report, keep_report
 from monitor.lib.actors import Role
 from monitor.lib.tally import counts
-from monitor.models import Counter, ExclusionRule, RequestLog, Service
+from monitor.models import Counter, Endpoint, ErrorCount, ExclusionRule, RequestLog, Service
 from monitor.services.exclusions import MAX_RULES, USUAL, BadRule, RuleTaken, add_rule, add_usual
 from monitor.services.purge import purge
 from tests.admin.markup import blocked_in
-from tests.factories import a_client, a_key, a_log, a_service, a_user, an_organization, post_json
+from tests.factories import a_client, a_key, a_log, a_service, a_user, an_organization, keep_logs, post_json
 
 pytestmark = pytest.mark.django_db
 
@@ -286,3 +290,76 @@ def test_viewers_see_the_rules_and_change_none(service):
     assert "/health" in words(page)
     assert 'name="pattern"' not in page
     assert viewer.post(address, {"action": "usual"}).status_code == 403
+
+
+# --- What clients count ------------------------------------------------------------------------------------
+
+
+def counted(route, requests, *, series=None):
+    now = timezone.now()
+    grows = Series(name=series, until_ns=int(now.timestamp() * 1e9)) if series else None
+    return Count(counted_at=now, method="GET", route=route, status_code=200, requests=requests, series=grows)
+
+
+def tell(service, *counts, message_id=None, **members):
+    sender = Sender.of_service(Service.objects.get(id=service.id), mode="live")
+    message_id = message_id or str(uuid4())
+    keep_report(
+        Report(message_id=message_id, environment="dev", counts=counts, **members), sender, now=timezone.now()
+    )
+
+
+def dropped_counts(client, service):
+    flush(now=timezone.now())
+    rows = client.get(f"/v1/services/{service.id}/exclusions").json()
+    return {row["pattern"]: (row["dropped"], row["dropped_counts"]) for row in rows}
+
+
+def test_a_rule_for_a_path_leaves_out_what_clients_count_and_tell_of_it(service, admin):
+    exclude(service, "/health/*")
+    exclude(service, "kube-probe", kind="user_agent")
+    failed = {"kind": "server", "method": "GET", "type": "Boom", "message": "no", "count": 1}
+    told = {
+        "paths": [("GET", "/health/{check}"), ("GET", "/orders")],
+        "errors": [ErrorGroup(route="/health/{check}", **failed), ErrorGroup(route="/orders", **failed)],
+    }
+
+    for _ in range(2):
+        tell(service, counted("/health/{check}", 7), counted("/orders", 3), message_id="once", **told)
+
+    numbers = admin.get("/v1/metrics", {"group_by": "endpoint"}).json()
+    assert [(group["name"], group["total_requests"]) for group in numbers["groups"]] == [("GET /orders", 3)]
+    assert list(Endpoint.objects.values_list("route", flat=True)) == ["/orders"]
+    assert ErrorCount.objects.get().endpoint.route == "/orders"
+    assert dropped_counts(admin, service) == {"/health/*": (0, 7), "kube-probe": (0, 0)}
+    assert "and 7 in counts" in words(admin.get(f"/services/{service.id}/exclusions").text)
+
+
+def test_a_rule_leaves_out_no_count_that_may_be_of_other_paths_too(service, admin):
+    exclude(service, "/files/report")
+
+    tell(service, counted("/files/{name}", 2))
+
+    assert admin.get("/v1/metrics").json()["total_requests"] == 2
+
+
+def test_a_count_that_grows_is_dropped_by_what_is_new_and_kept_from_where_the_rule_ends(service, admin):
+    rule = exclude(service, "/health")
+    tell(service, counted("/health", 5, series=b"one"))
+    tell(service, counted("/health", 8, series=b"one"))
+    assert dropped_counts(admin, service) == {"/health": (0, 8)}
+
+    admin.delete(f"/v1/services/{service.id}/exclusions/{rule.id}")
+    tell(service, counted("/health", 10, series=b"one"))
+
+    assert admin.get("/v1/metrics").json()["total_requests"] == 2
+
+
+def test_a_day_of_which_everything_counted_is_excluded_is_told_by_the_logs(service, admin):
+    exclude(service, "/health")
+    keep_logs(service, a_log(path="/a", environment="dev"))
+
+    tell(service, counted("/health", 5))
+
+    told = admin.get("/v1/metrics").json()
+    assert (told["total_requests"], told["source"]) == (1, "logs")
