@@ -125,11 +125,14 @@ class ConsumerAdmin(EndlessAdmin):
         if erasure is None:
             return NOTHING
         return format_html(
-            "{}, asked by {}: {} requests, {} payloads, {} replays; {}",
+            "{}, asked by {}: {} requests, {} payloads, {} replays; named in {} paths, {} errors, {} tags; {}",
             moment(erasure.asked_at),
             erasure.asked_by,
             erasure.logs,
             erasure.payloads,
             erasure.replays,
+            erasure.paths,
+            erasure.error_texts,
+            erasure.tags,
             moment(erasure.finished_at, otherwise="not finished"),
         )

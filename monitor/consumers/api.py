@@ -45,7 +45,10 @@ class ErasureSerializer(serializers.ModelSerializer[ConsumerErasure]):
 
     class Meta:
         model = ConsumerErasure
-        fields = ("id", "consumer_id", "asked_by", "asked_at", "finished_at", "logs", "payloads", "replays")
+        fields = (
+            *("id", "consumer_id", "asked_by", "asked_at", "finished_at", "logs", "payloads", "replays"),
+            *("addresses", "queries", "paths", "error_texts", "tags"),
+        )
 
 
 class ConsumerSerializer(StrictModelSerializer):

@@ -1,11 +1,11 @@
 """Let the name of a forgotten consumer go from events, told and yet to be told, in small bites.
 
-The name itself is gone by then, so nothing that is kept has to carry it. Events are known by the consumer's
-id and by that of its logs; and where the logs are gone, too, by a name that no consumer has any more.
+Events are known by the consumer's id and by that of its logs; and where the logs are gone, too, by a name
+that no consumer has any more. Of its logs, what they say in paths and errors goes without the name, too.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,13 +14,16 @@ from django.db import transaction
 
 from monitor.events.draft import Draft
 from monitor.events.packing import pack, unpack
+from monitor.lib.mentions import without_mentions
 from monitor.models import Consumer, Event, EventOutbox, RequestLog, WebhookAttempt
 
 ROWS_A_BITE = 1_000
 # A row of the outbox may hold what a whole batch of logs had to tell.
 OUTBOX_ROWS_A_BITE = 20
-TYPES = ("log.error", "consumer.created")
+TYPES = ("log.error", "consumer.created", "alert.firing")
 NOBODY = UUID(int=0)
+# Members of an event that hold nothing of a request.
+OURS = frozenset({"url", "log_id", "rule_id", "rule", "condition", "captured_at"})
 
 
 class Named(NamedTuple):
@@ -30,14 +33,33 @@ class Named(NamedTuple):
     data: Mapping[str, Any]
 
 
-def forget_consumer(consumer: Consumer) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Forgotten:
+    """The consumer as it is now, and what it was called, as far as that is known."""
+
+    consumer: Consumer
+    names: Collection[str]
+
+    def unnamed(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The same with all texts but addresses of ours without the name."""
+        instead = self.consumer.identifier
+        return {
+            key: without_mentions(value, self.names, instead=instead)
+            if isinstance(value, str) and key not in OURS
+            else value
+            for key, value in data.items()
+        }
+
+
+def forget_consumer(consumer: Consumer, names: Collection[str] = ()) -> None:
     """Put what a forgotten consumer is called now in the place of what it was called; harmless twice."""
+    forgotten = Forgotten(consumer=consumer, names=names)
     # First what is yet to be unpacked: the ids of events are older than their rows.
-    forget_in_outbox(consumer)
-    forget_in_events(consumer)
+    forget_in_outbox(forgotten)
+    forget_in_events(forgotten)
 
 
-def forget_in_outbox(consumer: Consumer) -> None:
+def forget_in_outbox(forgotten: Forgotten) -> None:
     after = 0
     while True:
         with transaction.atomic():
@@ -45,16 +67,16 @@ def forget_in_outbox(consumer: Consumer) -> None:
             there = EventOutbox.objects.filter(id__gt=after).select_for_update().order_by("id")
             rows = list(there[:OUTBOX_ROWS_A_BITE])
             for row in rows:
-                forget_in_row(row, consumer)
+                forget_in_row(row, forgotten)
         if not rows:
             return
         after = rows[-1].id
 
 
-def forget_in_row(row: EventOutbox, consumer: Consumer) -> None:
+def forget_in_row(row: EventOutbox, forgotten: Forgotten) -> None:
     drafts = unpack(row.packed)
-    mine = [draft for draft in drafts if is_concerned(draft, consumer)]
-    said = without_name([Named(draft.type, draft.data) for draft in mine], consumer)
+    mine = [draft for draft in drafts if is_concerned(draft, forgotten.consumer)]
+    said = without_name([Named(draft.type, draft.data) for draft in mine], forgotten)
     if said:
         changed = {mine[place].id: data for place, data in said.items()}
         row.packed = pack(replace(each, data=changed.get(each.id, each.data)) for each in drafts)
@@ -65,13 +87,13 @@ def is_concerned(draft: Draft, consumer: Consumer) -> bool:
     return draft.organization_id == consumer.organization_id and draft.type in TYPES
 
 
-def forget_in_events(consumer: Consumer) -> None:
+def forget_in_events(forgotten: Forgotten) -> None:
     # Each type by itself: so the index gives the next bite.
     for type_ in TYPES:
         after = NOBODY
-        while events := next_bite(consumer, type_, after):
+        while events := next_bite(forgotten.consumer, type_, after):
             after = events[-1].id
-            forget_in_bite(events, consumer)
+            forget_in_bite(events, forgotten)
 
 
 def next_bite(consumer: Consumer, type_: str, after: UUID) -> list[Event]:
@@ -80,10 +102,10 @@ def next_bite(consumer: Consumer, type_: str, after: UUID) -> list[Event]:
 
 
 @transaction.atomic
-def forget_in_bite(events: Sequence[Event], consumer: Consumer) -> None:
+def forget_in_bite(events: Sequence[Event], forgotten: Forgotten) -> None:
     bodies = [msgspec.json.decode(event.body) for event in events]
     named = [Named(event.type, body["data"]) for event, body in zip(events, bodies, strict=True)]
-    said = without_name(named, consumer)
+    said = without_name(named, forgotten)
     for place, data in said.items():
         events[place].body = msgspec.json.encode({**bodies[place], "data": data}).decode()
     changed = [events[place] for place in said]
@@ -93,10 +115,12 @@ def forget_in_bite(events: Sequence[Event], consumer: Consumer) -> None:
     told.update(response_headers={}, response_body="")
 
 
-def without_name(said: Sequence[Named], consumer: Consumer) -> dict[int, dict[str, Any]]:
+def without_name(said: Sequence[Named], forgotten: Forgotten) -> dict[int, dict[str, Any]]:
     """By its place, the data of each that names the consumer, without the name."""
+    consumer = forgotten.consumer
     by_log = [each.data for each in said if each.type == "log.error" and each.data.get("consumer")]
-    logs = logs_of([data["log_id"] for data in by_log], consumer)
+    of_logs = [each.data["log_id"] for each in said if each.data.get("log_id")]
+    logs = logs_of(of_logs, consumer)
     unknown = names_of_nobody({data["consumer"] for data in by_log}, consumer)
     nameless = {"identifier": consumer.identifier, "name": "", "group": ""}
     changed: dict[int, dict[str, Any]] = {}
@@ -104,8 +128,11 @@ def without_name(said: Sequence[Named], consumer: Consumer) -> dict[int, dict[st
         if type_ == "consumer.created":
             if data.get("consumer_id") == str(consumer.id) and data.get("identifier"):
                 changed[place] = {**data, **nameless}
+        elif type_ == "alert.firing":
+            if data.get("log_id") in logs:
+                changed[place] = forgotten.unnamed(data)
         elif data.get("consumer") and (data["log_id"] in logs or data["consumer"] in unknown):
-            changed[place] = {**data, "consumer": consumer.identifier}
+            changed[place] = {**forgotten.unnamed(data), "consumer": consumer.identifier}
     return {place: data for place, data in changed.items() if data != said[place].data}
 
 

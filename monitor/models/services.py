@@ -273,6 +273,14 @@ class ConsumerErasure(models.Model):
     logs = models.BigIntegerField(default=0)
     payloads = models.BigIntegerField(default=0)
     replays = models.BigIntegerField(default=0)
+    # Of how many logs each: what they held of their caller, and where they named it.
+    addresses = models.BigIntegerField(default=0, db_default=0)
+    queries = models.BigIntegerField(default=0, db_default=0)
+    paths = models.BigIntegerField(default=0, db_default=0)
+    error_texts = models.BigIntegerField(default=0, db_default=0)
+    tags = models.BigIntegerField(default=0, db_default=0)
+    # What is looked for, sealed, and null once the last look is done.
+    sealed_names = models.BinaryField(null=True)
 
     class Meta:
         db_table = "consumer_erasure"

@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from monitor.consumers import erase as erasing
 from monitor.consumers import forget
-from monitor.consumers.erase import LAST_LOOK_AFTER, erase
+from monitor.consumers.erase import LAST_LOOK_AFTER, erase, names_of
 from monitor.consumers.forget import AlreadyForgotten
 from monitor.consumers.tasks import erase_consumer
 from monitor.events import forgetting
@@ -21,8 +21,11 @@ from monitor.events.unpacking import unpack_events
 from monitor.ingest import naming
 from monitor.metrics.compact import compact
 from monitor.models import (
+    AlertEvent,
     Consumer,
     ConsumerErasure,
+    Endpoint,
+    ErrorCount,
     Event,
     LogPayload,
     Replay,
@@ -31,7 +34,7 @@ from monitor.models import (
     WebhookDelivery,
 )
 from monitor.webhooks.endpoints import make_endpoint
-from tests.factories import a_client, a_log, a_service, a_user, keep_logs
+from tests.factories import a_client, a_log, a_rule, a_service, a_user, keep_logs
 
 pytestmark = pytest.mark.django_db
 SECRETS = ("ada@example.com", "10.1.2.3", "Lovelace", "x-ada", "born=1815")
@@ -48,16 +51,16 @@ def owner(service):
 
 
 def personal(**fields):
-    return a_log(
-        url="https://shop.example/orders?born=1815",
-        query_params={"born": "1815"},
-        consumer="ada@example.com",
-        source_ip="10.1.2.3",
-        request_headers={"x-ada": "1"},
-        request_body='{"name": "Lovelace"}',
-        response_body="Lovelace",
-        **fields,
-    )
+    said = {
+        "url": "https://shop.example/orders?born=1815",
+        "query_params": {"born": "1815"},
+        "consumer": "ada@example.com",
+        "source_ip": "10.1.2.3",
+        "request_headers": {"x-ada": "1"},
+        "request_body": '{"name": "Lovelace"}',
+        "response_body": "Lovelace",
+    }
+    return a_log(**{**said, **fields})
 
 
 def everything_kept():
@@ -176,6 +179,149 @@ def test_what_receivers_answered_to_such_an_event_goes_too(service, listener):
     forgotten(the_consumer())
 
     assert sorted(WebhookAttempt.objects.values_list("response_body", flat=True)) == ["", "zen"]
+
+
+def named(**fields):
+    """A log that names its caller wherever a log can."""
+    return personal(
+        **{
+            "path": "/users/ada%40example.com/orders",
+            "url": "https://shop.example/users/Ada@Example.com/orders?born=1815",
+            "error": "No order of ada@example.com, but of ada@example.community",
+            "tags": ["user=ada@example.com", "eu"],
+            "status_code": 500,
+            **fields,
+        }
+    )
+
+
+def test_its_name_goes_from_paths_errors_and_tags_and_the_rest_of_them_stays(service):
+    keep_logs(service, named(), personal(path="/plain", tags=["eu"]))
+    consumer = the_consumer()
+
+    receipt = forgotten(consumer)
+
+    log, plain = RequestLog.objects.order_by("path").values("path", "url", "error", "tags")[::-1]
+    nameless = Consumer.objects.get(id=consumer.id).identifier
+    assert log == {
+        "path": f"/users/{nameless}/orders",
+        "url": f"https://shop.example/users/{nameless}/orders",
+        "error": f"No order of {nameless}, but of ada@example.community",
+        "tags": [f"user={nameless}", "eu"],
+    }
+    assert (plain["path"], plain["tags"]) == ("/plain", ["eu"])
+    counts = (
+        receipt.logs,
+        receipt.addresses,
+        receipt.queries,
+        receipt.paths,
+        receipt.error_texts,
+        receipt.tags,
+    )
+    assert counts == (2, 2, 2, 1, 1, 1)
+
+
+def test_the_name_is_sealed_until_the_last_look_and_gone_afterwards(service):
+    keep_logs(service, named())
+    consumer, now = the_consumer(), timezone.now()
+
+    receipt = forget(consumer, asked_by="user:x", now=now)
+    assert names_of(receipt) == ["ada@example.com"]
+    erase(consumer.id, now=now)
+    assert "ada@example.com" not in everything_kept().replace("ada@example.community", "")
+
+    erase(consumer.id, now=now + LAST_LOOK_AFTER)
+    assert ConsumerErasure.objects.get().sealed_names is None
+
+
+def test_a_display_name_is_looked_for_too(service):
+    keep_logs(service, personal(path="/users/Countess%20Lovelace"))
+    Consumer.objects.update(name="Countess Lovelace")
+
+    forgotten(the_consumer())
+
+    assert "Lovelace" not in everything_kept()
+
+
+def test_logs_of_others_that_mention_it_stay_theirs(service):
+    keep_logs(service, personal(), a_log(consumer="zen", path="/users/ada@example.com"))
+
+    receipt = forgotten(the_consumer())
+
+    assert RequestLog.objects.get(consumer__identifier="zen").path == "/users/ada@example.com"
+    assert receipt.paths == 0
+
+
+def test_an_erasure_that_was_asked_for_before_names_were_looked_for_is_carried_out(service):
+    keep_logs(service, named())
+    consumer, now = the_consumer(), timezone.now()
+    forget(consumer, asked_by="user:x", now=now)
+    ConsumerErasure.objects.update(sealed_names=None)
+
+    erase(consumer.id, now=now)
+
+    receipt = ConsumerErasure.objects.get()
+    assert (receipt.addresses, receipt.paths) == (1, 0)
+
+
+def test_errors_that_clients_counted_for_it_lose_the_name(service):
+    keep_logs(service, personal(), a_log(consumer="zen"))
+    for consumer in Consumer.objects.all():
+        ErrorCount.objects.create(
+            service=service,
+            environment="",
+            mode="live",
+            day=timezone.now().date(),
+            kind="server",
+            endpoint=Endpoint.objects.first(),
+            consumer=consumer,
+            fingerprint=consumer.id.bytes,
+            type="KeyError",
+            message="no ada@example.com",
+            traceback="line 1\nKeyError: no ada@example.com",
+            count=1,
+            first_seen_at=timezone.now(),
+            last_seen_at=timezone.now(),
+        )
+
+    consumer = the_consumer()
+    forgotten(consumer)
+
+    texts = {row.consumer_id == consumer.id: row.message + row.traceback for row in ErrorCount.objects.all()}
+    assert "ada@" not in texts[True]
+    assert "ada@" in texts[False]
+
+
+def test_what_alerts_told_of_its_requests_goes_without_the_name(service):
+    make_endpoint(
+        organization=service.organization,
+        url="https://shop.example/hook",
+        enabled_events=["*"],
+        now=timezone.now(),
+    )
+    forget_listeners()
+    rule = a_rule(service)
+    keep_logs(service, named(), named(consumer="zen"))
+    unpack_events(now=timezone.now())
+    assert AlertEvent.objects.filter(rule=rule).count() == 2
+
+    consumer = the_consumer()
+    forgotten(consumer)
+
+    assert set(Event.objects.values_list("type", flat=True)) >= {
+        "alert.firing",
+        "log.error",
+    }
+    about = {
+        log.consumer_id == consumer.id: " ".join(
+            Event.objects.filter(body__contains=str(log.id)).values_list("body", flat=True)
+        )
+        for log in RequestLog.objects.all()
+    }
+    assert "/users/forgotten-" in about[True]
+    assert "ada%40" not in about[True]
+    assert "ada@example.com," not in about[True]
+    assert "ada%40" in about[False]
 
 
 def test_others_keep_everything(service):
@@ -323,6 +469,7 @@ def test_the_page_asks_for_the_identifier_and_shows_the_receipt(service, owner):
     assert "Under way" in done
     assert "ada@example.com" not in done
     assert "erased from 1 request" in later
+    assert "Its name in paths" in later
     assert "Done" in later
 
 

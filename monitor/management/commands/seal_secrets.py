@@ -6,13 +6,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 
 from monitor.lib.secrets import CannotOpen, reseal
-from monitor.models import Monitor, WebhookEndpoint, WebhookSecret
+from monitor.models import ConsumerErasure, Monitor, WebhookEndpoint, WebhookSecret
 
 # Every column that holds something sealed.
 SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (WebhookSecret, "sealed"),
     (WebhookEndpoint, "sealed_headers"),
     (Monitor, "sealed"),
+    (ConsumerErasure, "sealed_names"),
 )
 
 
