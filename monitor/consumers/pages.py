@@ -20,7 +20,7 @@ from monitor.charts import TimeAxis
 from monitor.consumers.api import reach_consumer
 from monitor.consumers.forget import AlreadyForgotten, forget
 from monitor.consumers.forms import ConsumerForm
-from monitor.consumers.ranking import Chosen, ConsumerRow, Order, in_groups, last_seen, rank, told
+from monitor.consumers.ranking import Chosen, ConsumerRow, Order, in_groups, last_calls, rank, told
 from monitor.endpoints import EndpointFilter
 from monitor.endpoints.pages import errors_chart
 from monitor.issues.listing import issues_met_by
@@ -28,6 +28,8 @@ from monitor.lib.actors import Actor, Scope
 from monitor.lib.addresses import address_with
 from monitor.metrics import Measurement, Question, TooMuchToCount, ask, measure_for, series_for
 from monitor.metrics.answer import LIMIT, PARTS_EXACT_UP_TO
+from monitor.metrics.counted import counted_days
+from monitor.metrics.heads import Column, heads_of, sorted_by
 from monitor.metrics.newest import Part, parts_of_newest
 from monitor.metrics.pages import drawn, latency_chart, requests_chart
 from monitor.metrics.series import step_for
@@ -41,10 +43,10 @@ ROWS = 50
 ENDPOINTS = 12
 MAX_GROUPS = 100
 COLUMNS = (
-    (Order.REQUESTS, "Requests"),
-    (Order.ERRORS, "Failed"),
-    (Order.ERROR_RATE, "Errors"),
-    (Order.FIRST_SEEN, "First seen"),
+    Column(order=Order.REQUESTS, words="Requests"),
+    Column(order=Order.ERRORS, words="Failed"),
+    Column(order=Order.ERROR_RATE, words="Errors"),
+    Column(order=Order.FIRST_SEEN, words="First seen"),
 )
 
 reading_or_posting = require_http_methods(["GET", "HEAD", "POST"])
@@ -113,14 +115,12 @@ def question_of(asked: Asked) -> Question:
 
 def listed(asked: Asked, query: QueryDict, actor: Actor) -> dict[str, Any]:
     """A page of the ranking, or after how many seconds it was given up."""
-    word = query.get("sort", "")
-    order = Order(word) if word in [each.value for each in Order] else Order.REQUESTS
-    reverse = query.get("order") == "asc"
+    column, reverse = sorted_by(query, COLUMNS)
     question = question_of(asked)
     try:
-        rows = rank(question, actor, chosen=chosen_by(query), order=order, reverse=reverse)
+        rows = rank(question, actor, chosen=chosen_by(query), order=Order(column.order), reverse=reverse)
         if query.get("by") == "group":
-            return {"group_rows": in_groups(rows), **census(rows)}
+            return {"group_rows": in_groups(rows), **census(rows, question)}
         page = cut_ranking(rows, limit=ROWS, cursor=read_cursor(query))
         shown = told(page.rows, question)
     except TooMuchToCount:
@@ -128,28 +128,23 @@ def listed(asked: Asked, query: QueryDict, actor: Actor) -> dict[str, Any]:
     return {
         "page": page,
         "rows": shown,
-        **census(rows),
-        "columns": [
-            {
-                "words": words,
-                "address": address_with(
-                    query,
-                    {
-                        "sort": None if each == Order.REQUESTS else each.value,
-                        "order": "asc" if each == order and not reverse else None,
-                    },
-                ),
-                "direction": ("asc" if reverse else "desc") if each == order else None,
-            }
-            for each, words in COLUMNS
-        ],
+        **census(rows, question),
+        "columns": heads_of(query, COLUMNS, column, reverse=reverse),
     }
 
 
-def census(rows: Sequence[ConsumerRow]) -> dict[str, int]:
-    """How many called in the window: met for the first time, and known before."""
+def census(rows: Sequence[ConsumerRow], question: Question) -> dict[str, int | bool]:
+    """How many called in the window: met for the first time, and known before.
+
+    `is_counted` says that nobody is known, although clients counted requests.
+    """
     new = sum(row.is_new for row in rows)
-    return {"new": new, "returning": sum(bool(row.requests) for row in rows) - new, "known": len(rows)}
+    return {
+        "new": new,
+        "returning": sum(bool(row.requests) for row in rows) - new,
+        "known": len(rows),
+        "is_counted": not rows and bool(counted_days(question.service_ids, question.since, question.until)),
+    }
 
 
 # --- One consumer ------------------------------------------------------------------------------------------
@@ -204,7 +199,7 @@ def consumer_page(
     service_ids = [service.id for service in asked.services]
     context["issues"] = [] if found.forgotten_at else issues_met_by(found.id, service_ids)
     if asked.is_valid:
-        context |= {"last_seen_at": last_seen([found.id], question_of(asked)).get(found.id)}
+        context |= {"last_seen_at": last_calls([found.id], question_of(asked)).get(found.id)}
         context |= numbers(asked, found)
     response = respond(request, context, whole="consumers/detail.html", part="consumers/_detail.html")
     response.status_code = status
@@ -215,7 +210,7 @@ def asked_of(query: QueryDict, actor: Actor, found: Consumer, *, now: datetime) 
     """What the address asks about this consumer; without a window, the shortest that holds its last call."""
     if not any(query.get(name) for name in (*WINDOW_NAMES, "window")):
         everything = read_address(query, actor, now=now, filter_class=EndpointFilter)
-        seen = last_seen([found.id], question_of(everything)).get(found.id) if everything.is_valid else None
+        seen = last_calls([found.id], question_of(everything)).get(found.id) if everything.is_valid else None
         query = query.copy()
         query["window"] = preset_that_reaches(seen, now=now).word
     asked = read_address(query, actor, now=now, filter_class=EndpointFilter)

@@ -7,15 +7,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Q
 
 from monitor.lib.actors import Actor
 from monitor.metrics import GroupBy, Question, counts_by, latencies_by
-from monitor.metrics.last_counted import last_counted
-from monitor.metrics.numbers import Numbers
+from monitor.metrics.ranking import RankedRow, Shares, in_order, last_seen
 from monitor.models import Consumer, RequestLog
 from monitor.models.metrics import Family
-from monitor.search import Window
 
 RANKS = (0.95,)
 
@@ -28,33 +26,17 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConsumerRow:
-    """A consumer's numbers in a window. `share` is that of all requests with a consumer, 0 to 1.
+class ConsumerRow(RankedRow):
+    """A consumer's numbers in a window.
 
     `consumer`, `p95_latency_ms` and `last_seen_at` are known once `told` has looked.
     """
 
-    id: UUID
     first_seen_at: datetime
-    numbers: Numbers
-    share: float
     is_new: bool
     group: str = ""
     consumer: Consumer | None = None
     p95_latency_ms: float | None = None
-    last_seen_at: datetime | None = None
-
-    @property
-    def requests(self) -> int:
-        return self.numbers.requests
-
-    @property
-    def errors(self) -> int:
-        return self.numbers.errors
-
-    @property
-    def error_rate(self) -> float:
-        return self.numbers.error_rate
 
 
 KEYS: Mapping[Order, Callable[[ConsumerRow], Any]] = {
@@ -89,12 +71,10 @@ def rank(
 
     A key of one service sees those that called it in the window alone. Raises TooMuchToCount.
     """
-    counted = counts_by(question, GroupBy.CONSUMER)
-    total = sum(numbers.requests for subject, numbers in counted.items() if subject)
-    nothing = Numbers.nothing(())
+    shares = Shares(counts_by(question, GroupBy.CONSUMER), ranks=())
     rows = []
     for id_, first_seen_at, group in chosen.of(actor).values_list("id", "first_seen_at", "group"):
-        numbers = counted.get(str(id_), nothing)
+        numbers, share = shares.of(id_)
         if actor.service_id is not None and not numbers.requests:
             continue
         rows.append(
@@ -102,14 +82,13 @@ def rank(
                 id=id_,
                 first_seen_at=first_seen_at,
                 numbers=numbers,
-                share=numbers.requests / total if total else 0.0,
+                share=share,
                 is_new=first_seen_at >= question.since and bool(numbers.requests),
                 group=group,
             )
         )
-    # Sorting keeps the order of equals: the newest of them first.
-    rows.sort(key=lambda row: row.id, reverse=True)
-    return sorted(rows, key=KEYS[order], reverse=not reverse)
+    # Of equals, the newest of them first.
+    return in_order(rows, KEYS[order], ties=lambda row: -row.id.int, reverse=reverse)
 
 
 @dataclass(kw_only=True)
@@ -145,7 +124,7 @@ def told(rows: Sequence[ConsumerRow], question: Question) -> list[ConsumerRow]:
     consumers = Consumer.objects.in_bulk(ids)
     called = [str(row.id) for row in rows if row.requests]
     latencies = latencies_by(question, GroupBy.CONSUMER, only=called, ranks=RANKS)
-    seen = last_seen(ids, question)
+    seen = last_calls(ids, question)
     return [
         replace(
             row,
@@ -158,15 +137,7 @@ def told(rows: Sequence[ConsumerRow], question: Question) -> list[ConsumerRow]:
     ]
 
 
-def last_seen(ids: Sequence[UUID], question: Question) -> dict[UUID, datetime]:
-    """When each was seen last by these services: by the newest log, or by numbers, which clients may have
-    made alone."""
-    window = Window.of(None, None, now=question.now)
-    logs = RequestLog.objects.of_services(question.service_ids).within(window.since, window.until)
-    newest = logs.filter(consumer=OuterRef("pk")).newest_first().values("captured_at")[:1]
-    found = Consumer.objects.filter(id__in=ids).annotate(seen=Subquery(newest))
-    seen = last_counted(Family.CONSUMER, ids, question.service_ids)
-    for id_, at in found.values_list("id", "seen"):
-        if at is not None:
-            seen[id_] = max(at, seen.get(id_, at))
-    return seen
+def last_calls(ids: Sequence[UUID], question: Question) -> dict[UUID, datetime]:
+    """When each called one of the question's services last."""
+    logs = RequestLog.objects.of_services(question.service_ids)
+    return last_seen(Family.CONSUMER, ids, question.service_ids, logs, now=question.now)

@@ -1,7 +1,7 @@
 """The pages of endpoints: all of them by what they cost, and one in full."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,7 @@ from monitor.lib.actors import Actor, Scope
 from monitor.lib.addresses import address_with
 from monitor.metrics import Bucket, Question, TooMuchToCount, ask, measure_for, series_for
 from monitor.metrics.answer import LIMIT, PARTS_EXACT_UP_TO
+from monitor.metrics.heads import Column, heads_of, sorted_by
 from monitor.metrics.pages import drawn, latency_chart, requests_chart
 from monitor.metrics.series import step_for
 from monitor.models import Endpoint, Service
@@ -37,30 +38,15 @@ from monitor.search.filtering import redirect_to_tidy, respond
 from monitor.search.presets import preset_that_reaches
 
 ROWS = 50
-# Words of each column, and whether it holds a number.
 COLUMNS = (
-    (Order.ROUTE, "Endpoint", False),
-    (Order.IMPACT, "Impact", False),
-    (Order.REQUESTS, "Requests", True),
-    (Order.ERROR_RATE, "Errors", True),
-    (Order.P50, "p50", True),
-    (Order.P95, "p95", True),
-    (Order.LAST_SEEN, "Last seen", True),
+    Column(order=Order.ROUTE, words="Endpoint", is_number=False, begins="asc"),
+    Column(order=Order.IMPACT, words="Impact", is_number=False),
+    Column(order=Order.REQUESTS, words="Requests"),
+    Column(order=Order.ERROR_RATE, words="Errors"),
+    Column(order=Order.P50, words="p50"),
+    Column(order=Order.P95, words="p95"),
+    Column(order=Order.LAST_SEEN, words="Last seen"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """The head of a column. Its link sorts by it, or turns the order round.
-
-    `direction` is None for all but the current one.
-    """
-
-    order: Order
-    words: str
-    is_number: bool
-    address: str
-    direction: str | None
 
 
 @require_safe
@@ -92,9 +78,9 @@ def page_context(request: HttpRequest, asked: Asked) -> dict[str, Any]:
 
 def listed(asked: Asked, query: QueryDict) -> dict[str, Any]:
     """A page of the ranking, or after how many seconds it was given up."""
-    order, reverse = order_of(query)
+    column, reverse = sorted_by(query, COLUMNS)
     try:
-        rows = rank(question_of(asked), order=order, reverse=reverse)
+        rows = rank(question_of(asked), order=Order(column.order), reverse=reverse)
     except TooMuchToCount:
         return {"stopped_after": LIMIT.seconds}
     page = cut_ranking(rows, limit=ROWS, cursor=read_cursor(query))
@@ -102,41 +88,12 @@ def listed(asked: Asked, query: QueryDict) -> dict[str, Any]:
         "page": page,
         "rows": with_last_seen(page.rows, now=asked.now),
         "known": len(rows),
-        "columns": columns(query, order, reverse=reverse),
+        "columns": heads_of(query, COLUMNS, column, reverse=reverse),
     }
 
 
 def question_of(asked: Asked) -> Question:
     return ask(service_ids=[service.id for service in asked.services], asked=asked.filter, now=asked.now)
-
-
-def order_of(query: QueryDict) -> tuple[Order, bool]:
-    """What the address sorts by, and whether the other way round. Damaged words mean impact."""
-    word = query.get("sort", "")
-    order = Order(word) if word in [each.value for each in Order] else Order.IMPACT
-    return order, query.get("order") == ("desc" if order == Order.ROUTE else "asc")
-
-
-def columns(query: QueryDict, current: Order, *, reverse: bool) -> list[Column]:
-    heads = []
-    for order, words, is_number in COLUMNS:
-        usual, other = ("asc", "desc") if order == Order.ROUTE else ("desc", "asc")
-        turned = order == current and not reverse
-        changes = {
-            "sort": None if order == Order.IMPACT else order.value,
-            "order": other if turned else None,
-        }
-        direction = (other if reverse else usual) if order == current else None
-        heads.append(
-            Column(
-                order=order,
-                words=words,
-                is_number=is_number,
-                address=address_with(query, changes),
-                direction=direction,
-            )
-        )
-    return heads
 
 
 # --- One endpoint ------------------------------------------------------------------------------------------

@@ -7,14 +7,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
-
 from monitor.metrics import GroupBy, Question, groups_for
-from monitor.metrics.last_counted import last_counted
-from monitor.metrics.numbers import Numbers
+from monitor.metrics.ranking import RankedRow, Shares, in_order, last_seen
 from monitor.models import Endpoint, RequestLog
 from monitor.models.metrics import Family
-from monitor.search import Window
 
 RANKS = (0.5, 0.95)
 
@@ -30,33 +26,11 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndpointRow:
-    """An endpoint with its numbers in a window. `share` is that of all requests, 0 to 1.
-
-    `last_seen_at` is that of all time, known once `with_last_seen` has looked.
-    """
+class EndpointRow(RankedRow):
+    """An endpoint with its numbers in a window; when it was seen last is known by `with_last_seen`."""
 
     endpoint: Endpoint
-    numbers: Numbers
-    share: float
     impact_share: float = 0.0
-    last_seen_at: datetime | None = None
-
-    @property
-    def id(self) -> UUID:
-        return self.endpoint.id
-
-    @property
-    def requests(self) -> int:
-        return self.numbers.requests
-
-    @property
-    def errors(self) -> int:
-        return self.numbers.errors
-
-    @property
-    def error_rate(self) -> float:
-        return self.numbers.error_rate
 
     @property
     def p50_latency_ms(self) -> float | None:
@@ -91,11 +65,10 @@ def rank(question: Question, *, order: Order = Order.IMPACT, reverse: bool = Fal
     rows = rows_of(question)
     if order == Order.LAST_SEEN:
         rows = with_last_seen(rows, now=question.now)
-    # Twice, as sorting keeps the order of equals: routes break ties whichever way the numbers run.
-    rows.sort(key=KEYS[Order.ROUTE])
+    route = KEYS[Order.ROUTE]
     if order == Order.ROUTE:
-        return rows[::-1] if reverse else rows
-    return sorted(rows, key=KEYS[order], reverse=not reverse)
+        return sorted(rows, key=route, reverse=reverse)
+    return in_order(rows, KEYS[order], ties=route, reverse=reverse)
 
 
 def rows_of(question: Question) -> list[EndpointRow]:
@@ -103,13 +76,11 @@ def rows_of(question: Question) -> list[EndpointRow]:
     endpoints = standing.select_related("service")
     # All of them: what a limit leaves out for its few requests could be what costs the most.
     groups = groups_for(question, by=GroupBy.ENDPOINT, ranks=RANKS, limit=None).groups
-    numbers = {group.value: group.numbers for group in groups}
-    total = sum(each.requests for each in numbers.values())
-    nothing = Numbers.nothing(RANKS)
+    shares = Shares({group.value: group.numbers for group in groups}, ranks=RANKS)
     rows = [
-        EndpointRow(endpoint=endpoint, numbers=each, share=each.requests / total if total else 0.0)
+        EndpointRow(id=endpoint.id, endpoint=endpoint, numbers=numbers, share=share)
         for endpoint in endpoints
-        for each in [numbers.get(str(endpoint.id), nothing)]
+        for numbers, share in [shares.of(endpoint.id)]
     ]
     impact = sum(row.impact_ms for row in rows)
     return [replace(row, impact_share=row.impact_ms / impact if impact else 0.0) for row in rows]
@@ -123,19 +94,6 @@ def with_last_seen(rows: Sequence[EndpointRow], *, now: datetime) -> list[Endpoi
 
 def last_calls(endpoints: Sequence[Endpoint], *, now: datetime) -> dict[UUID, datetime]:
     """When each was called last: by the newest log, or by numbers, which clients may have made alone."""
-    ids = [endpoint.id for endpoint in endpoints]
     services = list({endpoint.service_id for endpoint in endpoints})
-    seen = last_counted(Family.ENDPOINT, ids, services)
-    for id_, at in newest_logs(ids, now=now).items():
-        seen[id_] = max(at, seen.get(id_, at))
-    return seen
-
-
-def newest_logs(ids: Sequence[UUID], *, now: datetime) -> dict[UUID, datetime]:
-    """A look into an index for each, which ends at the newest day that has one."""
-    window = Window.of(None, None, now=now)
-    newest = RequestLog.objects.within(window.since, window.until).filter(endpoint=OuterRef("pk"))
-    found = Endpoint.objects.filter(id__in=ids).annotate(
-        seen=Subquery(newest.newest_first().values("captured_at")[:1])
-    )
-    return {id_: seen for id_, seen in found.values_list("id", "seen") if seen is not None}
+    ids = [endpoint.id for endpoint in endpoints]
+    return last_seen(Family.ENDPOINT, ids, services, RequestLog.objects.all(), now=now)
