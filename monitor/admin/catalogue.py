@@ -125,7 +125,7 @@ class ConsumerAdmin(EndlessAdmin):
         if erasure is None:
             return NOTHING
         return format_html(
-            "{}, asked by {}: {} requests, {} payloads, {} replays; named in {} paths, {} errors, {} tags; {}",
+            "{}, asked by {}: {} requests, {} payloads, {} replays; in {} paths, {} errors, {} tags; {}",
             moment(erasure.asked_at),
             erasure.asked_by,
             erasure.logs,

@@ -95,6 +95,8 @@ class ConsumerRowSerializer(serializers.Serializer[Any]):
     is_hidden = serializers.BooleanField(source="consumer.is_hidden")
     requests = serializers.IntegerField()
     errors = serializers.IntegerField()  # type: ignore[assignment] # the member's name
+    request_bytes = serializers.IntegerField(help_text="Of the bodies, as they were sent.")
+    response_bytes = serializers.IntegerField(help_text="Of the bodies, as they were sent.")
     error_rate = serializers.FloatField(help_text="Errors for each request, 0 to 1.")
     share = serializers.FloatField(help_text="Of all requests with a consumer in the window, 0 to 1.")
     p95_latency_ms = serializers.FloatField(allow_null=True, help_text="True to 0.54 %.")

@@ -32,6 +32,8 @@ class EndpointSerializer(serializers.Serializer[Any]):
     route = serializers.CharField(source="endpoint.route")
     requests = serializers.IntegerField()
     errors = serializers.IntegerField()  # type: ignore[assignment] # the member's name
+    request_bytes = serializers.IntegerField(help_text="Of the bodies, as they were sent.")
+    response_bytes = serializers.IntegerField(help_text="Of the bodies, as they were sent.")
     error_rate = serializers.FloatField(help_text="Errors for each request, 0 to 1.")
     share = serializers.FloatField(help_text="Of all requests in the window, 0 to 1.")
     p50_latency_ms = serializers.FloatField(allow_null=True)

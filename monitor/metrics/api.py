@@ -81,6 +81,8 @@ class StepSerializer(serializers.Serializer[Any]):
     total_requests = serializers.IntegerField()
     error_count = serializers.IntegerField()
     by_status_class = serializers.DictField(child=serializers.IntegerField())
+    request_bytes = serializers.IntegerField()
+    response_bytes = serializers.IntegerField()
     avg_latency_ms = serializers.FloatField(allow_null=True)
     p50_latency_ms = serializers.FloatField(allow_null=True)
     p95_latency_ms = serializers.FloatField(allow_null=True)
@@ -115,6 +117,12 @@ class MeasurementSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Interpolated as percentile_cont(0.95) does; see p95_method."
     )
     p99_latency_ms = serializers.FloatField(allow_null=True)
+    request_bytes = serializers.IntegerField(help_text="Of all bodies, as they were sent.")
+    response_bytes = serializers.IntegerField(help_text="Of all bodies, as they were sent.")
+    avg_request_bytes = serializers.FloatField(
+        allow_null=True, help_text="For each request; a body that was not reported counts as none."
+    )
+    avg_response_bytes = serializers.FloatField(allow_null=True)
     by_method = serializers.DictField(child=serializers.IntegerField())
     by_status = serializers.DictField(
         child=serializers.IntegerField(), help_text="Requests by status code; `none` where none was reported."
@@ -248,6 +256,8 @@ def step_members(bucket: Bucket, numbers: Numbers, percentiles: Sequence[str]) -
         "total_requests": bucket.total,
         "error_count": bucket.errors,
         "by_status_class": bucket.by_class,
+        "request_bytes": numbers.request_bytes,
+        "response_bytes": numbers.response_bytes,
         "avg_latency_ms": numbers.mean_ms,
         "p50_latency_ms": bucket.p50,
         "p95_latency_ms": bucket.p95,

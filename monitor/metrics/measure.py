@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from django.db.models import Aggregate, Avg, Count, F, FloatField, QuerySet
+from django.db.models import Aggregate, Avg, Count, F, FloatField, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from monitor.models import RequestLog
 from monitor.models.logs import FAILED
@@ -34,6 +35,11 @@ class Measurement:
     p50_latency_ms: float | None = None
     p95_latency_ms: float | None = None
     p99_latency_ms: float | None = None
+    # Of the bodies as sent; those that were not reported count as none, in the averages too.
+    request_bytes: int = 0
+    response_bytes: int = 0
+    avg_request_bytes: float | None = None
+    avg_response_bytes: float | None = None
     by_method: dict[str, int] = field(default_factory=dict)
     by_status: dict[str, int] = field(default_factory=dict)
     # Where the percentiles come from: the logs themselves, or histograms that are true to 0.54 %.
@@ -47,6 +53,8 @@ def measure(logs: QuerySet[RequestLog]) -> Measurement:
     totals = logs.order_by().aggregate(
         total=Count("*"),
         errors=Count("id", filter=FAILED),
+        sent=Coalesce(Sum("request_bytes"), 0),
+        answered=Coalesce(Sum("response_bytes"), 0),
         average=Avg("latency_ms"),
         p50=Percentile("latency_ms", 0.5),
         p95=Percentile("latency_ms", 0.95),
@@ -66,6 +74,10 @@ def measure(logs: QuerySet[RequestLog]) -> Measurement:
         p50_latency_ms=totals["p50"],
         p95_latency_ms=totals["p95"],
         p99_latency_ms=totals["p99"],
+        request_bytes=totals["sent"],
+        response_bytes=totals["answered"],
+        avg_request_bytes=totals["sent"] / totals["total"] if totals["total"] else None,
+        avg_response_bytes=totals["answered"] / totals["total"] if totals["total"] else None,
         by_method=dict(sorted(by_method.items())),
         by_status=dict(sorted(by_status.items())),
     )

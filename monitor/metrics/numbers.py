@@ -43,6 +43,15 @@ class Numbers:
         return self.errors / self.requests if self.requests else 0.0
 
     @property
+    def mean_request_bytes(self) -> float | None:
+        """For each request; a body that was not reported counts as none."""
+        return self.request_bytes / self.requests if self.requests else None
+
+    @property
+    def mean_response_bytes(self) -> float | None:
+        return self.response_bytes / self.requests if self.requests else None
+
+    @property
     def by_method(self) -> dict[str, int]:
         counted: Counter[str] = Counter()
         for (method, _), count in self.answers.items():

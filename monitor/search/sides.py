@@ -100,9 +100,12 @@ def why_dropped(detail: LogDetail) -> str:
 
 
 def size_text(size: int | None) -> str:
-    """Bytes in words: exact when few, else in kB or MB of 1,000."""
+    """Bytes in words: exact when few, else in kB, MB or GB of 1,000."""
     if size is None:
         return "an unknown number of bytes"
     if size < 1000:
         return f"{size} bytes" if size != 1 else "1 byte"
-    return f"{size / 1000:,.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
+    for unit, words in ((1_000_000_000, "GB"), (1_000_000, "MB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {words}"
+    return f"{size / 1000:,.1f} kB"

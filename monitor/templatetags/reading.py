@@ -54,8 +54,8 @@ def share_bar(ratio: float) -> SafeString:
 
 
 @register.filter
-def size(number_of_bytes: int | None) -> str:
-    return size_text(number_of_bytes)
+def size(number_of_bytes: float | None) -> str:
+    return size_text(None if number_of_bytes is None else round(number_of_bytes))
 
 
 @register.filter

@@ -135,7 +135,8 @@ def test_aggregates_count_the_same_before_and_after_they_are_compacted(post, ser
     assert before.pop("since") <= after.pop("since")
     assert before == after
     assert (after["total_requests"], after["error_count"]) == (42, 2)
-    assert after["groups"][0]["request_bytes"] == 420
+    assert after["groups"][0]["request_bytes"] == after["request_bytes"] == 420
+    assert (after["response_bytes"], after["avg_response_bytes"]) == (4200, 100)
     # 40 times the middle of [0, 10) and twice that of [250, 260).
     assert after["avg_latency_ms"] == pytest.approx((40 * 5 + 2 * 255) / 42)
     assert after["p50_latency_ms"] == pytest.approx(5, rel=0.006)

@@ -41,7 +41,9 @@ def test_the_numbers_are_those_counted_by_hand(service, owner, compacted):
     now = timezone.now()
     for n in range(40):
         at = rfc3339(now - timedelta(minutes=37 * n))
-        keep_logs(service, a_log(consumer="acme", latency_ms=float(n + 1), timestamp=at))
+        keep_logs(
+            service, a_log(consumer="acme", latency_ms=float(n + 1), timestamp=at, request_body="12345")
+        )
     keep_logs(service, a_log(consumer="zen", status_code=503, latency_ms=70.0), a_log())
     if compacted:
         compact(now=now)
@@ -51,6 +53,7 @@ def test_the_numbers_are_those_counted_by_hand(service, owner, compacted):
 
     assert (rows["acme"]["requests"], rows["acme"]["errors"]) == (17, 0)
     assert rows["acme"]["share"] == 17 / 18
+    assert (rows["acme"]["request_bytes"], rows["acme"]["response_bytes"]) == (85, 0)
     assert rows["acme"]["p95_latency_ms"] == pytest.approx(16.2, rel=0.006)
     assert (rows["zen"]["requests"], rows["zen"]["errors"], rows["zen"]["error_rate"]) == (1, 1, 1.0)
     assert rows["acme"]["last_seen_at"][:19] == rfc3339(now)[:19]

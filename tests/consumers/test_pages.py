@@ -3,12 +3,15 @@
 import re
 from datetime import timedelta
 from html import unescape
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 from django.utils.html import strip_tags
 
 from monitor.consumers import pages
+from monitor.ingest.entry import Sender
+from monitor.ingest.reports import Count, Report, keep_report
 from monitor.issues.grouping import group_errors
 from monitor.lib.actors import Role
 from monitor.models import Consumer
@@ -128,6 +131,53 @@ def test_its_endpoints_are_counted(reader, service):
 
     rows = [words(row) for row in re.findall(r"<tr data-row>(.*?)</tr>", section, re.DOTALL)]
     assert rows == ["GET /aorders 3 0% 20 ms", "GET /borders 1 100% 12.5 ms"]
+
+
+def count(service, *consumers):
+    """As a client tells it that counts by itself."""
+    now = timezone.now()
+    told = [
+        Count(
+            counted_at=now,
+            method="GET",
+            route="/a",
+            status_code=200,
+            consumer=consumer,
+            requests=4,
+            request_bytes=40,
+            response_bytes=8000,
+        )
+        for consumer in consumers
+    ]
+    report = Report(message_id=str(uuid4()), environment="", counts=told)
+    keep_report(report, Sender.of_service(service, mode="live"), now=now)
+
+
+def test_a_consumer_that_was_only_counted_says_so_in_place_of_its_endpoints(reader, service):
+    count(service, "acme")
+
+    page = detail(reader, "acme")
+
+    assert notes_of(page)["Requests"][0] == "4"
+    assert notes_of(page)["Answer bodies"] == ("8.0 kB", "2.0 kB an answer")
+    section = re.search(r'<section class="card" id="endpoints">.*?</section>', page, re.DOTALL)[0]
+    assert "Counted, not listed" in section
+    assert "<table" not in section
+    assert "of the newest" not in section
+
+
+def test_where_clients_count_and_name_nobody_the_list_says_how_to_name_them(reader, service):
+    assert "No consumer is known yet" in reader.get("/consumers").content.decode()
+
+    count(service, "")
+
+    page = reader.get("/consumers").content.decode()
+    assert "Counted, and nobody is named" in page
+    assert "set_consumer" in page
+    assert "No such consumer" in reader.get("/consumers?text=x").content.decode()
+    count(service, "acme")
+    (row,) = rows_of(reader.get("/consumers").content.decode())
+    assert row[2] == "4 requests"
 
 
 def test_the_same_identifier_elsewhere_is_somebody_else(reader, organization, service):

@@ -186,7 +186,9 @@ def table_of(page, chart_id):
 def test_one_endpoint_is_told_in_numbers_that_equal_a_count_by_hand(reader, service, compacted):
     keep_logs(service, *[a_log(route="/a", latency_ms=float(n)) for n in range(1, 100)])
     keep_logs(
-        service, a_log(route="/a", status_code=500, latency_ms=1000.0), a_log(route="/b", latency_ms=5.0)
+        service,
+        a_log(route="/a", status_code=500, latency_ms=1000.0, request_body="12345", response_bytes=250_000),
+        a_log(route="/b", latency_ms=5.0, request_body="12345"),
     )
     if compacted:
         compact(now=timezone.now())
@@ -200,7 +202,10 @@ def test_one_endpoint_is_told_in_numbers_that_equal_a_count_by_hand(reader, serv
         "p50": "50.5 ms",
         "p95": "95 ms",
         "p99": "108 ms",
+        "Request bodies": "5 bytes",
+        "Answer bodies": "250.0 kB",
     }
+    assert "2.5 kB an answer" in page
     assert sum(int(cell) for row in table_of(page, "requests") for cell in row) == 100
     assert [row for row in table_of(page, "errors") if row != ["-"]] == [["1%"]]
     assert [row for row in table_of(page, "latency") if row != ["-"] * 3] == [["50.5 ms", "95 ms", "108 ms"]]

@@ -50,7 +50,7 @@ def traffic(now):
         if n % 4 == 0:
             status = 500 if n % 8 == 0 else 200
             logs.append(a_log(route="/broken", status_code=status, latency_ms=40.0, timestamp=at))
-    return logs
+    return [{**log, "response_body": "abc"} for log in logs]
 
 
 def test_the_numbers_are_those_counted_by_hand(service, reader, method):
@@ -76,6 +76,7 @@ def test_the_numbers_are_those_counted_by_hand(service, reader, method):
         assert (row["requests"], row["errors"]) == (len(kept), errors)
         assert row["error_rate"] == errors / len(kept)
         assert row["share"] == len(kept) / total
+        assert row["response_bytes"] == 3 * len(kept)
         assert row["p50_latency_ms"] == pytest.approx(percentile(latencies, 0.5), rel=0.006)
         assert row["p95_latency_ms"] == pytest.approx(p95, rel=0.006)
         assert row["impact_ms"] == pytest.approx(len(kept) * p95, rel=0.006)

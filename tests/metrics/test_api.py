@@ -20,11 +20,18 @@ NOTHING = {
     "p50_latency_ms": None,
     "p95_latency_ms": None,
     "p99_latency_ms": None,
+    "request_bytes": 0,
+    "response_bytes": 0,
+    "avg_request_bytes": None,
+    "avg_response_bytes": None,
     "by_method": {},
     "by_status": {},
     "p95_method": "exact",
     "source": "logs",
 }
+
+
+SIDES = ("request", "response")
 
 
 @pytest.fixture
@@ -55,8 +62,13 @@ def percentile(values, rank):
 def by_hand(logs):
     latencies = [log["latency_ms"] for log in logs if log["latency_ms"] is not None]
     errors = sum(log["error"] is not None or (log["status_code"] or 0) >= 500 for log in logs)
+    sent, answered = (sum(len((log.get(f"{side}_body") or "").encode()) for log in logs) for side in SIDES)
     return {
         "total_requests": len(logs),
+        "request_bytes": sent,
+        "response_bytes": answered,
+        "avg_request_bytes": sent / len(logs),
+        "avg_response_bytes": answered / len(logs),
         "error_count": errors,
         "error_rate": errors / len(logs),
         "avg_latency_ms": statistics.fmean(latencies),
@@ -89,6 +101,8 @@ def test_the_numbers_are_those_computed_by_hand(service, reader, seed):
             status_code=dice.choice([200, 200, 204, 301, 404, 499, 500, 503, 0, 999, None]),
             latency_ms=dice.choice([None, 0.0, dice.lognormvariate(3, 1), float(dice.randint(1, 9))]),
             error=dice.choice([None, None, None, "broke"]),
+            request_body=dice.choice([None, "", "four", "ünï"]),
+            response_body="x" * dice.randint(0, 2000),
         )
         for _ in range(dice.choice([7, 60, 300]))
     ]
@@ -252,7 +266,8 @@ def test_beyond_the_limit_histograms_speak_and_say_so(service, reader, monkeypat
 def test_a_series_has_every_step_and_adds_up(service, reader):
     end = timezone.now().replace(second=0, microsecond=0)
     for minutes, code in [(5, 200), (5, 500), (90, 404), (115, 204)]:
-        keep_logs(service, a_log(status_code=code, timestamp=rfc3339(end - timedelta(minutes=minutes))))
+        at = rfc3339(end - timedelta(minutes=minutes))
+        keep_logs(service, a_log(status_code=code, timestamp=at, response_body="x" * 10))
     window = {"since": rfc3339(end - timedelta(hours=2)), "until": rfc3339(end)}
 
     measured = reader.get("/v1/metrics", {**window, "interval": "minute"}).json()
@@ -268,6 +283,7 @@ def test_a_series_has_every_step_and_adds_up(service, reader):
         115: {"2xx": 1},
     }
     assert sum(step["error_count"] for step in steps) == 1
+    assert [busy[place]["response_bytes"] for place in (5, 90)] == [20, 10]
     assert steps[0]["p95_latency_ms"] is None
     for interval, most in (("hour", 3), ("day", 2), ("1800", 5)):
         told = reader.get("/v1/metrics", {**window, "interval": interval}).json()["series"]
@@ -310,6 +326,7 @@ def test_groups_have_the_busiest_first(service, reader, by, expected):
     assert [group["total_requests"] for group in groups] == sorted(expected.values(), reverse=True)
     assert sum(group["error_count"] for group in groups) == 1
     assert sum(group["response_bytes"] for group in groups) == 12
+    assert (measured["response_bytes"], measured["avg_response_bytes"]) == (12, 2.4)
     assert (measured["more_groups"], measured["groups_p95_method"]) == (0, "exact")
     for group in groups:
         if group["value"] and by != "status_class":
