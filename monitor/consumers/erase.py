@@ -77,6 +77,12 @@ UPDATE error_count SET message = regexp_replace(message, %(names)s, %(instead)s,
     traceback = regexp_replace(traceback, %(names)s, %(instead)s, 'gi')
 WHERE consumer_id = %(consumer)s AND (message ~* %(names)s OR traceback ~* %(names)s)
 """
+# Issues that it met: their messages leave out what is quoted or numbered, and may still name somebody.
+ISSUES = """
+UPDATE error_issue SET message = left(regexp_replace(message, %(names)s, %(instead)s, 'gi'), 300)
+WHERE id IN (SELECT issue_id FROM error_issue_consumer WHERE consumer_id = %(consumer)s)
+    AND message ~* %(names)s
+"""
 
 
 def seal_names(names: Collection[str]) -> bytes:
@@ -110,6 +116,7 @@ def erase(consumer_id: UUID, *, now: datetime) -> bool:
         erase_day(erasure, day, asked)
     with connection.cursor() as cursor:
         cursor.execute(REPORTED, asked)
+        cursor.execute(ISSUES, asked)
     forget_consumer(erasure.consumer, names)
     if now < erasure.asked_at + LAST_LOOK_AFTER:
         return False

@@ -19,6 +19,7 @@ from monitor.events import forgetting
 from monitor.events.listening import forget_listeners
 from monitor.events.unpacking import unpack_events
 from monitor.ingest import naming
+from monitor.issues.grouping import group_errors
 from monitor.metrics.compact import compact
 from monitor.models import (
     AlertEvent,
@@ -26,6 +27,7 @@ from monitor.models import (
     ConsumerErasure,
     Endpoint,
     ErrorCount,
+    ErrorIssue,
     Event,
     LogPayload,
     Replay,
@@ -290,6 +292,21 @@ def test_errors_that_clients_counted_for_it_lose_the_name(service):
     texts = {row.consumer_id == consumer.id: row.message + row.traceback for row in ErrorCount.objects.all()}
     assert "ada@" not in texts[True]
     assert "ada@" in texts[False]
+
+
+def test_issues_that_it_met_lose_the_name_and_go_on_counting(service):
+    keep_logs(service, personal(consumer="ada", error="User Ada is locked", status_code=500))
+    group_errors(now=timezone.now())
+    assert ErrorIssue.objects.get().message == "User Ada is locked"
+    consumer = Consumer.objects.get(identifier="ada")
+
+    forgotten(consumer)
+
+    nameless = Consumer.objects.get(id=consumer.id).identifier
+    assert ErrorIssue.objects.get().message == f"User {nameless} is locked"
+    keep_logs(service, a_log(error="User Ada is locked", status_code=500))
+    group_errors(now=timezone.now())
+    assert ErrorIssue.objects.get().requests == 2
 
 
 def test_what_alerts_told_of_its_requests_goes_without_the_name(service):

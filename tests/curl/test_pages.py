@@ -156,3 +156,26 @@ def test_the_page_states_what_it_asks_the_database(member, service, django_asser
     # The session, the person, the memberships; the services.
     with django_assert_num_queries(4):
         member.get("/send")
+
+
+def test_a_form_in_parts_is_sent_as_shown_and_kept_without_its_secrets(member, service, echo):
+    command = f"curl {echo.origin}/users -F name=Zoë -F password=hunter2 -F 'doc={{}};type=application/json'"
+
+    shown = text_of(post(member, service, command))
+    post(member, service, command, send="1")
+
+    (arrived,) = echo.arrived
+    boundary = arrived.headers["Content-Type"].partition("boundary=")[2]
+    assert f"boundary={boundary}" in shown
+    assert 'name="doc"\r\nContent-Type: application/json\r\n\r\n{}' in arrived.body.decode()
+    body = LogPayload.objects.contents_of(RequestLog.objects.get().id)["request_body"]
+    assert "Zoë" in body
+    assert body.count(boundary) == 4
+    assert "hunter2" not in everything_stored()
+
+
+def test_a_form_that_would_read_a_file_is_refused_and_says_why(member, service, echo):
+    answer = post(member, service, f"curl {echo.origin}/users -F photo=@me.png")
+
+    assert answer.status_code == 400
+    assert "--form reads a file, which is not here" in text_of(answer)

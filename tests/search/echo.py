@@ -65,6 +65,7 @@ BODIES = {
     "lines": "one\ntwo\n\nfour\n",
     "windows lines": "one\r\ntwo\r\n",
     "tabs": "a\tb",
+    "a form in parts": '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n100% "ü"\r\n--b--\r\n',
     "a file by name": "@/etc/passwd",
     "backslashes and formats": "100% \\n \\0 %s %% \\\\",
     "unicode": "Grüße, 世界 🎉",
