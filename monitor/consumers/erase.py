@@ -106,7 +106,7 @@ def erase(consumer_id: UUID, *, now: datetime) -> bool:
     if erasure is None:
         return True
     names = names_of(erasure)
-    asked = {
+    asked: dict[str, Any] = {
         "consumer": consumer_id,
         "names": sql_pattern(names),
         "instead": erasure.consumer.identifier,
