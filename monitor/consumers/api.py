@@ -241,7 +241,8 @@ class ForgetView(IdsInPath, APIView):
     @extend_schema(
         summary="Forget a consumer, for good",
         description="Its identifier, name and group go at once. A task then erases, from all its logs,"
-        " addresses, query strings, headers and bodies, and what replays copied of them. The answer is the"
+        " addresses, query strings, headers and bodies, what replays copied of them, and its identifier and"
+        " name where they stand in paths, errors and tags; logs of others stay as they are. The answer is the"
         " receipt, which the consumer keeps as `erasure`; counts grow until `finished_at`.",
         request=None,
         responses={202: ErasureSerializer},
