@@ -20,6 +20,8 @@ from monitor.lib import masking
 from monitor.lib.kept_text import RULES
 
 SCHEMES = frozenset({"http", "https", "ws", "wss"})
+# An answer of these is whole with its head: no body can be missing.
+WITHOUT_BODY = frozenset({204, 205, 304})
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -226,7 +228,12 @@ def headers(side: Mapping[str, Any], place: str) -> dict[str, str | list[str]] |
 
 
 def error_of(entry: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:
-    """Why no answer came, where the writer says it: Chrome and mitmproxy in the answer, we in the entry."""
+    """Why no answer came, where the writer says it: Chrome and mitmproxy in the answer, we in the entry.
+
+    Chrome 156 writes net::ERR_ABORTED for a fetch that was answered 204, so nothing is said by it there.
+    """
+    if whole(answer.get("status")) in WITHOUT_BODY:
+        return None
     for said in (answer.get("_error"), entry.get("_error")):
         if isinstance(said, str) and said:
             return said

@@ -47,7 +47,9 @@ def body_of_answer(answer: Mapping[str, Any]) -> Body:
     size = known_size(content.get("size"))
     size = known_size(answer.get("bodySize")) if size is None else size
     kind = str(content.get("mimeType") or "")
-    return read(content.get("text"), encoding=content.get("encoding"), kind=kind, size=size)
+    # mitmproxy's `content.size` is that on the wire, and `compression` what the body gained by being opened.
+    opened = None if size is None else size + (known_size(content.get("compression")) or 0)
+    return read(content.get("text"), encoding=content.get("encoding"), kind=kind, size=size, opened=opened)
 
 
 def known_size(value: object) -> int | None:
@@ -57,14 +59,34 @@ def known_size(value: object) -> int | None:
     return int(value)
 
 
-def read(written: object, *, encoding: object, kind: str, size: int | None) -> Body:
+def read(
+    written: object, *, encoding: object, kind: str, size: int | None, opened: int | None = None
+) -> Body:
     if not isinstance(written, str):
         return Body(size_bytes=size)
     if encoding == "base64":
         return decoded(written, kind, size)
+    written = undone(written, kind, size if opened is None else opened)
     if len(written) > settings.MAX_LOG_BYTES:
         return Body(size_bytes=len(written.encode(errors="replace")), note="too large")
     return Body(text=written, size_bytes=len(written.encode(errors="replace")))
+
+
+def undone(written: str, kind: str, size: int | None) -> str:
+    """The text behind one that has a character for each byte.
+
+    mitmproxy reads so what names no character set, forms with files above all. The size in bytes gives it
+    away: a text of that many characters that is not ASCII was never read as UTF-8.
+    """
+    if len(written) != size or written.isascii() or named_charset(kind):
+        return written
+    try:
+        # Between the parts of a form stand files, which are no text in any character set.
+        return written.encode("latin-1").decode(
+            errors="replace" if "multipart/" in kind.lower() else "strict"
+        )
+    except UnicodeError:
+        return written
 
 
 def decoded(written: str, kind: str, size: int | None) -> Body:
@@ -83,9 +105,7 @@ def decoded(written: str, kind: str, size: int | None) -> Body:
 
 def charset_of(kind: str) -> str:
     """The character set that a media type names, where Python knows it; else UTF-8."""
-    header = Message()
-    header["Content-Type"] = " ".join(kind.split())
-    named = header.get_content_charset() or "utf-8"
+    named = named_charset(kind) or "utf-8"
     try:
         codec = codecs.lookup(named)
     except (LookupError, ValueError):
@@ -93,6 +113,12 @@ def charset_of(kind: str) -> str:
     # Codecs such as `hex` and `zip` are no character sets, nor are those of names and of Python's own text.
     is_one = codec._is_text_encoding and codec.name.replace("_", "-") not in NO_CHARACTER_SETS
     return named if is_one else "utf-8"
+
+
+def named_charset(kind: str) -> str | None:
+    header = Message()
+    header["Content-Type"] = " ".join(kind.split())
+    return header.get_content_charset()
 
 
 def form_text(fields: list[dict[str, Any]], kind: str) -> str:

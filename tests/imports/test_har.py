@@ -98,6 +98,13 @@ def test_a_binary_body_is_named_and_measured_but_not_kept(sender):
             ({"mimeType": f"text/plain; charset={name}", "text": "Z29v", "encoding": "base64"}, "goo")
             for name in ("undefined", "punycode", "idna", "unicode_escape", "raw-unicode-escape")
         ),
+        # mitmproxy's text of what names no character set, compressed or not: a character for each byte.
+        ({"mimeType": "text/plain", "text": "ZoÃ«", "size": 4, "compression": 0}, "Zoë"),
+        ({"mimeType": "text/plain", "text": "ZoÃ«", "size": 3, "compression": 1}, "Zoë"),
+        # The same characters where they were meant, by their size or by the character set; and real Latin-1.
+        ({"mimeType": "text/plain", "text": "ZoÃ«", "size": 6}, "ZoÃ«"),
+        ({"mimeType": "text/plain; charset=latin-1", "text": "ZoÃ«", "size": 4}, "ZoÃ«"),
+        ({"mimeType": "text/plain", "text": "Zoë", "size": 3}, "Zoë"),
         # No text of that character set.
         ({"mimeType": "text/plain; charset=utf-16", "text": "Z29v", "encoding": "base64"}, None),
         ({"mimeType": "text/plain", "text": ""}, ""),
