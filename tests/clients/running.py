@@ -60,6 +60,7 @@ APPS = {
         django=True,
     ),
 }
+CALLER = App(command=(*UVICORN, "tests.clients.caller:app"), template="/stock/{id}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,23 +115,3 @@ def until(true: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
     while not (found := true()) and time.monotonic() < deadline:
         time.sleep(0.1)
     return found
-
-
-class Api:
-    """The monitor's API, for one service's key."""
-
-    def __init__(self, address: str, key: str) -> None:
-        self._address, self._headers = address, {"Authorization": f"Bearer {key}"}
-
-    def _read(self, path: str, **asked: Any) -> Any:
-        answer = httpx.get(self._address + path, params=asked, headers=self._headers, timeout=WAIT_SECONDS)
-        answer.raise_for_status()
-        return answer.json()
-
-    def logs(self, **asked: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._read("/v1/logs", limit=500, **asked)
-        return found
-
-    def detail(self, log_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._read(f"/v1/logs/{log_id}")
-        return found

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections import Counter
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,8 +14,9 @@ import pytest
 
 from bench.processes import family
 from tests.broken_line import a_broken_line
-from tests.clients.running import APPS, WAIT_SECONDS, Api, running_app, until
+from tests.clients.running import APPS, CALLER, WAIT_SECONDS, running_app, until
 from tests.factories import a_key, a_service
+from tests.reading import Api
 from tests.web import running_web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +78,10 @@ def test_what_was_done_is_what_the_monitor_tells(web_server, key, app, tmp_path)
         logs = settled(api, expected)
 
     assert len(logs) == expected
+    assert api.logged() == api.counted()
+    assert {name: told[2] for name, told in api.consumers().items()} == {"acme": 1, "globex": 10}
+    named = {name: count for name, count in api.endpoints().items() if "nowhere" not in name}
+    assert named == {"POST /orders": 1, f"GET {app.template}": 10, "GET /boom": 1}
     assert Counter(log["status_code"] for log in logs) == {200: 10, 201: 1, 500: 1, 404: 1}
     assert Counter(log["consumer"] for log in logs if log["consumer"]) == {"acme": 1, "globex": 10}
     assert {log["environment"] for log in logs} == {"prod"}
@@ -113,29 +119,61 @@ def test_a_stream_passes_through_as_it_is_made_and_is_reported_at_its_end(web_se
     assert api.detail(log["id"])["response_body"] is None
 
 
-@pytest.mark.parametrize("name", ["FastAPI, uvicorn", "Flask, gunicorn with preload"])
-def test_nothing_is_lost_or_doubled_while_the_monitor_is_killed(key, name, tmp_path):
+def test_nothing_is_lost_or_doubled_while_the_monitor_is_killed(tmp_path):
     """It dies without a word in the middle, and comes back at the same address."""
-    app, sent = APPS[name], 0
+    apps = {**APPS, "calls with httpx": CALLER}
+    keys = {name: a_key(a_service(), scopes=["ingest", "read"])[1] for name in apps}
 
-    with running_web_server() as monitor:
+    with ExitStack() as running:
+        monitor = running.enter_context(running_web_server())
         url = monitor.address
-        with running_app(app, url=url, key=key, spool=tmp_path / "spool") as shop:
-            with httpx.Client(base_url=shop.address, timeout=WAIT_SECONDS) as client:
-                for number in range(60):
-                    assert client.get(f"/orders/{number}").status_code == 200
-                    sent += 1
-                    if number == 20:
-                        kill(monitor.process)
-                        # Our copy of the socket would go on taking connections that nobody answers.
-                        monitor.listener.close()
-            assert until(lambda: list((tmp_path / "spool").glob("*/*.ndjson")))
-            with running_again(url) as back:
-                api = Api(back.address, key)
-                logs = settled(api, sent)
+        spools = {name: tmp_path / str(place) for place, name in enumerate(apps)}
+        shops = {
+            name: running.enter_context(running_app(app, url=url, key=keys[name], spool=spools[name]))
+            for name, app in apps.items()
+        }
+        for numbers in (range(20), range(20, 60)):
+            for shop in shops.values():
+                with httpx.Client(base_url=shop.address, timeout=WAIT_SECONDS) as client:
+                    for number in numbers:
+                        assert client.get(f"/orders/{number}").status_code == 200
+            if numbers.start == 0:
+                # With some of it on its way, some in memory, and some kept already.
+                kill(monitor.process)
+                # Our copy of the socket would go on taking connections that nobody answers.
+                monitor.listener.close()
+        for name, spool in spools.items():
+            assert until(lambda spool=spool: list(spool.glob("*/*.ndjson"))), name
+        back = running.enter_context(running_again(url))
+        found = {name: settled(Api(back.address, keys[name]), 60) for name in apps}
 
-    assert len(logs) == sent
-    assert Counter(log["path"] for log in logs) == {f"/orders/{number}": 1 for number in range(60)}
+    for name, logs in found.items():
+        ends = Counter(log["path"].rpartition("/")[2] for log in logs)
+        assert ends == Counter({str(number): 1 for number in range(60)}), name
+
+
+def test_calls_with_httpx_are_told_once_even_when_an_answer_gets_lost(web_server, key, tmp_path):
+    api = Api(web_server, key)
+
+    with (
+        a_broken_line(web_server) as line,
+        running_app(CALLER, url=line.address, key=key, spool=tmp_path / "spool") as caller,
+    ):
+        for number in range(5):
+            assert httpx.get(f"{caller.address}/orders/{number}").json()["id"] == number
+        assert httpx.get(f"{caller.address}/login").json() == {"status": 201}
+        until(lambda: len(line.passed) > 1 and len(api.logs()) >= 6)
+
+    assert len(line.passed) > 1
+    assert api.logged() == api.counted() == Counter({("GET", 200): 5, ("POST", 201): 1})
+    assert api.endpoints() == {"GET /stock/{id}": 5, "POST /token": 1}
+    details = api.details()
+    assert all({"caller", "span.kind=client"} <= set(each["tags"]) for each in details)
+    assert {each["environment"] for each in details} == {"prod"}
+    assert not re.search("tok-secret|hunter2", json.dumps(details))
+    (posted,) = [each for each in details if each["method"] == "POST"]
+    assert json.loads(posted["request_body"]) == {"user": "zoe", "password": "***MASKED***"}
+    assert json.loads(posted["response_body"]) == {"token": "***MASKED***"}
 
 
 def test_what_waits_on_disk_is_sent_by_the_next_process(key, free_port, tmp_path):
@@ -173,19 +211,19 @@ def test_a_stopping_server_sends_what_is_queued(web_server, key, app, tmp_path):
     assert len(api.logs()) == 20
 
 
-def test_an_answer_that_was_lost_does_not_double_a_log(web_server, key, tmp_path):
+def test_an_answer_that_was_lost_does_not_double_a_log(web_server, key, app, tmp_path):
     api = Api(web_server, key)
-    app = APPS["FastAPI, uvicorn"]
 
     with (
-        a_broken_line(web_server) as (endpoint, passed),
-        running_app(app, url=endpoint, key=key, spool=tmp_path / "spool") as shop,
+        a_broken_line(web_server) as line,
+        running_app(app, url=line.address, key=key, spool=tmp_path / "spool") as shop,
     ):
         for number in range(5):
             httpx.get(f"{shop.address}/orders/{number}")
-        until(lambda: len(passed) > 1)
+        until(lambda: len(line.passed) > 1)
         until(lambda: not list((tmp_path / "spool").glob("*/*.ndjson")))
 
-    assert len(passed) > 1
+    assert len(line.passed) > 1
     assert sorted(log["path"] for log in api.logs()) == [f"/orders/{number}" for number in range(5)]
+    assert api.total() == 5
     assert re.fullmatch(r"[0-9a-f]{16}-\d+", api.detail(api.logs()[0]["id"])["event_id"])

@@ -5,6 +5,13 @@ import os
 import django
 from django.conf import settings
 
+LOGGED = {
+    "enable_request_logging": True,
+    "log_request_headers": True,
+    "log_request_body": True,
+    "log_response_body": True,
+}
+
 settings.configure(
     ALLOWED_HOSTS=["*"],
     SECRET_KEY="not secret",
@@ -15,6 +22,7 @@ settings.configure(
     APITALLY_MIDDLEWARE={
         "client_id": os.environ["CLIENT_ID"],
         "env": "dev",
+        **(LOGGED if "REQUEST_LOGS" in os.environ else {}),
     },
 )
 django.setup()

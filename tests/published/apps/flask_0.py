@@ -5,8 +5,20 @@ import os
 from apitally.flask import ApitallyMiddleware, set_consumer
 from flask import Flask, request
 
+LOGGED = {
+    "enable_request_logging": True,
+    "log_request_headers": True,
+    "log_request_body": True,
+    # Not `log_response_body`: client 0.25.1 then keeps the answer from Flask's callers.
+}
+
 app = Flask(__name__)
-app.wsgi_app = ApitallyMiddleware(app, client_id=os.environ["CLIENT_ID"], env="dev")
+app.wsgi_app = ApitallyMiddleware(
+    app,
+    client_id=os.environ["CLIENT_ID"],
+    env="dev",
+    **(LOGGED if "REQUEST_LOGS" in os.environ else {}),
+)
 
 
 @app.before_request
