@@ -34,10 +34,10 @@ CONSUMERS = Counter({"alice": 7, "bob": 4, "": 1})
 
 
 @contextmanager
-def running_app(command: Callable[[int], list[str]], **environment: str) -> Iterator[str]:
+def running_app(command: Callable[[int], list[str]], *, at: Path = APPS, **environment: str) -> Iterator[str]:
     """The address of an application, and then its orderly end, at which clients send what they hold.
 
-    `command` is given the descriptor of an open socket to serve on.
+    `command` is given the descriptor of an open socket to serve on, and is run in the folder `at`.
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -46,7 +46,7 @@ def running_app(command: Callable[[int], list[str]], **environment: str) -> Iter
         plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         process = subprocess.Popen(
             command(listener.fileno()),
-            cwd=APPS,
+            cwd=at,
             env={**plain, **environment},
             pass_fds=[listener.fileno()],
             stdout=subprocess.DEVNULL,
@@ -56,7 +56,10 @@ def running_app(command: Callable[[int], list[str]], **environment: str) -> Iter
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             process.terminate()
-            process.wait(timeout=SECONDS)
+            try:
+                process.wait(timeout=SECONDS)
+            finally:
+                process.kill()
 
 
 def uvicorn(python: Path, app: str) -> Callable[[int], list[str]]:
