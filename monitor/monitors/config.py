@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from monitor.lib.options import destinations, masked_place, restored
 from monitor.lib.secrets import CannotOpen, seal, unseal
 from monitor.models import Monitor
 from monitor.probing import BadConfig, Kind, kind_named
-from monitor.probing.registry import destinations, masked_place, restored
 
 
 def whole_config(monitor: Monitor) -> dict[str, Any]:

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-import msgspec
 from django import forms
 
 from monitor.api.forms import SerializerForm
+from monitor.api.option_forms import defaults_of, form_field, look_up, place_of, split
+from monitor.lib.options import Field
 from monitor.models import Monitor, Service
 from monitor.monitors.api import MonitorSerializer
 from monitor.probing import Kind
 from monitor.probing.assertions import Assertion, BadAssertion, as_line, from_line
-from monitor.probing.registry import Field
 
 COMMON = (
     "name",
@@ -146,55 +146,10 @@ def is_blank(options: Mapping[str, Any]) -> bool:
     return all(value in ("", None, [], "none") for value in options.values())
 
 
-def split(text: str) -> list[str]:
-    return [word.strip() for line in text.splitlines() for word in line.split(",") if word.strip()]
-
-
-def place_of(field: Field) -> str:
-    return f"config_{field.name.replace('.', '__')}"
-
-
-def form_field(field: Field) -> forms.Field:
-    shared: dict[str, Any] = {"label": field.label, "help_text": field.help, "required": field.required}
-    attrs = {"placeholder": field.placeholder, "autocomplete": "off", "spellcheck": "false"}
-    match field.type:
-        case "number":
-            return forms.IntegerField(**{**shared, "required": False})
-        case "choice":
-            return forms.ChoiceField(choices=field.choices, **{**shared, "required": False})
-        case "truth":
-            return forms.BooleanField(**{**shared, "required": False})
-        case "pairs" | "rules" | "long" | "json":
-            area = forms.Textarea(attrs={**attrs, "rows": 3, "class": "mono"})
-            return forms.CharField(widget=area, **shared)
-        case "secret":
-            # Holds the mask alone: the value itself never reaches a page.
-            hidden = forms.PasswordInput(attrs={**attrs, "autocomplete": "new-password"}, render_value=True)
-            return forms.CharField(widget=hidden, **shared)
-    return forms.CharField(widget=forms.TextInput(attrs=attrs), **shared)
-
-
 def initial_config(kind: Kind, config: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the form shows at first: the monitor's options, or the kind's defaults."""
-    known = config if config is not None else defaults_of(kind)
+    known = config if config is not None else defaults_of(kind.options)
     return {place_of(field): shown_value(field, look_up(known, field.name)) for field in kind.fields}
-
-
-def defaults_of(kind: Kind) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for field in msgspec.structs.fields(kind.options):
-        if field.default is not msgspec.NODEFAULT:
-            found[field.name] = msgspec.to_builtins(field.default)
-        elif field.default_factory is not msgspec.NODEFAULT:
-            found[field.name] = msgspec.to_builtins(field.default_factory())
-    return found
-
-
-def look_up(config: Mapping[str, Any], name: str) -> Any:
-    value: Any = config
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
 
 
 def shown_value(field: Field, value: Any) -> Any:
