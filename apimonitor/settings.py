@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -104,6 +105,28 @@ REPLAY_TIMEOUT_S = env.integer("REPLAY_TIMEOUT_S", 30, least=1, most=120)
 # Webhooks that are sent at once by `manage.py deliver`; each takes a thread, and one of them in five is kept
 # for first attempts.
 WEBHOOK_SLOTS = env.integer("WEBHOOK_SLOTS", 64, least=5, most=200)
+
+# --- Channels ----------------------------------------------------------------------------------------------
+
+# Where mail goes: smtp://user:password@host:587, smtp+starttls:// or smtps://; empty sends none. It is the
+# operator's, so it may stand in a private network.
+_MAIL = env.mail_server("EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.starttls, _MAIL.tls
+# Seconds that each step of a talk with the mail server may take.
+EMAIL_TIMEOUT = 10
+# Whom mail comes from.
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text(
+    "EMAIL_FROM", f"API Monitor <monitor@{urlsplit(PUBLIC_URL).hostname}>"
+)
+# Where the services behind channels are; others for a Telegram server of one's own, or to try them out.
+TELEGRAM_URL = env.origin("TELEGRAM_URL", "https://api.telegram.org")
+PAGERDUTY_URL = env.origin("PAGERDUTY_URL", "https://events.pagerduty.com")
+OPSGENIE_URL = env.origin("OPSGENIE_URL", "https://api.opsgenie.com")
+OPSGENIE_EU_URL = env.origin("OPSGENIE_EU_URL", "https://api.eu.opsgenie.com")
+# Notifications that are sent at once by `manage.py deliver`; each takes a thread.
+NOTIFICATION_SLOTS = env.integer("NOTIFICATION_SLOTS", 16, least=4, most=100)
 
 # --- Monitors ----------------------------------------------------------------------------------------------
 

@@ -321,6 +321,7 @@ def notice_of(
         at=now,
         key=f"{rule.id}:{group.key}:{int(opened.timestamp())}",
         group=group.label,
+        group_key=group.key,
         value=judgement.value,
         since=ask.since,
         until=ask.until,

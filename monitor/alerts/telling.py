@@ -1,16 +1,20 @@
 """The one way out: whatever rules of windows have to say goes through `tell`."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 
+from monitor.alerts.announcing import announcement_of
+from monitor.alerts.notices import Notice
+from monitor.channels import announce
 from monitor.events import record_event
 from monitor.events.body import rfc3339
 from monitor.metrics.tiles import floor
 from monitor.models import AlertBudget, AlertEvent, AlertRule
-from monitor.models.alerts import EventKind, Severity
+from monitor.models.alerts import EventKind
+
+__all__ = ["Notice", "tell", "tell_digests"]
 
 MAX_MESSAGE_CHARS = 1024
 HOUR = timedelta(hours=1)
@@ -18,33 +22,17 @@ HOUR = timedelta(hours=1)
 TOLD_AS = {EventKind.FIRING: "alert.firing", EventKind.RESOLVED: "alert.resolved"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """Something to be told to an organization: of a rule, about one of its groups or (empty) the whole.
-
-    `key` is the same for all that is told of one incident, so that a receiver can close what it opened. A
-    digest is of no rule.
-    """
-
-    organization_id: UUID
-    rule: AlertRule | None
-    kind: EventKind
-    message: str
-    at: datetime
-    key: str
-    severity: str = Severity.WARNING
-    group: str = ""
-    value: float | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
 def tell(notice: Notice) -> AlertEvent | None:
-    """Tell it, in the caller's transaction: as an event of its rule, where people and programs find it.
+    """Tell it, in the caller's transaction: to the channels that take it, and as an event of its rule, where
+    people and programs find it.
 
     Beyond the budget of the hour it is kept as an event that is held back, and counted for the digest.
     """
     is_held = notice.kind != EventKind.DIGEST and not spend(notice.organization_id, notice.at)
+    if not is_held or notice.kind == EventKind.RESOLVED:
+        # What channels were told to have begun has to end there, whatever is left of the budget; and its end
+        # goes to no others.
+        announce([announcement_of(notice)])
     if notice.rule is None:
         return None
     if notice.kind in TOLD_AS and not is_held:

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.health.report import Report
-from monitor.lib.counting import BUCKETS, DURATION, EXCLUDED, INGESTED, REJECTED, REPEATED, WEBHOOKS
+from monitor.lib.counting import (
+    BUCKETS,
+    DURATION,
+    EXCLUDED,
+    INGESTED,
+    NOTIFICATIONS,
+    REJECTED,
+    REPEATED,
+    WEBHOOKS,
+)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Sums = Mapping[str, Mapping[str, float]]
@@ -26,6 +35,11 @@ COUNTERS = (
     Family(name=EXCLUDED, kind="counter", help="Logs that a rule of their service says not to keep."),
     Family(name=REJECTED, kind="counter", help="Logs or whole requests that were not kept, by error code."),
     Family(name=WEBHOOKS, kind="counter", help="Attempts to deliver webhooks, by what came of them."),
+    Family(
+        name=NOTIFICATIONS,
+        kind="counter",
+        help="Attempts to tell people, by kind of channel and what came of them.",
+    ),
 )
 HISTOGRAM = Family(name=DURATION, kind="histogram", help="Time to answer a request, by face of the product.")
 
@@ -39,7 +53,9 @@ def counter_lines(sums: Sums) -> Iterator[str]:
     for family in COUNTERS:
         yield from head(family)
         # A counter without labels is there from the start, so that its first increase is seen as one.
-        found = sums.get(family.name) or ({} if family.name in (REJECTED, WEBHOOKS) else {"": 0.0})
+        found = sums.get(family.name) or (
+            {} if family.name in (REJECTED, WEBHOOKS, NOTIFICATIONS) else {"": 0.0}
+        )
         for labels, value in found.items():
             yield sample(family.name, value, labels)
 

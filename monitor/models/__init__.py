@@ -3,6 +3,12 @@
 from monitor.models.alert_groups import AlertEvaluation, AlertGroup
 from monitor.models.alert_silences import AlertBudget, AlertSilence
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
+from monitor.models.channels import (
+    Notification,
+    NotificationAttempt,
+    NotificationChannel,
+    NotificationDelivery,
+)
 from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
 from monitor.models.events import Event, EventOutbox
@@ -64,6 +70,10 @@ __all__ = [
     "MonitorEvent",
     "MonitorHour",
     "MonitorStanding",
+    "Notification",
+    "NotificationAttempt",
+    "NotificationChannel",
+    "NotificationDelivery",
     "Organization",
     "Ping",
     "PingKey",

@@ -1,39 +1,27 @@
 """The one place that people are told from when a monitor changes its state.
 
 It writes down what happened, and records the events that webhooks listen for, in the transaction of the check
-that found it: no change is told twice and none is lost. Channels begin here too.
+that found it: no change is told twice and none is lost. The channels that take it are told in the same one.
 """
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
+from monitor.channels import announce
 from monitor.events import Draft, record_events
 from monitor.lib.ids import uuid7_at
-from monitor.models import Monitor, MonitorEvent
+from monitor.models import MonitorEvent
+from monitor.monitors.announcing import announcement_of
+from monitor.monitors.changes import Change, target_of
 from monitor.monitors.states import Notice, State
-from monitor.probing import BadConfig, kind_named
+
+__all__ = ["Change", "target_of", "tell"]
 
 logger = logging.getLogger(__name__)
 
 # Reminders and flapping are for people; a program hears of a state once, when it holds.
 SETTLED_NOTICES = frozenset({Notice.DOWN, Notice.UP, Notice.SETTLED})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What is to be told of one monitor. `outage` is how long it had been down, once it is up again."""
-
-    monitor: Monitor
-    notice: Notice
-    state: State
-    message: str
-    outage: timedelta | None
-    beat_id: UUID
-    at: datetime
 
 
 def tell(changes: Sequence[Change]) -> list[MonitorEvent]:
@@ -52,6 +40,7 @@ def tell(changes: Sequence[Change]) -> list[MonitorEvent]:
         for change in changes
     ]
     MonitorEvent.objects.bulk_create(events)
+    announce([announcement_of(change) for change in changes])
     record_events([draft_of(change) for change in changes if change.notice in SETTLED_NOTICES])
     for change in changes:
         logger.info("Monitor %s: %s", change.monitor.id, change.notice)
@@ -76,12 +65,3 @@ def draft_of(change: Change) -> Draft:
         data=data,
         happened_at=change.at,
     )
-
-
-def target_of(monitor: Monitor) -> str:
-    """What is looked at, from the masked options."""
-    try:
-        kind = kind_named(monitor.kind)
-        return kind.target(kind.read(monitor.config))
-    except BadConfig:
-        return ""

@@ -6,7 +6,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 
 from monitor.lib.secrets import CannotOpen, reseal
-from monitor.models import ConsumerErasure, Monitor, WebhookEndpoint, WebhookSecret
+from monitor.models import (
+    ConsumerErasure,
+    Monitor,
+    NotificationChannel,
+    WebhookEndpoint,
+    WebhookSecret,
+)
 
 # Every column that holds something sealed.
 SEALED: tuple[tuple[type[models.Model], str], ...] = (
@@ -14,6 +20,7 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (WebhookEndpoint, "sealed_headers"),
     (Monitor, "sealed"),
     (ConsumerErasure, "sealed_names"),
+    (NotificationChannel, "sealed"),
 )
 
 

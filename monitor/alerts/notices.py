@@ -1,0 +1,31 @@
+"""What rules of windows have to say."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from monitor.models import AlertRule
+from monitor.models.alerts import EventKind, Severity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something to be told to an organization: of a rule, about one of its groups or (empty) the whole.
+
+    `key` is the same for all that is told of one incident, so that a receiver can close what it opened. A
+    digest is of no rule.
+    """
+
+    organization_id: UUID
+    rule: AlertRule | None
+    kind: EventKind
+    message: str
+    at: datetime
+    key: str
+    severity: str = Severity.WARNING
+    group: str = ""
+    # What rollups know the group by: an id or an environment.
+    group_key: str = ""
+    value: float | None = None
+    since: datetime | None = None
+    until: datetime | None = None

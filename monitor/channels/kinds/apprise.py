@@ -1,0 +1,126 @@
+"""All the rest, through Apprise: of its services those that speak by HTTP alone, through our own door."""
+
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from monitor.channels.message import Message
+from monitor.channels.registry import Kind
+from monitor.channels.way import NotTold, Way
+from monitor.lib.options import BadConfig, Field
+from monitor.lib.outbound import OutboundError, vet
+from monitor.models.keys import Mode
+from monitor.webhooks.targets import policy_for
+
+# Apprise's modules by scheme, and what people call them. Each was read: it calls by `requests` alone, and
+# opens no file that its URL could name. Left out are those of this machine (syslog, dbus), of other protocols
+# (irc, mqtt, xmpp, mail), generic ones (json, xml, form: the webhook kind does that, signed), and those whose
+# URL names a file (workflows, fcm, vapid).
+SERVICES = {
+    ("gchat",): ("google_chat", "NotifyGoogleChat", "Google Chat"),
+    ("gotify", "gotifys"): ("gotify", "NotifyGotify", "Gotify"),
+    ("line",): ("line", "NotifyLine", "LINE"),
+    ("mailgun",): ("mailgun", "NotifyMailgun", "Mailgun"),
+    ("mmost", "mmosts"): ("mattermost", "NotifyMattermost", "Mattermost"),
+    ("ntfy", "ntfys"): ("ntfy", "NotifyNtfy", "ntfy"),
+    ("pagertree",): ("pagertree", "NotifyPagerTree", "PagerTree"),
+    ("pbul",): ("pushbullet", "NotifyPushBullet", "Pushbullet"),
+    ("pover",): ("pushover", "NotifyPushover", "Pushover"),
+    ("resend",): ("resend", "NotifyResend", "Resend"),
+    ("rocket", "rockets"): ("rocketchat", "NotifyRocketChat", "Rocket.Chat"),
+    ("sendgrid",): ("sendgrid", "NotifySendGrid", "SendGrid"),
+    ("signal", "signals"): ("signal_api", "NotifySignalAPI", "Signal"),
+    ("splunk", "victorops"): ("splunk", "NotifySplunk", "Splunk On-Call"),
+    ("squadcast",): ("squadcast", "NotifySquadcast", "Squadcast"),
+    ("twilio",): ("twilio", "NotifyTwilio", "Twilio"),
+    ("webex", "wxteams"): ("webexteams", "NotifyWebexTeams", "Webex"),
+    ("wecombot",): ("wecombot", "NotifyWeComBot", "WeCom"),
+    ("zulip",): ("zulip", "NotifyZulip", "Zulip"),
+}
+PLUGINS = {
+    scheme: (module, plugin) for schemes, (module, plugin, _) in SERVICES.items() for scheme in schemes
+}
+SCHEMES = {scheme: words for schemes, (*_, words) in SERVICES.items() for scheme in schemes}
+# What an address may set beside the service's own options: files, other addresses and our own limits not.
+REFUSED_PARAMETERS = frozenset(
+    {"attach", "avatar_url", "cto", "cxt", "redirect", "rto", "store", "template", "verify"}
+)
+MAX_URL_CHARS = 2048
+
+
+class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    url: str
+
+
+def scheme_of(url: str) -> str:
+    return url.partition("://")[0].strip().lower()
+
+
+def check(options: Options) -> None:
+    url = options.url
+    if len(url) > MAX_URL_CHARS or not url.isprintable() or "://" not in url:
+        raise BadConfig("An Apprise URL, as ntfys://ntfy.sh/topic.", field="url")
+    if scheme_of(url) not in SCHEMES:
+        known = ", ".join(sorted(SCHEMES))
+        raise BadConfig(
+            f"{scheme_of(url)[:20]}:// is not among those that are allowed: {known}.", field="url"
+        )
+    try:
+        parts = urlsplit(url)
+        host, asked = parts.hostname or "", {name.lower() for name, _ in parse_qsl(parts.query)}
+    except ValueError:
+        raise BadConfig("This is no URL.", field="url") from None
+    if refused := asked & REFUSED_PARAMETERS:
+        raise BadConfig(f"{', '.join(sorted(refused))} cannot be set here.", field="url")
+    try:
+        vet(host, policy_for(Mode.LIVE))
+    except OutboundError as error:
+        raise BadConfig(str(error), field="url") from None
+    except ValueError:
+        # A name, or no host at all but a token: what is called is judged at every call.
+        pass
+
+    # Imported late: it takes 20 MB and a fifth of a second, and most installations never need it.
+    from monitor.channels.apprise_way import plugin_of
+
+    try:
+        plugin_of(url)
+    except NotTold as error:
+        raise BadConfig(error.message, field="url") from None
+
+
+def tell(options: Options, message: Message, way: Way) -> None:
+    from monitor.channels.apprise_way import notify
+
+    check_again(options)
+    notify(options.url, message, way)
+
+
+def check_again(options: Options) -> None:
+    """An address that was fit when it was saved, under other rules."""
+    try:
+        check(options)
+    except BadConfig as error:
+        raise NotTold(error.message, error_class="blocked", is_permanent=True) from None
+
+
+KIND = Kind(
+    name="apprise",
+    words="Others",
+    options=Options,
+    fields=(
+        Field(
+            name="url",
+            label="Apprise URL",
+            type="secret",
+            required=True,
+            help="As ntfys://ntfy.sh/topic or pover://user@token.",
+        ),
+    ),
+    tell=tell,
+    target=lambda options: SCHEMES.get(scheme_of(options.url), scheme_of(options.url)),
+    check=check,
+    secrets=frozenset({"url"}),
+    about="Through Apprise: " + ", ".join(sorted(set(SCHEMES.values()), key=str.lower)) + ".",
+    order=9,
+)

@@ -1,0 +1,121 @@
+"""Mail, by the server that the operator set: one message a notification, threads by incident."""
+
+import hashlib
+import smtplib
+from email.utils import parseaddr
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.validators import validate_email
+from django.template.loader import render_to_string
+
+from monitor.channels.message import Message, short
+from monitor.channels.registry import Kind
+from monitor.channels.way import NotTold, Way
+from monitor.lib.options import BadConfig, Field
+
+MOST_ADDRESSES = 20
+MAX_SUBJECT_CHARS = 150
+
+
+class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    to: list[str]
+    subject_prefix: str = ""
+
+
+def check(options: Options) -> None:
+    if not 1 <= len(options.to) <= MOST_ADDRESSES:
+        raise BadConfig(f"Name 1 to {MOST_ADDRESSES} addresses.", field="to")
+    for address in options.to:
+        try:
+            validate_email(address)
+        except ValidationError:
+            raise BadConfig(f"{short(address, 100)} is no mail address.", field="to") from None
+    if not options.subject_prefix.isprintable() or len(options.subject_prefix) > 50:
+        raise BadConfig("At most 50 characters, without line breaks.", field="subject_prefix")
+
+
+def mail_of(options: Options, message: Message) -> EmailMultiAlternatives:
+    subject = f"{options.subject_prefix} {message.title}".strip()
+    mail = EmailMultiAlternatives(
+        subject=short(" ".join(subject.split()), MAX_SUBJECT_CHARS),
+        body=message.plain(),
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=options.to,
+        headers=headers_of(message),
+    )
+    mail.attach_alternative(render_to_string("channels/mail.html", {"message": message}), "text/html")
+    return mail
+
+
+def headers_of(message: Message) -> dict[str, str]:
+    """The same id whenever it is sent again, so that it is shown once; and a thread for each incident."""
+    host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    thread = hashlib.blake2b(message.key.encode(), digest_size=12).hexdigest()
+    root = f"<incident.{thread}@{host}>"
+    return {
+        "Message-ID": f"<{message.id.hex}@{host}>",
+        "In-Reply-To": root,
+        "References": root,
+        "Auto-Submitted": "auto-generated",
+    }
+
+
+def tell(options: Options, message: Message, way: Way) -> None:
+    """By the operator's own mail server, which is no address that a tenant chose: it may be a private one."""
+    if not settings.EMAIL_HOST:
+        raise NotTold(
+            "No mail server is set: EMAIL_URL names one.", error_class="internal", is_permanent=True
+        )
+    try:
+        connection: Any = get_connection(timeout=settings.EMAIL_TIMEOUT)
+        connection.send_messages([mail_of(options, message)])
+    except smtplib.SMTPResponseException as error:
+        raise refused(error.smtp_code, error.smtp_error, way) from error
+    except smtplib.SMTPRecipientsRefused as error:
+        code, words = min(error.recipients.values())
+        raise refused(code, words, way) from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise NotTold(str(error), error_class="protocol", is_permanent=True) from error
+    except TimeoutError as error:
+        raise NotTold(
+            "The mail server did not answer in time.", error_class="timeout", is_permanent=False
+        ) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise NotTold(
+            "The mail server cannot be spoken with.", error_class="connect", is_permanent=False
+        ) from error
+
+
+def refused(code: int, words: bytes | str, way: Way) -> NotTold:
+    """4xx may pass (a full queue, greylisting); 5xx does not."""
+    text = words.decode(errors="replace") if isinstance(words, bytes) else words
+    way.status_code = code
+    way.answer = way.hide(short(text, 1000))
+    return NotTold(f"The mail server answered {code}.", error_class="smtp", is_permanent=code >= 500)
+
+
+KIND = Kind(
+    name="email",
+    words="Email",
+    options=Options,
+    fields=(
+        Field(
+            name="to",
+            label="To",
+            type="lines",
+            required=True,
+            placeholder="ops@shop.example",
+            help="Addresses, with commas between them.",
+        ),
+        Field(name="subject_prefix", label="Before the subject", placeholder="[shop]"),
+    ),
+    tell=tell,
+    target=lambda options: ", ".join(options.to),
+    check=check,
+    about="Mail, sent by the server that EMAIL_URL names.",
+    order=1,
+)
