@@ -302,6 +302,10 @@ SPECTACULAR_SETTINGS = {
         "ExclusionKindEnum": "monitor.models.services.ExclusionKind",
         "ChosenIssueStateEnum": ["open", "acknowledged", "resolved", "muted"],
         "DeliveryStatusEnum": "monitor.models.webhooks.DeliveryStatus",
+        "ChannelKindEnum": "monitor.channels.api.KINDS",
+        "ChannelSubjectEnum": "monitor.channels.api.SUBJECTS",
+        "NotificationSubjectEnum": "monitor.models.channels.Subject",
+        "SeverityEnum": "monitor.models.alerts.Severity",
     },
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": True,
 }

@@ -1,6 +1,7 @@
 """A short list: every room's tasks."""
 
 from monitor.alerts.tasks import forget_evaluations, judge_rules
+from monitor.channels.tasks import forget_old_notifications
 from monitor.consumers.tasks import erase_consumer
 from monitor.endpoints.tasks import move_endpoint
 from monitor.health.tasks import forget_minutes
@@ -20,6 +21,7 @@ __all__ = [
     "forget_evaluations",
     "forget_finished_jobs",
     "forget_minutes",
+    "forget_old_notifications",
     "forget_old_webhooks",
     "forget_reports",
     "group_errors",

@@ -5,6 +5,8 @@ from django.urls import include, path
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.alerts.urls import page_routes as alert_page_routes
 from monitor.apitally.urls import hub_routes
+from monitor.channels.urls import api_routes as channel_routes
+from monitor.channels.urls import page_routes as channel_page_routes
 from monitor.consumers.urls import api_routes as consumer_routes
 from monitor.consumers.urls import page_routes as consumer_page_routes
 from monitor.curl.urls import page_routes as curl_page_routes
@@ -67,6 +69,7 @@ api_patterns = [
     *issue_routes,
     *event_routes,
     *webhook_routes,
+    *channel_routes,
     *monitor_routes,
 ]
 
@@ -79,6 +82,7 @@ page_patterns = [
     *issue_page_routes,
     *monitor_page_routes,
     *alert_page_routes,
+    *channel_page_routes,
     *webhook_page_routes,
     *replay_page_routes,
     *import_page_routes,

@@ -18,6 +18,7 @@ SECTIONS = {
     ),
     "Traffic": ("RequestLog", "Replay"),
     "Alerts": ("AlertRule", "AlertEvent", "ErrorIssue"),
+    "Channels": ("NotificationChannel", "NotificationDelivery"),
     "Webhooks": ("WebhookEndpoint", "WebhookDelivery", "Event"),
     "People": ("Organization", "Membership", "User"),
 }

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -74,7 +75,8 @@ def check_template(template: str, *, is_json: bool) -> None:
         raise BadTemplate("Write {{name}} or {{name|json}}, with nothing else between the braces.")
     if template and is_json:
         try:
-            json.loads(fill(template, EXAMPLE, is_json=True))
+            for example in (EXAMPLE, BARE):
+                json.loads(fill(template, example, is_json=True))
         except ValueError as error:
             raise BadTemplate(f"Filled with an example, this is no JSON: {error}.") from None
 
@@ -107,4 +109,6 @@ EXAMPLE = Message(
     ),
     values={"value": 912.0, "threshold": 800.0},
 )
+# A notification that has no more than it must: there what is no text is null.
+BARE = replace(EXAMPLE, facts=(), links=(), samples=(), values={}, environment="")
 EXAMPLE_VALUES = values_of(EXAMPLE)

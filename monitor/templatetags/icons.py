@@ -7,6 +7,7 @@ ICONS = {
     "arrow-right": '<path d="M3 8h10M9 4l4 4-4 4"/>',
     "arrow-up": '<path d="M8 13V3M4 7l4-4 4 4"/>',
     "auto": '<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11a5.5 5.5 0 0 0 0-11z" fill="currentColor"/>',
+    "channel": '<path d="M2.5 9.8V6.2h2.6L11 3v10L5.1 9.8z"/><path d="M13.2 6.2a2.6 2.6 0 0 1 0 3.6"/>',
     "check": '<path d="m3 8.5 3.2 3.2L13 4.8"/>',
     "clock": '<circle cx="8" cy="8" r="5.5"/><path d="M8 5v3.2l2 1.3"/>',
     "copy": '<rect x="5.5" y="5.5" width="8" height="8" rx="1.5"/>'

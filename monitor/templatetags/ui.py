@@ -200,6 +200,7 @@ NAV = (
     NavEntry(section="issues", words="Issues", url_name="pages:issues", icon="warn"),
     NavEntry(section="monitors", words="Monitors", url_name="pages:monitors", icon="monitors"),
     NavEntry(section="alerts", words="Alerts", url_name="pages:alerts", icon="alert"),
+    NavEntry(section="channels", words="Channels", url_name="pages:channels", icon="channel"),
     NavEntry(section="webhooks", words="Webhooks", url_name="pages:webhooks", icon="webhook"),
     NavEntry(section="storage", words="Storage", url_name="pages:storage", icon="storage", for_managers=True),
     NavEntry(section="health", words="Health", url_name="pages:health", icon="health", for_managers=True),

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from monitor.access import revoke_key
 from monitor.apitally.urls import hub_routes
+from monitor.channels.register import make_channel, send_test
 from monitor.events import record_event
 from monitor.issues.grouping import group_errors
 from monitor.models import (
@@ -24,6 +25,7 @@ from monitor.models import (
     Consumer,
     Endpoint,
     ErrorIssue,
+    NotificationChannel,
     Organization,
     SavedView,
     Service,
@@ -224,6 +226,33 @@ TABLE = {
         "v1/event-types",
     ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
     # Endpoints and deliveries belong to the organization: a key of one service has no say in them.
+    # So do channels and what they were told.
+    **{
+        ("GET", f"v1/notification-{noun}"): (
+            "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401"
+        )
+        for noun in ("channels", "deliveries")
+    },
+    (
+        "POST",
+        "v1/notification-channels",
+    ): "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
+    **{
+        ("GET", address): "401 200 200 | 200 200 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
+        for address in (
+            "v1/notification-channels/<str:channel_id>",
+            "v1/notification-deliveries/<str:notification_delivery_id>",
+        )
+    },
+    **{
+        (method, f"v1/notification-channels/<str:channel_id>{verb}"): (
+            f"401 401 {done} | 403 403 {done} {done} 404 | 403 403 403 403 | {done} 403 404 | 401 401 401"
+        )
+        for method, verb, done in (("PATCH", "", 200), ("DELETE", "", 204), ("POST", "/test", 202))
+    },
+    ("POST", "v1/notification-deliveries/<str:notification_delivery_id>/retry"): (
+        "401 401 202 | 403 202 202 202 404 | 403 403 403 403 | 202 403 404 | 401 401 401"
+    ),
     **{
         ("GET", f"v1/webhook-{noun}"): (
             "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401"
@@ -389,6 +418,12 @@ class World:
             ("POST", "v1/webhook-endpoints/<str:webhook_id>/replay-failed"): {
                 "since": "2026-11-21T00:00:00Z"
             },
+            ("POST", "v1/notification-channels"): {
+                "kind": "email",
+                "name": "another",
+                "config": {"to": ["ops@shop.example"]},
+            },
+            ("PATCH", "v1/notification-channels/<str:channel_id>"): {"name": "changed"},
             ("POST", "v1/alerts/<str:alert_id>/acknowledge"): {"minutes": 5},
             ("POST", "v1/alert-silences"): {
                 "service_id": str(self.service.id),
@@ -446,6 +481,12 @@ def world(db):
         now=timezone.now(),
     )
     ids |= {"webhook_id": endpoint.id, "event_id": event.id, "delivery_id": event.deliveries.get().id}
+    channel, _ = make_channel(
+        NotificationChannel(organization=organization, kind="email", name="the channel"),
+        {"to": ["ops@shop.example"]},
+    )
+    told = send_test(channel, sent_by="tests", now=timezone.now())
+    ids |= {"channel_id": channel.id, "notification_delivery_id": told.id}
     monitor = a_monitor(organization, kind="manual", service=service)
     ids |= {"monitor_id": monitor.id, "beat_id": check(monitor).id}
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id

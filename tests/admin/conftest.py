@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.access import issue_key
+from monitor.channels.register import make_channel, send_test
 from monitor.deployments import report_deployment
 from monitor.endpoints.reshape import split
 from monitor.events import record_event
@@ -20,6 +21,7 @@ from monitor.models import (
     ApiKey,
     Endpoint,
     Membership,
+    NotificationChannel,
     Organization,
     Replay,
     SavedView,
@@ -83,6 +85,11 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
     organization, now = service.organization, timezone.now()
     make_endpoint(organization=organization, url="https://orders.example/hook", enabled_events=["*"], now=now)
     record_event(organization_id=organization.id, type="order.shipped", data={"order": 7}, now=now)
+    channel, _ = make_channel(
+        NotificationChannel(organization=organization, kind="slack", name="ops"),
+        {"url": f"https://hooks.slack.com/services/{SECRET}"},
+    )
+    send_test(channel, sent_by="user:ada", now=now)
     Replay.objects.create(
         service=service,
         original_log_id=log_id,

@@ -11,11 +11,21 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitor.access import issue_key
+from monitor.channels.register import make_channel, send_test
 from monitor.deployments import report_deployment
 from monitor.endpoints.reshape import split
 from monitor.events import record_event
 from monitor.issues.grouping import group_errors
-from monitor.models import AlertRule, Endpoint, Membership, Organization, Replay, SavedView, Service
+from monitor.models import (
+    AlertRule,
+    Endpoint,
+    Membership,
+    NotificationChannel,
+    Organization,
+    Replay,
+    SavedView,
+    Service,
+)
 from monitor.services.exclusions import add_rule
 from monitor.services.tasks import purge_service
 from monitor.webhooks.endpoints import make_endpoint
@@ -48,6 +58,9 @@ def grow(number):
     url = f"https://shop.example/{number}"
     make_endpoint(organization=organization, url=url, enabled_events=["*"], now=timezone.now())
     record_event(organization_id=organization.id, type="order.shipped", data={}, now=timezone.now())
+    channel = NotificationChannel(organization=organization, kind="email", name="ops")
+    make_channel(channel, {"to": ["ops@shop.example"]})
+    send_test(channel, sent_by="u", now=timezone.now())
     person = User.objects.create_user(f"person {number}")
     Membership.objects.create(organization=organization, user=person)
     Replay.objects.create(

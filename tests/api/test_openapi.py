@@ -16,10 +16,19 @@ from hypothesis import HealthCheck, Phase, assume, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from monitor.channels.register import make_channel, send_test
 from monitor.events import record_event
 from monitor.ingest import LogItem
 from monitor.issues.grouping import group_errors
-from monitor.models import AlertSilence, Consumer, Endpoint, ErrorIssue, SavedView, Service
+from monitor.models import (
+    AlertSilence,
+    Consumer,
+    Endpoint,
+    ErrorIssue,
+    NotificationChannel,
+    SavedView,
+    Service,
+)
 from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import api_routes
@@ -143,6 +152,12 @@ def ids(service: Service) -> dict[str, str]:
         now=timezone.now(),
     )
     found |= {"webhook_id": webhook.id, "event_id": event.id, "delivery_id": event.deliveries.get().id}
+    channel, _ = make_channel(
+        NotificationChannel(organization=service.organization, kind="email", name="ops"),
+        {"to": ["ops@shop.example"]},
+    )
+    told = send_test(channel, sent_by="tests", now=timezone.now())
+    found |= {"channel_id": channel.id, "notification_delivery_id": told.id}
     monitor = a_monitor(service.organization, kind="manual", service=service)
     found |= {"monitor_id": monitor.id, "beat_id": check(monitor).id}
     return {name: str(id_) for name, id_ in found.items()}

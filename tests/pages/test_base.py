@@ -18,7 +18,7 @@ PAGES = [
     path(name, nothing, name=name)
     for name in (
         *("services", "logs", "metrics", "endpoints", "consumers"),
-        *("issues", "alerts", "monitors", "webhooks"),
+        *("issues", "alerts", "monitors", "channels", "webhooks"),
     )
 ]
 urlpatterns = [
