@@ -151,7 +151,8 @@ def plugin_of(url: str) -> Any:
             module.__dict__["requests"] = GuardedRequests("requests")
     plugin = getattr(module, class_name)
     try:
-        parsed = plugin.parse_url(url)
+        # As people write channels and rooms; without this they would be lost as a fragment.
+        parsed = plugin.parse_url(url.replace("/#", "/%23"))
         return plugin(**{**parsed, "asset": ASSET})
     except Exception:
         # TypeError by custom, with the URL in it; of None, and of whatever a plugin did not foresee.
