@@ -24,7 +24,8 @@ def read_variables() -> set[str]:
     """Every environment variable that settings and commands read through apimonitor.env."""
     sources = [ROOT / "apimonitor" / "settings.py", *(ROOT / "monitor" / "management").rglob("*.py")]
     text = "\n".join(path.read_text() for path in sources)
-    names = re.findall(r'env\.(?:text|flag|integer|choice|words|path|origin|mail_server)\(\s*"([A-Z_]+)"', text)
+    readers = "text|flag|integer|choice|words|path|origin|mail_server"
+    names = re.findall(rf'env\.(?:{readers})\(\s*"([A-Z_]+)"', text)
     return {*names, settings.DATABASE_URL_NAME}
 
 

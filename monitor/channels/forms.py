@@ -43,7 +43,7 @@ class ChannelForm(SerializerForm):
     is_default = forms.BooleanField(
         label="Default", required=False, help_text="Is told what no other channel takes, whatever it is."
     )
-    subjects = Checks(label="Of", choices=SUBJECTS)
+    subjects = Checks(label="Subjects", choices=SUBJECTS)
     severities = Checks(label="Severity", choices=Severity.choices)
     services = Checks(label="Services")
     environments = forms.CharField(

@@ -129,7 +129,7 @@ def new_channel(request: HttpRequest) -> HttpResponse:
     actor = page_actor(request)
     require(actor, Scope.MANAGE)
     kind = asked_kind(request.GET.get("kind", ""))
-    known = {"services": known_services(actor), "organizations": manageable(actor)}
+    known: dict[str, Any] = {"services": known_services(actor), "organizations": manageable(actor)}
     form = ChannelForm.of(kind, data=request.POST or None, **known)
     if request.method == "POST" and form.is_valid():
         try:
