@@ -45,9 +45,9 @@ def filled(config: Mapping[str, Any], *, kind: Kind, channel: NotificationChanne
 
 
 def refuse_to_move(sent: Config, kept: Config) -> None:
-    there, here = destinations(sent), destinations(kept)
-    for place in sorted({*there, *here}):
-        if there.get(place) != here.get(place):
+    here = destinations(kept)
+    for place, there in sorted(destinations(sent).items()):
+        if here.get(place) != there:
             raise BadConfig(f"{place} changed: send the secrets again.", field=place)
 
 
