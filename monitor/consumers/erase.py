@@ -13,6 +13,7 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import F
 
+from monitor.channels.forgetting import forget_names as forget_in_channels
 from monitor.events.forgetting import forget_consumer
 from monitor.ingest.naming import MAX_AGE_S
 from monitor.lib.ids import uuid7_floor
@@ -118,6 +119,7 @@ def erase(consumer_id: UUID, *, now: datetime) -> bool:
         cursor.execute(REPORTED, asked)
         cursor.execute(ISSUES, asked)
     forget_consumer(erasure.consumer, names)
+    forget_in_channels(erasure.consumer.organization_id, names, instead=erasure.consumer.identifier)
     if now < erasure.asked_at + LAST_LOOK_AFTER:
         return False
     unfinished = ConsumerErasure.objects.filter(id=erasure.id, finished_at=None)

@@ -9,7 +9,7 @@ import monitor.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0024_silent_processes"),
+        ("monitor", "0026_erased_fields"),
     ]
 
     operations = [

@@ -1,15 +1,17 @@
 """What was told goes after a month; what is not finished stays."""
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
+from django.core import serializers
 from django.utils import timezone
 
-from monitor.channels.forgetting import forget_old
+from monitor.channels.forgetting import forget_names, forget_old
 from monitor.channels.looking import Look, samples_of
 from monitor.models import Notification, NotificationAttempt, NotificationDelivery
 from tests.channels.receiver import Reply
-from tests.factories import a_log, a_service, keep_logs
+from tests.factories import a_log, a_service, an_organization, keep_logs
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +36,45 @@ def test_what_is_not_finished_stays(a_channel, happen, receiver, deliver, clock)
 
     assert forget_old(now=clock()) == 0
     assert NotificationDelivery.objects.get().status == "pending"
+
+
+@pytest.mark.parametrize("name", ["acme-1", 'Acme "&" Sons', "acme/1"])
+def test_what_was_told_loses_the_name_of_a_forgotten_consumer_and_keeps_the_rest(
+    name, a_channel, happen, receiver, deliver, organization
+):
+    a_channel(url=receiver.url)
+    receiver.reply = lambda arrived: Reply(body=f"told {name} of it".encode())
+    link = f"http://127.0.0.1:8090/dashboard?{urlencode({'consumer': name})}"
+    happen(
+        title=f"Firing: slow ({name})",
+        message=f"{name} waits",
+        facts=[("Consumer", name), ("Value", "912 ms")],
+        links=[("Requests", link)],
+    )
+    happen(key="another", title=f"Firing: not{name}either")
+    deliver()
+
+    for _ in range(2):
+        forget_names(organization.id, [name], instead="forgotten-1")
+
+    told = Notification.objects.get(key="rule:all:1")
+    assert told.title == "Firing: slow (forgotten-1)"
+    assert ["Value", "912 ms"] in told.details["facts"]
+    assert told.details["links"] == [["Requests", "http://127.0.0.1:8090/dashboard?consumer=forgotten-1"]]
+    kept = serializers.serialize(
+        "json", [told, *NotificationAttempt.objects.filter(delivery__notification=told)]
+    )
+    assert name not in kept.replace('\\\\"', '"').replace('\\"', '"')
+    assert Notification.objects.filter(title=f"Firing: not{name}either").exists()
+
+
+def test_what_another_organization_was_told_stays(a_channel, happen, clock):
+    a_channel("email")
+    happen(title="Firing: acme-1")
+
+    forget_names(an_organization().id, ["acme-1"], instead="forgotten-1")
+
+    assert Notification.objects.get().title == "Firing: acme-1"
 
 
 def a_look(service, **fields):
