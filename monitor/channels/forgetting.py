@@ -8,9 +8,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from monitor.channels.announcing import MAX_MESSAGE_CHARS
 from monitor.lib.ids import uuid7_floor
 from monitor.lib.mentions import sql_pattern, without_mentions
 from monitor.models import Notification, NotificationAttempt
+from monitor.models.channels import MAX_TITLE_CHARS
 
 BATCH = 5_000
 # Deliveries and attempts go with their notification, by plain statements: Django would load them all.
@@ -64,10 +66,10 @@ def forget_in(notification_id: UUID, names: Collection[str], *, instead: str) ->
     told = Notification.objects.select_for_update().filter(id=notification_id).first()
     if told is None:
         return
-    for name in ("title", "message", "details", "samples"):
-        limit = Notification._meta.get_field(name).max_length
-        value = unnamed(getattr(told, name), names, instead=instead)
-        setattr(told, name, value[:limit] if isinstance(value, str) else value)
+    told.title = without_mentions(told.title, names, instead=instead)[:MAX_TITLE_CHARS]
+    told.message = without_mentions(told.message, names, instead=instead)[:MAX_MESSAGE_CHARS]
+    told.details = unnamed(told.details, names, instead=instead)
+    told.samples = unnamed(told.samples, names, instead=instead)
     told.save(update_fields=["title", "message", "details", "samples"])
     for tried in NotificationAttempt.objects.filter(delivery__notification=told).exclude(answer=""):
         tried.answer = without_mentions(tried.answer, names, instead=instead)
