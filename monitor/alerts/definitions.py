@@ -11,6 +11,7 @@ from monitor.models.alerts import (
     DEFAULT_APDEX_MS,
     MAX_WINDOW_S,
     MIN_WINDOW_S,
+    OF_NEWS,
     AlertRule,
     Direction,
     Measure,
@@ -29,6 +30,9 @@ SPOKEN: Mapping[str, tuple[str, ...]] = {
     RuleKind.ABSENCE: WINDOWED,
     # Processes are of an environment; what was asked of them, and by whom, is not theirs to tell.
     RuleKind.SILENCE: ("environment", "window_s", "for_s"),
+    # An endpoint is a service's, in whichever environment.
+    RuleKind.NEW_ENDPOINT: (),
+    RuleKind.NEW_ERROR: ("endpoint_id",),
 }
 DEFAULTS: Mapping[str, Any] = {
     **dict.fromkeys(CONDITION, ""),
@@ -63,6 +67,8 @@ def problems_of(rule: Mapping[str, Any]) -> dict[str, str]:
     }
     if rule["kind"] == RuleKind.LOG:
         return problems | _of_condition(rule)
+    if rule["kind"] in OF_NEWS:
+        return problems
     problems |= _of_window(rule)
     if rule["kind"] == RuleKind.METRIC:
         problems |= _of_threshold(rule)

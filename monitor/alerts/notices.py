@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from monitor.models import AlertRule
+from monitor.models import AlertEvent, AlertRule
 from monitor.models.alerts import EventKind, Severity
 
 
@@ -29,3 +29,5 @@ class Notice:
     value: float | None = None
     since: datetime | None = None
     until: datetime | None = None
+    # The event that stands for it already: of a match, whose log's transaction kept it.
+    event: AlertEvent | None = None

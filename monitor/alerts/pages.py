@@ -21,6 +21,7 @@ from monitor.api.permissions import reach_service, require
 from monitor.lib.actors import Actor, Scope
 from monitor.metrics.tiles import floor
 from monitor.models import AlertBudget, AlertEvent, AlertRule, RequestLog, Service
+from monitor.models.alerts import RuleKind
 
 HOUR = timedelta(hours=1)
 RECENT = timedelta(hours=24)
@@ -94,11 +95,11 @@ def alert(request: HttpRequest, alert_id: UUID) -> HttpResponse:
     actor = page_actor(request)
     if request.method != "POST":
         rule = reach_rule(actor, alert_id, Scope.READ)
-        if rule.is_of_windows:
+        if rule.kind != RuleKind.LOG:
             return show_window_rule(request, actor, rule)
         return rule_page(request, rule, RuleForm.of(rule))
     rule = reach_rule(actor, alert_id, Scope.MANAGE)
-    if rule.is_of_windows:
+    if rule.kind != RuleKind.LOG:
         return show_window_rule(request, actor, rule)
     form = RuleForm.of(rule, request.POST)
     if not form.is_valid():

@@ -1,11 +1,15 @@
-"""What the worker does about rules of windows, by the clock."""
+"""What the worker does about rules, by the clock."""
 
 import logging
+from collections.abc import Callable
+from datetime import datetime
 
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from monitor.alerts.evaluations import drop_old_evaluations
+from monitor.alerts.matches import tell_matches
+from monitor.alerts.news import tell_news
 from monitor.alerts.rounds import judge_windows
 from monitor.lib.locks import AlreadyRunning, only_one
 
@@ -18,12 +22,22 @@ ROUND_LOCK = 7_120_411
 @app.periodic(cron="* * * * * 12")
 @app.task(queueing_lock="judge_rules")
 def judge_rules(timestamp: int) -> None:
-    """Judge all rules that look at windows."""
+    """Judge all rules that look at windows, and tell what the others found."""
     try:
         with only_one(ROUND_LOCK):
-            judge_windows(now=timezone.now())
+            for step in (tell_matches, tell_news, judge_windows):
+                take(step, now=timezone.now())
     except AlreadyRunning:
         logger.info("Rules are being judged by another process.")
+
+
+def take(step: Callable[..., object], *, now: datetime) -> None:
+    """One step of the minute; what fails in it must not keep the others from telling. It is tried again the
+    next minute, as its transaction left everything as it was."""
+    try:
+        step(now=now)
+    except Exception:
+        logger.exception("Rules: %s failed", step.__name__)
 
 
 @app.periodic(cron="43 * * * *")

@@ -1,4 +1,4 @@
-"""The one way out: whatever rules of windows have to say goes through `tell`."""
+"""The one way out: whatever rules have to say to people goes through `tell`."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,8 +18,12 @@ __all__ = ["Notice", "tell", "tell_digests"]
 
 MAX_MESSAGE_CHARS = 1024
 HOUR = timedelta(hours=1)
-# Reminders are for people.
-TOLD_AS = {EventKind.FIRING: "alert.firing", EventKind.RESOLVED: "alert.resolved"}
+# Reminders are for people. Programs heard of each match when its log was kept.
+TOLD_AS = {
+    EventKind.FIRING: "alert.firing",
+    EventKind.RESOLVED: "alert.resolved",
+    EventKind.NEWS: "alert.firing",
+}
 
 
 def tell(notice: Notice) -> AlertEvent | None:
@@ -37,6 +41,10 @@ def tell(notice: Notice) -> AlertEvent | None:
         return None
     if notice.kind in TOLD_AS and not is_held:
         tell_programs(notice, notice.rule)
+    if notice.event is not None:
+        if is_held:
+            AlertEvent.objects.filter(id=notice.event.id).update(is_held=True)
+        return notice.event
     return AlertEvent.objects.create(
         rule=notice.rule,
         kind=notice.kind,

@@ -8,7 +8,7 @@ from monitor.alerts.api import HYGIENE, AlertRuleSerializer
 from monitor.alerts.definitions import DEFAULTS, SPOKEN, STATUS_CLASSES, default_of
 from monitor.api.forms import SerializerForm
 from monitor.models import AlertRule, Endpoint, Service
-from monitor.models.alerts import Direction, Measure, Per, RuleKind, Severity, length_text
+from monitor.models.alerts import OF_NEWS, Direction, Measure, Per, RuleKind, Severity, length_text
 from monitor.models.clients import SILENT_AFTER
 
 MAX_ENDPOINTS = 500
@@ -74,6 +74,8 @@ class WindowRuleForm(SerializerForm):
         self.service, self.kind = service, kind
         for name in DEFAULTS.keys() - set(SPOKEN[kind]):
             self.fields.pop(name, None)
+        for name in () if kind not in OF_NEWS else ("cooldown_s", "remind_s"):
+            self.fields.pop(name)  # each piece is told once
         if "endpoint_id" in self.fields:
             self.fields["endpoint_id"].choices = endpoint_choices(service)  # type: ignore[attr-defined] # a ChoiceField
         if kind == RuleKind.SILENCE:
@@ -101,6 +103,11 @@ class WindowRuleForm(SerializerForm):
         return default_of(name) if name in DEFAULTS or name in HYGIENE else ""
 
     @property
+    def can_be_tried(self) -> bool:
+        """Of processes only the last report is kept: nothing to try on."""
+        return self.kind != RuleKind.SILENCE
+
+    @property
     def narrowing(self) -> list[Any]:
         return [
             self[name] for name in ("endpoint_id", "consumer", "environment", "tag") if name in self.fields
@@ -108,7 +115,8 @@ class WindowRuleForm(SerializerForm):
 
     @property
     def telling(self) -> list[Any]:
-        return [self[name] for name in ("severity", "cooldown_s", "remind_s", "runbook_url", "notes")]
+        names = ("severity", "cooldown_s", "remind_s", "runbook_url", "notes")
+        return [self[name] for name in names if name in self.fields]
 
     def draft(self) -> AlertRule:
         """The rule as it would be saved. Only after `is_valid()`."""
@@ -132,4 +140,6 @@ KIND_WORDS = {
     RuleKind.METRIC: "A number",
     RuleKind.ABSENCE: "No requests",
     RuleKind.SILENCE: "No process reports",
+    RuleKind.NEW_ENDPOINT: "New endpoint",
+    RuleKind.NEW_ERROR: "New error",
 }

@@ -1,9 +1,10 @@
 """Pages of rules over windows: made by a sentence, tried on the last days, shown with what they saw."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -36,8 +37,8 @@ from monitor.lib.actors import Actor, Scope
 from monitor.lib.addresses import address_with
 from monitor.metrics import TooMuchToCount
 from monitor.metrics.tiles import ceiling, floor
-from monitor.models import AlertEvaluation, AlertEvent, AlertRule, AlertSilence, Service
-from monitor.models.alerts import Direction, Measure, RuleKind, value_text
+from monitor.models import AlertEvaluation, AlertEvent, AlertRule, AlertSilence, Endpoint, Service
+from monitor.models.alerts import Direction, EventKind, Measure, RuleKind, value_text
 
 ROWS = 50
 MAX_CHOICES = 500
@@ -141,7 +142,7 @@ def prefilled(query: QueryDict) -> dict[str, Any]:
 
 def tried(rule: AlertRule) -> dict[str, Any]:
     """The back-test of a rule for its page. Of processes only the last report is kept: nothing to try on."""
-    if is_of_processes(rule):
+    if is_of_processes(rule) or rule.is_of_news:
         return {}
     now = timezone.now()
     try:
@@ -248,7 +249,7 @@ def window_rule_page(
         "may_manage": actor.may(Scope.MANAGE, rule.service.organization_id),
         "groups": [(group, worth(rule, group.value)) for group in groups],
         "open_groups": [group for group in groups if group.fired_at is not None],
-        "events": AlertEvent.objects.filter(rule=rule).order_by("-id")[:ROWS],
+        "events": with_links(rule, AlertEvent.objects.filter(rule=rule).order_by("-id")[:ROWS]),
         "evaluations": [
             (each, worth(rule, each.value))
             for each in AlertEvaluation.objects.filter(rule_id=rule.id).order_by("-id")[:ROWS]
@@ -259,6 +260,22 @@ def window_rule_page(
         **(more or tried(rule)),
     }
     return render(request, "alerts/window.html", context, status=status)
+
+
+def with_links(rule: AlertRule, events: Iterable[AlertEvent]) -> list[tuple[AlertEvent, str]]:
+    """Each event with the page of what it tells of, where that is neither a window nor a log."""
+    listed = list(events)
+    if not rule.is_of_news:
+        return [(event, "") for event in listed]
+    routes = {event.group.partition(" ")[2] for event in listed}
+    endpoints = Endpoint.objects.filter(service=rule.service_id, route__in=routes)
+    found = {str(endpoint): endpoint.id for endpoint in endpoints}
+    if rule.kind == RuleKind.NEW_ERROR:
+        issues = reverse("pages:issues")
+        links = {name: f"{issues}?{urlencode({'endpoint_id': id_})}" for name, id_ in found.items()}
+    else:
+        links = {name: reverse("pages:endpoint", args=[id_]) for name, id_ in found.items()}
+    return [(event, links.get(event.group, "") if event.kind == EventKind.NEWS else "") for event in listed]
 
 
 def show_window_rule(request: HttpRequest, actor: Actor, rule: AlertRule) -> HttpResponse:

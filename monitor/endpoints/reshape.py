@@ -97,6 +97,7 @@ def rename(endpoint: Endpoint, route: str, *, now: datetime) -> Endpoint:
             method=endpoint.method,
             route=old,
             first_seen_at=now,
+            noticed_at=now,
             merged_into=endpoint,
         )
     else:
@@ -184,8 +185,9 @@ def split(source: Endpoint, *, pattern: str, method: str, route: str, by: str, n
     service = Service.objects.select_for_update(no_key=True).get(id=source.service_id)
     if (method, route) == (source.method, source.route) or route == OTHER:
         raise NameTaken
+    # Whoever asks for it knows of it.
     target, _ = Endpoint.objects.get_or_create(
-        service=service, method=method, route=route, defaults={"first_seen_at": now}
+        service=service, method=method, route=route, defaults={"first_seen_at": now, "noticed_at": now}
     )
     if target.merged_into_id is not None:
         raise NameTaken

@@ -210,6 +210,7 @@ CHANGING = (
     "state_changed_at",
     "state_changed_by",
     "muted_until_requests",
+    "noticed_at",
 )
 
 

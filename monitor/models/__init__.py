@@ -1,6 +1,7 @@
 """The nouns of the product, a file for each family."""
 
 from monitor.models.alert_groups import AlertEvaluation, AlertGroup
+from monitor.models.alert_news import AlertArrival, AlertTally
 from monitor.models.alert_silences import AlertBudget, AlertSilence
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
 from monitor.models.channels import (
@@ -34,6 +35,7 @@ from monitor.models.views import SavedView
 from monitor.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookSecret
 
 __all__ = [
+    "AlertArrival",
     "AlertBudget",
     "AlertEvaluation",
     "AlertEvent",
@@ -41,6 +43,7 @@ __all__ = [
     "AlertRule",
     "AlertRuleChange",
     "AlertSilence",
+    "AlertTally",
     "ApiKey",
     "Beat",
     "Consumer",

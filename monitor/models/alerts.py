@@ -18,16 +18,21 @@ MAX_NOTES_CHARS = 4000
 
 
 class RuleKind(models.TextChoices):
-    """What a rule looks at: each log as it comes, or all requests of a window, every minute."""
+    """What a rule looks at: each log as it comes, all requests of a window, or what was not there before."""
 
     LOG = "log", "Each request"
     METRIC = "metric", "A number over a window"
     ABSENCE = "absence", "No requests"
     SILENCE = "silence", "No process reports"
+    NEW_ENDPOINT = "new_endpoint", "A new endpoint"
+    NEW_ERROR = "new_error", "A new error"
 
 
 # These say by themselves how long nothing may come.
 OF_NOTHING = frozenset({RuleKind.ABSENCE, RuleKind.SILENCE})
+# These tell each thing once and have no states.
+OF_NEWS = frozenset({RuleKind.NEW_ENDPOINT, RuleKind.NEW_ERROR})
+NOT_OF_WINDOWS = OF_NEWS | {RuleKind.LOG}
 
 
 class Measure(models.TextChoices):
@@ -61,7 +66,8 @@ class Severity(models.TextChoices):
 
 
 class EventKind(models.TextChoices):
-    """What an event tells. A match is of one log; the others are of a window."""
+    """What an event tells. A match is of one log, news of what came for the first time; the others are of a
+    window."""
 
     MATCH = "match", "A request matched"
     FIRING = "firing", "Firing"
@@ -69,6 +75,7 @@ class EventKind(models.TextChoices):
     RESOLVED = "resolved", "Resolved"
     ERROR = "error", "Could not be judged"
     DIGEST = "digest", "More than could be told"
+    NEWS = "news", "New"
 
 
 class ConditionField(models.TextChoices):
@@ -92,7 +99,11 @@ class AlertRuleQuerySet(models.QuerySet["AlertRule"]):
 
     def of_windows(self) -> Self:
         """The rules that are judged every minute, of services that are there."""
-        return self.exclude(kind=RuleKind.LOG).filter(is_active=True, service__deleted_at=None)
+        return self.exclude(kind__in=NOT_OF_WINDOWS).filter(is_active=True, service__deleted_at=None)
+
+    def awake(self) -> Self:
+        """Those that are not paused, of services that are there."""
+        return self.filter(is_active=True, service__deleted_at=None)
 
     def with_activity(self, since: datetime) -> Self:
         """Adds `last_fired_at`, and `recent_events`: how many since then, counted up to MOST_COUNTED.
@@ -179,7 +190,11 @@ class AlertRule(models.Model):
 
     @property
     def is_of_windows(self) -> bool:
-        return self.kind != RuleKind.LOG
+        return self.kind not in NOT_OF_WINDOWS
+
+    @property
+    def is_of_news(self) -> bool:
+        return self.kind in OF_NEWS
 
     @property
     def window(self) -> timedelta:
@@ -188,9 +203,9 @@ class AlertRule(models.Model):
     @property
     def condition(self) -> str:
         """When it fires, in a few words."""
-        if self.is_of_windows:
-            return sentence_of(self)
-        return f"{self.condition_field} {self.condition_operator} {self.condition_value}"
+        if self.kind == RuleKind.LOG:
+            return f"{self.condition_field} {self.condition_operator} {self.condition_value}"
+        return sentence_of(self)
 
 
 class AlertRuleChange(models.Model):
@@ -266,6 +281,10 @@ def sentence_of(rule: AlertRule) -> str:
 
 
 def _what(rule: AlertRule) -> str:
+    if rule.kind == RuleKind.NEW_ENDPOINT:
+        return "an endpoint is called or listed for the first time"
+    if rule.kind == RuleKind.NEW_ERROR:
+        return "requests fail in a new way, or again in one that was resolved"
     if rule.kind == RuleKind.ABSENCE:
         return f"no requests for {length_text(rule.window_s or 0)}"
     if rule.kind == RuleKind.SILENCE:

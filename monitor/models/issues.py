@@ -78,12 +78,17 @@ class ErrorIssue(models.Model):
     state_changed_by = models.CharField(max_length=200, blank=True, default="")
     # Muted until it counts so many requests; null: until somebody opens it.
     muted_until_requests = models.BigIntegerField(null=True)
+    # When alert rules took note of it; until then it is news, and again when it has come back.
+    noticed_at = models.DateTimeField(null=True)
 
     objects = ErrorIssueQuerySet.as_manager()
 
     class Meta:
         db_table = "error_issue"
-        indexes = [models.Index(fields=["service", "-last_seen_at"], name="error_issue_newest_of_service")]
+        indexes = [
+            models.Index(fields=["service", "-last_seen_at"], name="error_issue_newest_of_service"),
+            models.Index(fields=["id"], condition=models.Q(noticed_at=None), name="error_issue_is_news"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["service", "endpoint", "mode", "fingerprint"],
@@ -113,6 +118,7 @@ class ErrorIssue(models.Model):
         self.last_seen_at = max(self.last_seen_at, last)
         if self.state == IssueState.RESOLVED and self.state_changed_at and last > self.state_changed_at:
             self.turn(IssueState.REGRESSED, at=last)
+            self.noticed_at = None
         waits_for = self.muted_until_requests
         if self.state == IssueState.MUTED and waits_for is not None and self.requests >= waits_for:
             self.turn(IssueState.OPEN, at=last)

@@ -160,11 +160,14 @@ class Endpoint(models.Model):
     declared_at = models.DateTimeField(null=True, blank=True)
     # Never one that is merged itself.
     merged_into = models.ForeignKey("self", models.CASCADE, null=True, related_name="other_names")
+    # When alert rules took note of it; until then it is news.
+    noticed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = EndpointQuerySet.as_manager()
 
     class Meta:
         db_table = "endpoint"
+        indexes = [models.Index(fields=["id"], condition=models.Q(noticed_at=None), name="endpoint_is_news")]
         constraints = [
             models.UniqueConstraint(fields=["service", "method", "route"], name="endpoint_once_per_service")
         ]

@@ -7,7 +7,9 @@ from urllib.parse import quote
 import pytest
 from django.utils import timezone
 
+from monitor.alerts.news import tell_news
 from monitor.alerts.rounds import judge_windows
+from monitor.issues.grouping import group_errors
 from monitor.lib.actors import Role
 from monitor.models import AlertGroup, AlertRule, AlertSilence, Consumer, Endpoint
 from tests.alerts.test_pages import text_of
@@ -93,6 +95,29 @@ def test_a_silence_of_what_is_no_length_of_time_lasts_an_hour(admin, service, le
 
 
 # --- Making ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "link"),
+    [
+        ("new_endpoint", "GET /orders was called for the first time", "/endpoints/{}"),
+        ("new_error", "KeyError: {value} on GET /orders is new", "/issues?endpoint_id={}"),
+    ],
+)
+def test_news_is_a_sentence_and_its_page_leads_to_what_is_new(admin, service, kind, told, link):
+    admin.post(new(service, kind), {"name": "News", "do": "save"})
+    rule = AlertRule.objects.get()
+    assert "Nothing new yet" in text_of(admin.get(f"/alerts-ui/{rule.id}"))
+    send(service, status_code=500, error="KeyError: 'price'")
+    group_errors(now=timezone.now())
+    tell_news(now=timezone.now())
+
+    page = text_of(admin.get(f"/alerts-ui/{rule.id}"))
+
+    assert f"News: {told}" in page
+    assert f'<a href="{link.format(Endpoint.objects.get().id)}">look at it</a>' in page
+    assert "Active" in page
+    assert "Timeline" not in page
 
 
 def test_a_sentence_makes_a_rule_that_is_judged_the_next_minute(admin, service):
