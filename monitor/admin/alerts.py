@@ -19,7 +19,12 @@ from monitor.models import AlertEvent, AlertRule, Endpoint, RequestLog
 from monitor.models.alert_groups import GroupState
 
 HYGIENE = ("severity", "runbook_url", "notes", "cooldown_s", "remind_s")
-WITH_DEFAULT = frozenset({"kind", "apdex_ms", "for_s", "min_requests", "severity", "cooldown_s", "remind_s"})
+WITH_DEFAULT = frozenset(
+    {
+        *("kind", "apdex_ms", "for_s", "min_requests", "deviations", "period_days"),
+        *("severity", "cooldown_s", "remind_s"),
+    }
+)
 SPOKEN = tuple("endpoint" if name == "endpoint_id" else name for name in DEFAULTS)
 
 
@@ -29,7 +34,9 @@ class AlertRuleForm(forms.ModelForm):
         fields = ("service", "name", "description", "kind", *SPOKEN, *HYGIENE, "is_active")
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {
-            "kind": "Each request has a condition; the others look at a window.",
+            "kind": "Each request has a condition; the others look at windows, or at what is new.",
+            "target": "Of an objective: per cent of the requests.",
+            "deviations": "Of what is out of the usual: 3 is rare, 6 very rare.",
             "condition_value": "500 for a status, 800 for milliseconds, true or false for an error.",
             "threshold": "Rates and shares in per cent, latencies in milliseconds.",
             "window_s": "Whole minutes, from 60 to 86400 seconds.",

@@ -42,6 +42,13 @@ class AlertRuleSerializer(StrictModelSerializer):
     window_s = serializers.IntegerField(
         required=False, allow_null=True, help_text="Whole minutes, from 60 to 86400 seconds."
     )
+    target = serializers.FloatField(
+        required=False, allow_null=True, help_text="Of kind `slo`: per cent of the requests, 50 to 99.999."
+    )
+    deviations = serializers.FloatField(
+        required=False, help_text="Of kind `baseline`: 1 to 20; how far out of the usual it fires."
+    )
+    period_days = serializers.IntegerField(required=False, help_text="Of kind `slo`: 7 to 90.")
     for_s = serializers.IntegerField(
         required=False, min_value=0, help_text="So many seconds it must be so before it fires."
     )
@@ -148,6 +155,8 @@ class AlertGroupSerializer(serializers.ModelSerializer[AlertGroup]):
             "breaching_since",
             "fired_at",
             "told_at",
+            "usual_low",
+            "usual_high",
             "acknowledged_until",
             "acknowledged_by",
             "evaluated_at",

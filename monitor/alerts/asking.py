@@ -4,13 +4,14 @@ many rules by one statement."""
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Count
 
+from monitor.alerts.burning import LENGTHS, PAIRS, start_of
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.metrics import Question, WindowQuestion, read_windows
 from monitor.metrics.cells import Cell
@@ -44,21 +45,31 @@ class CannotTell(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A rule's window: the question that rollups answer, or none where only the logs can, or processes."""
+    """A rule's window: the question that rollups answer, or none where only the logs can, or processes.
+
+    `by_length` are the windows of an objective, which has several; the question is the first of them.
+    """
 
     rule: AlertRule
     since: datetime
     until: datetime
     question: WindowQuestion | None
+    by_length: Mapping[timedelta, WindowQuestion] = field(default_factory=dict)
+
+    @property
+    def questions(self) -> list[WindowQuestion]:
+        return list(self.by_length.values()) or ([self.question] if self.question is not None else [])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """Cells by group, or why there are none; and how long the reading took, shared or not."""
+    """Cells by group, or why there are none; and how long the reading took, shared or not. `by_length` are
+    the whole of the windows of an objective."""
 
     groups: Groups
     duration_ms: float
     error: str = ""
+    by_length: Mapping[timedelta, Cell] = field(default_factory=dict)
 
 
 def needs_logs(rule: AlertRule) -> bool:
@@ -82,17 +93,20 @@ def asks_of(rules: Iterable[AlertRule], *, until: datetime, details: Mapping[UUI
     """What each rule asks of the window that ends then."""
     listed = list(rules)
     consumers = ids_of_consumers(listed)
-    return [
-        Ask(
-            rule=rule,
-            since=until - rule.window,
-            until=until,
-            question=None
-            if needs_logs(rule) or is_of_processes(rule)
-            else question_of(rule, until=until, consumers=consumers, detail=details[rule.id]),
-        )
-        for rule in listed
-    ]
+    return [ask_of(rule, until=until, consumers=consumers, detail=details[rule.id]) for rule in listed]
+
+
+def ask_of(
+    rule: AlertRule, *, until: datetime, consumers: Mapping[tuple[UUID, str], UUID], detail: Detail
+) -> Ask:
+    if needs_logs(rule) or is_of_processes(rule):
+        return Ask(rule=rule, since=until - rule.window, until=until, question=None)
+    question = question_of(rule, until=until, consumers=consumers, detail=detail)
+    if rule.kind != RuleKind.SLO:
+        return Ask(rule=rule, since=question.since, until=until, question=question)
+    by_length = {length: replace(question, since=start_of(until, length)) for length in LENGTHS}
+    first = by_length[PAIRS[0].long]
+    return Ask(rule=rule, since=first.since, until=until, question=first, by_length=by_length)
 
 
 def question_of(
@@ -137,18 +151,29 @@ def ids_of_consumers(rules: Sequence[AlertRule]) -> dict[tuple[UUID, str], UUID]
 
 def replies_to(asks: Sequence[Ask], *, now: datetime) -> list[Reply]:
     """The reply to each, in their order. What fails fails for itself."""
-    shared = shared_replies([ask.question for ask in asks if ask.question is not None], now=now)
+    shared = shared_replies([question for ask in asks for question in ask.questions], now=now)
     heard = replies_about_processes([ask for ask in asks if is_of_processes(ask.rule)])
     give_up_at = time.monotonic() + LOGS_LIMIT_OF_ALL_S
     replies = []
     for ask in asks:
         if ask.question is not None:
-            replies.append(shared[ask.question])
+            replies.append(reply_of_lengths(ask, shared) if ask.by_length else shared[ask.question])
         elif is_of_processes(ask.rule):
             replies.append(heard[ask.rule.id])
         else:
             replies.append(reply_from_logs(ask, give_up_at=give_up_at, now=now))
     return replies
+
+
+def reply_of_lengths(ask: Ask, shared: Mapping[WindowQuestion, Reply]) -> Reply:
+    """The windows of one objective together; the longest of them is the first to fail."""
+    replies = {length: shared[question] for length, question in ask.by_length.items()}
+    return Reply(
+        groups={},
+        duration_ms=max(reply.duration_ms for reply in replies.values()),
+        error=next((reply.error for reply in replies.values() if reply.error), ""),
+        by_length={length: reply.groups.get("", Cell()) for length, reply in replies.items()},
+    )
 
 
 def replies_about_processes(asks: Sequence[Ask]) -> dict[UUID, Reply]:

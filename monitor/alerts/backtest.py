@@ -1,24 +1,33 @@
-"""When a rule would have fired in the last days, had it been there."""
+"""When a rule would have fired in the last days, had it been there: of every kind that can be told."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from monitor.alerts.asking import needs_logs, question_about
-from monitor.alerts.kinds import KINDS, Judgement
-from monitor.alerts.measures import is_worse
-from monitor.alerts.standing import Standing, stand
+from django.db.models import Count
+
+from monitor.alerts.asking import is_of_processes, needs_logs, question_about
+from monitor.alerts.baseline import HOUR, MAX_WEEKS, WEEK, Band, band_of, hour_of
+from monitor.alerts.burning import LENGTHS
+from monitor.alerts.conditions import COMPARISONS, read_condition
+from monitor.alerts.kinds import KINDS, Judgement, judge_by_band, judge_objective
+from monitor.alerts.news import news_of_endpoints, news_of_issues
+from monitor.alerts.standing import Standing, Verdict, stand
+from monitor.alerts.trial import BackTest, Firing, Point, Rolling, firings_of
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.metrics import TooMuchToCount
 from monitor.metrics.answer import names_of
 from monitor.metrics.cells import Cell
 from monitor.metrics.gather import gather, gather_logs
 from monitor.metrics.question import GroupBy
+from monitor.metrics.series import DateBin
 from monitor.metrics.tiles import floor
-from monitor.models import AlertRule
+from monitor.models import AlertRule, Endpoint, ErrorIssue, RequestLog
 from monitor.models.alert_groups import GroupState
-from monitor.models.alerts import Per
+from monitor.models.alerts import ConditionField, Per, RuleKind
+from monitor.models.keys import Mode
+from monitor.models.logs import RequestLogQuerySet
 
 BACK = timedelta(days=7)
 # Where all of it takes too long: as far as minutes of every family are kept.
@@ -28,53 +37,29 @@ MAX_GROUPS = 20
 # A window moves on by the first of these that divides it into enough parts.
 STEPS = tuple(timedelta(minutes=minutes) for minutes in (60, 30, 10, 5, 1))
 PARTS = 5
+MINUTE = timedelta(minutes=1)
+# More pieces of news than this nobody reads.
+MAX_NEWS = 200
 
 Steps = dict[datetime, Cell]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    at: datetime
-    judgement: Judgement
-    state: GroupState
-
-
-@dataclass(frozen=True, kw_only=True)
-class Firing:
-    """From when until when (null: still) a group would have fired, and its worst value."""
-
-    group: str
-    start: datetime
-    end: datetime | None
-    value: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class BackTest:
-    """What a rule would have made of the days from `since` to `until`, judged every `step`."""
-
-    since: datetime
-    until: datetime
-    step: timedelta
-    firings: Sequence[Firing]
-    points: Mapping[str, Sequence[Point]]
-    # Groups that were left out, and whether the days had to be fewer.
-    more: int = 0
-    is_shortened: bool = False
+class CannotTry(ValueError):
+    """A rule of a kind that nothing is kept for to try it on."""
 
 
 def back_test(rule: AlertRule, *, now: datetime) -> BackTest:
-    """Of a rule that need not be saved. Raises TooMuchToCount when even two days are too many."""
-    step = step_of(rule.window)
-    until = floor(now, step)
+    """Of a rule that need not be saved. Raises TooMuchToCount when even two days are too many, and CannotTry
+    for processes: of them only the last report is kept."""
+    if is_of_processes(rule):
+        raise CannotTry("Of processes only the last report is kept: there is nothing to try this on.")
+    trial = TRIALS.get(rule.kind, try_windows)
     for back in (BACK, BACK_AT_LEAST):
-        since = floor(until - back, step)
         try:
             with time_limit(LIMIT):
-                counted = count_steps(rule, since=since - rule.window, until=until, step=step, now=now)
+                return trial(rule, back, now)
         except TookTooLong:
             continue
-        return follow_back(rule, counted, since=since, until=until, step=step, is_shortened=back != BACK)
     raise TooMuchToCount("Counting the requests of two days took too long. Narrow the rule.")
 
 
@@ -102,24 +87,16 @@ def count_steps(
     return groups if rule.per or groups else {"": {}}
 
 
-def follow_back(
+def told_of(
     rule: AlertRule,
-    counted: Mapping[str, Steps],
+    points: Mapping[str, Sequence[Point]],
     *,
     since: datetime,
     until: datetime,
     step: timedelta,
-    is_shortened: bool,
+    back: timedelta,
+    more: int = 0,
 ) -> BackTest:
-    busiest = sorted(counted, key=lambda group: -sum(cell.requests for cell in counted[group].values()))
-    shown = busiest[:MAX_GROUPS]
-    labels = names_of(GroupBy(rule.per), shown) if rule.per else {"": ("", "")}
-    points = {
-        labels[group][1] or ("(none)" if rule.per else ""): list(
-            walk(rule, counted[group], since=since, until=until, step=step)
-        )
-        for group in shown
-    }
     firings = [firing for group, walked in points.items() for firing in firings_of(rule, group, walked)]
     return BackTest(
         since=since,
@@ -127,75 +104,209 @@ def follow_back(
         step=step,
         firings=sorted(firings, key=lambda firing: firing.start, reverse=True),
         points=points,
-        more=len(busiest) - len(shown),
-        is_shortened=is_shortened,
+        more=more,
+        is_shortened=back != BACK,
     )
 
 
+# --- One window, against a threshold or a band -------------------------------------------------------------
+
+
+def try_windows(rule: AlertRule, back: timedelta, now: datetime) -> BackTest:
+    step = step_of(rule.window)
+    until = floor(now, step)
+    since = floor(until - back, step)
+    counted = count_steps(rule, since=since - rule.window, until=until, step=step, now=now)
+    busiest = sorted(counted, key=lambda group: -sum(cell.requests for cell in counted[group].values()))
+    shown = busiest[:MAX_GROUPS]
+    judges = judges_of(rule, shown, since=since, until=until, now=now)
+    labels = names_of(GroupBy(rule.per), shown) if rule.per else {"": ("", "")}
+    points = {
+        labels[group][1] or ("(none)" if rule.per else ""): list(
+            walk(rule, counted[group], judges[group], since=since, until=until, step=step)
+        )
+        for group in shown
+    }
+    return told_of(
+        rule, points, since=since, until=until, step=step, back=back, more=len(busiest) - len(shown)
+    )
+
+
+Judge = Callable[[Cell, datetime], Judgement]
+
+
+def judges_of(
+    rule: AlertRule, groups: Sequence[str], *, since: datetime, until: datetime, now: datetime
+) -> dict[str, Judge]:
+    """What judges each group's window that ends at a moment."""
+    if rule.kind != RuleKind.BASELINE:
+        judge = KINDS[rule.kind]
+        return dict.fromkeys(groups, lambda cell, at: judge(rule, cell))
+    # The weeks before each hour, as that hour would have seen them.
+    first = floor(since, HOUR) - MAX_WEEKS * WEEK - 2 * HOUR
+    hours = count_steps(rule, since=first, until=floor(until, HOUR), step=HOUR, now=now)
+    return {group: judge_of_band(rule, hours.get(group, {})) for group in groups}
+
+
+def judge_of_band(rule: AlertRule, hours: Steps) -> Judge:
+    bands: dict[datetime, Band] = {}
+
+    def judge(cell: Cell, at: datetime) -> Judgement:
+        hour = hour_of(at - rule.window, at)
+        if hour not in bands:
+            bands[hour] = band_of(rule, hour, hours)
+        return judge_by_band(rule, cell, bands[hour])
+
+    return judge
+
+
 def walk(
-    rule: AlertRule, steps: Steps, *, since: datetime, until: datetime, step: timedelta
+    rule: AlertRule, steps: Steps, judge: Judge, *, since: datetime, until: datetime, step: timedelta
 ) -> Iterator[Point]:
     """The window moved along, and how the group would have stood: by the same judge and the same states."""
-    kind, rolling = KINDS[rule.kind], Cell()
-    start = since - rule.window
+    rolling = Rolling(steps, rule.window)
+    rolling.fill(since - rule.window, since, step)
     standing: Standing | None = None
-    while start < since:
-        rolling.merge(steps.get(start, NOTHING))
-        start += step
     at = since
     while at <= until:
-        judgement = kind.judge(rule, rolling)
+        judgement = judge(rolling.cell, at)
         standing = stand(standing, judgement.verdict, now=at, wait=timedelta(seconds=rule.for_s))
         yield Point(at=at, judgement=judgement, state=standing.state)
-        rolling.merge(steps.get(at, NOTHING))
-        take_away(rolling, steps.get(at - rule.window, NOTHING))
+        rolling.move_on(at)
         at += step
 
 
-NOTHING = Cell()
+# --- Objectives --------------------------------------------------------------------------------------------
+
+# Of all requests minutes are kept as long as logs; of an endpoint or a consumer hours tell of what is older
+# than two days, and then the short windows are as long as an hour.
+FINE, COARSE = timedelta(minutes=5), HOUR
 
 
-def take_away(cell: Cell, other: Cell) -> None:
-    """Undo a merge. Adding a window up anew at each step would cost as many times as it has steps."""
-    cell.requests -= other.requests
-    cell.errors -= other.errors
-    cell.answers.subtract(other.answers)
-    cell.latencies.zeros -= other.latencies.zeros
-    cell.latencies.total -= other.latencies.total
-    counts = cell.latencies.counts
-    for bucket, count in other.latencies.counts.items():
-        counts[bucket] -= count
-        if not counts[bucket]:
-            del counts[bucket]
+def try_objective(rule: AlertRule, back: timedelta, now: datetime) -> BackTest:
+    step = COARSE if rule.endpoint_id or rule.consumer else FINE
+    until = floor(now, step)
+    since = floor(until - back, step)
+    first = since - LENGTHS[-1]
+    steps = count_steps(rule, since=first, until=until, step=step, now=now)[""]
+    lengths = {length: max(length, step) for length in LENGTHS}
+    rolling = {length: Rolling(steps, window) for length, window in lengths.items()}
+    for each in rolling.values():
+        each.fill(since - each.window, since, step)
+    points: dict[str, list[Point]] = defaultdict(list)
+    standings: dict[str, Standing] = {}
+    at = since
+    while at <= until:
+        cells = {length: each.cell for length, each in rolling.items()}
+        for group, judgement in judge_objective(rule, cells).items():
+            standings[group] = stand(standings.get(group), judgement.verdict, now=at, wait=timedelta())
+            points[f"{group} burn"].append(Point(at=at, judgement=judgement, state=standings[group].state))
+        for each in rolling.values():
+            each.move_on(at)
+        at += step
+    return told_of(rule, points, since=since, until=until, step=step, back=back)
 
 
-def firings_of(rule: AlertRule, group: str, points: Iterable[Point]) -> Iterator[Firing]:
-    start: datetime | None = None
-    worst: float | None = None
-    for point in points:
-        if point.state == GroupState.FIRING:
-            start = start or point.at
-            worst = worse(rule, worst, point.judgement.value)
-        elif start is not None and point.state != GroupState.NO_DATA:
-            yield Firing(group=group, start=start, end=point.at, value=worst)
-            start = worst = None
-    if start is not None:
-        yield Firing(group=group, start=start, end=None, value=worst)
+# --- Single requests ---------------------------------------------------------------------------------------
 
 
-def worse(rule: AlertRule, one: float | None, other: float | None) -> float | None:
-    """The one further on the wrong side; a value is worse than none."""
-    if one is None or other is None:
-        return other if one is None else one
-    return other if is_worse(rule, other, one) else one
+def try_matches(rule: AlertRule, back: timedelta, now: datetime) -> BackTest:
+    """Each match begins a firing, which lasts until no other has come for the cooldown."""
+    until = floor(now, MINUTE)
+    since = floor(until - back, MINUTE)
+    matches = matching(rule).within(since, until).order_by().annotate(start=DateBin(MINUTE, "captured_at"))
+    counted = Counter(dict(matches.values_list("start").annotate(number=Count("*"))))
+    rest = timedelta(seconds=rule.cooldown_s)
+    firings: list[Firing] = []
+    for at in sorted(counted):
+        last = firings[-1] if firings else None
+        if last is not None and last.end is not None and at <= last.end + rest:
+            firings[-1] = replace(last, end=at + MINUTE, value=(last.value or 0) + counted[at])
+        else:
+            firings.append(Firing(group="", start=at, end=at + MINUTE, value=float(counted[at])))
+    return BackTest(
+        since=since,
+        until=until,
+        step=HOUR,
+        firings=firings[::-1],
+        points={"": counts_by_hour(counted, since=since, until=until)},
+        is_shortened=back != BACK,
+    )
 
 
-def extremes(
-    rule: AlertRule, points: Sequence[Point], starts: Sequence[datetime], step: timedelta
-) -> list[float | None]:
-    """The worst value within each step of a chart."""
-    found: dict[datetime, float | None] = {}
-    for point in points:
-        start = floor(point.at, step)
-        found[start] = worse(rule, found.get(start), point.judgement.value)
-    return [found.get(start) for start in starts]
+LOOKUPS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt", "==": "exact"}
+
+
+def matching(rule: AlertRule) -> RequestLogQuerySet:
+    """The logs that the rule's condition holds for, of either mode as it is judged. Raises BadCondition."""
+    condition = read_condition(rule.condition_field, rule.condition_operator, rule.condition_value)
+    logs = RequestLog.objects.of_services([rule.service_id])
+    if condition.field == ConditionField.ERROR:
+        is_set = COMPARISONS[condition.comparison](1, condition.wanted)
+        return logs.exclude(error=None) if is_set else logs.filter(error=None)
+    if condition.comparison == "!=":
+        # What lacks the field matches no operator.
+        return logs.exclude(**{condition.field: None}).exclude(**{condition.field: condition.wanted})
+    return logs.filter(**{f"{condition.field}__{LOOKUPS[condition.comparison]}": condition.wanted})
+
+
+def counts_by_hour(counted: Mapping[datetime, int], *, since: datetime, until: datetime) -> list[Point]:
+    by_hour: Counter[datetime] = Counter()
+    for at, number in counted.items():
+        by_hour[floor(at, HOUR)] += number
+    points, start = [], floor(since, HOUR)
+    while start < until:
+        points.append(a_count(start, by_hour[start]))
+        start += HOUR
+    return points
+
+
+def a_count(at: datetime, number: int) -> Point:
+    verdict = Verdict.BREACH if number else Verdict.CALM
+    judgement = Judgement(verdict=verdict, value=float(number), requests=number)
+    return Point(at=at, judgement=judgement, state=GroupState.FIRING if number else GroupState.OK)
+
+
+# --- News --------------------------------------------------------------------------------------------------
+
+
+def try_news(rule: AlertRule, back: timedelta, now: datetime) -> BackTest:
+    """What was new in these days. An issue that came back more than once is known by the last time."""
+    since = now - back
+    news = list(
+        news_of_endpoints(
+            Endpoint.objects.filter(service=rule.service_id, first_seen_at__gte=since).order_by(
+                "-first_seen_at"
+            )[:MAX_NEWS]
+        )
+        if rule.kind == RuleKind.NEW_ENDPOINT
+        else news_of_issues(issues_since(rule, since))
+    )
+    counted = Counter(floor(each.happened_at, MINUTE) for each in news)
+    firings = [
+        Firing(group=each.name, start=each.happened_at, end=each.happened_at, value=None) for each in news
+    ]
+    return BackTest(
+        since=since,
+        until=now,
+        step=HOUR,
+        firings=sorted(firings, key=lambda firing: firing.start, reverse=True),
+        points={"": counts_by_hour(counted, since=since, until=now)},
+    )
+
+
+def issues_since(rule: AlertRule, since: datetime) -> list[ErrorIssue]:
+    issues = ErrorIssue.objects.filter(service=rule.service_id, mode=Mode.LIVE).select_related("endpoint")
+    if rule.endpoint_id:
+        issues = issues.filter(endpoint=rule.endpoint_id)
+    new = issues.filter(first_seen_at__gte=since)
+    back_again = issues.filter(state="regressed", state_changed_at__gte=since)
+    return list((new | back_again).order_by("-last_seen_at")[:MAX_NEWS])
+
+
+TRIALS: Mapping[str, Callable[[AlertRule, timedelta, datetime], BackTest]] = {
+    RuleKind.LOG: try_matches,
+    RuleKind.SLO: try_objective,
+    RuleKind.NEW_ENDPOINT: try_news,
+    RuleKind.NEW_ERROR: try_news,
+}

@@ -9,7 +9,11 @@ from django.db.models import Field
 from monitor.alerts.conditions import BadCondition, compile_condition
 from monitor.models.alerts import (
     DEFAULT_APDEX_MS,
+    DEFAULT_DEVIATIONS,
+    DEFAULT_PERIOD_DAYS,
+    MAX_PERIOD_DAYS,
     MAX_WINDOW_S,
+    MIN_PERIOD_DAYS,
     MIN_WINDOW_S,
     OF_NEWS,
     AlertRule,
@@ -30,6 +34,15 @@ SPOKEN: Mapping[str, tuple[str, ...]] = {
     RuleKind.ABSENCE: WINDOWED,
     # Processes are of an environment; what was asked of them, and by whom, is not theirs to tell.
     RuleKind.SILENCE: ("environment", "window_s", "for_s"),
+    # Hours are learnt from, and tell neither tags apart nor, for long enough, consumers.
+    RuleKind.BASELINE: (
+        *("endpoint_id", "environment", "per", "window_s", "for_s"),
+        *("measure", "status_class", "apdex_ms", "direction", "deviations", "min_requests"),
+    ),
+    RuleKind.SLO: (
+        *("endpoint_id", "consumer", "environment"),
+        *("measure", "apdex_ms", "target", "period_days", "min_requests"),
+    ),
     # An endpoint is a service's, in whichever environment.
     RuleKind.NEW_ENDPOINT: (),
     RuleKind.NEW_ERROR: ("endpoint_id",),
@@ -43,10 +56,20 @@ DEFAULTS: Mapping[str, Any] = {
     "apdex_ms": DEFAULT_APDEX_MS,
     "threshold": None,
     "min_requests": 0,
+    "deviations": DEFAULT_DEVIATIONS,
+    "target": None,
+    "period_days": DEFAULT_PERIOD_DAYS,
 }
 STATUS_CLASSES = tuple(f"{first}xx" for first in range(1, 6))
 MAX_FOR_S = 24 * 3600
-PER_CENT = frozenset({Measure.ERROR_RATE, Measure.STATUS_SHARE})
+PER_CENT = frozenset({Measure.ERROR_RATE, Measure.STATUS_SHARE, Measure.SLOW_SHARE})
+# What an objective may promise: requests without an error, or within so many milliseconds.
+OF_OBJECTIVES = (Measure.ERROR_RATE, Measure.SLOW_SHARE)
+# A shorter window is too unlike an hour to be held against one; a longer one lies in several.
+BASELINE_WINDOWS_S = (600, 3600)
+MIN_DEVIATIONS, MAX_DEVIATIONS = 1.0, 20.0
+# Of 50 per cent and less nobody would speak as an objective; of all no budget is left to burn.
+MIN_TARGET, MAX_TARGET = 50.0, 99.999
 
 
 def default_of(name: str) -> Any:
@@ -69,9 +92,13 @@ def problems_of(rule: Mapping[str, Any]) -> dict[str, str]:
         return problems | _of_condition(rule)
     if rule["kind"] in OF_NEWS:
         return problems
+    if rule["kind"] == RuleKind.SLO:
+        return problems | _of_objective(rule)
     problems |= _of_window(rule)
     if rule["kind"] == RuleKind.METRIC:
-        problems |= _of_threshold(rule)
+        problems |= _of_measure(rule) | _of_threshold(rule)
+    if rule["kind"] == RuleKind.BASELINE:
+        problems |= _of_measure(rule) | _of_band(rule)
     return problems
 
 
@@ -100,21 +127,58 @@ def _of_window(rule: Mapping[str, Any]) -> dict[str, str]:
 PER_NARROWED = {Per.ENDPOINT: "endpoint_id", Per.CONSUMER: "consumer", Per.ENVIRONMENT: "environment"}
 
 
+def _of_measure(rule: Mapping[str, Any]) -> dict[str, str]:
+    problems: dict[str, str] = {}
+    measure = rule.get("measure")
+    if measure not in Measure.values:
+        problems["measure"] = f"One of {', '.join(Measure.values)}."
+    if (measure == Measure.STATUS_SHARE) != (rule.get("status_class") in STATUS_CLASSES):
+        problems["status_class"] = "One of 1xx to 5xx, for the share of a status class and nothing else."
+    return problems | _of_milliseconds(rule)
+
+
+def _of_milliseconds(rule: Mapping[str, Any]) -> dict[str, str]:
+    is_some = 0 < (rule.get("apdex_ms") or 0) < math.inf
+    return {} if is_some else {"apdex_ms": "Milliseconds, more than 0."}
+
+
 def _of_threshold(rule: Mapping[str, Any]) -> dict[str, str]:
     problems: dict[str, str] = {}
     measure, threshold = rule.get("measure"), rule.get("threshold")
-    if measure not in Measure.values:
-        problems["measure"] = f"One of {', '.join(Measure.values)}."
-    if rule.get("direction") not in Direction.values:
+    if rule.get("direction") not in (Direction.ABOVE, Direction.BELOW):
         problems["direction"] = "Above or below."
-    if (measure == Measure.STATUS_SHARE) != (rule.get("status_class") in STATUS_CLASSES):
-        problems["status_class"] = "One of 1xx to 5xx, for the share of a status class and nothing else."
     if threshold is None or not math.isfinite(threshold) or threshold < 0:
         problems["threshold"] = "A finite number, not below 0."
     elif measure in PER_CENT and threshold > 100:
         problems["threshold"] = "Per cent: at most 100."
     elif measure == Measure.APDEX and threshold > 1:
         problems["threshold"] = "An Apdex is between 0 and 1."
-    if not 0 < (rule.get("apdex_ms") or 0) < math.inf:
-        problems["apdex_ms"] = "Milliseconds, more than 0."
+    return problems
+
+
+def _of_band(rule: Mapping[str, Any]) -> dict[str, str]:
+    problems: dict[str, str] = {}
+    shortest, longest = BASELINE_WINDOWS_S
+    if not shortest <= (rule.get("window_s") or 0) <= longest:
+        problems["window_s"] = "What is usual is known by the hour: 10 to 60 minutes (600 to 3600 s)."
+    if rule.get("direction") not in Direction.values:
+        problems["direction"] = "Above, below or both."
+    if rule.get("per") == Per.CONSUMER:
+        problems["per"] = "The hours of consumers are not kept for weeks: endpoint or environment."
+    if not MIN_DEVIATIONS <= (rule.get("deviations") or 0) <= MAX_DEVIATIONS:
+        problems["deviations"] = f"From {MIN_DEVIATIONS:g} to {MAX_DEVIATIONS:g}."
+    return problems
+
+
+def _of_objective(rule: Mapping[str, Any]) -> dict[str, str]:
+    problems = _of_milliseconds(rule)
+    if rule.get("measure") not in OF_OBJECTIVES:
+        problems["measure"] = f"One of {', '.join(OF_OBJECTIVES)}."
+    if not MIN_TARGET <= (rule.get("target") or 0) <= MAX_TARGET:
+        problems["target"] = f"Per cent of the requests: {MIN_TARGET:g} to {MAX_TARGET:g}."
+    days = rule.get("period_days")
+    if not isinstance(days, int) or not MIN_PERIOD_DAYS <= days <= MAX_PERIOD_DAYS:
+        problems["period_days"] = f"From {MIN_PERIOD_DAYS} to {MAX_PERIOD_DAYS} days."
+    if rule.get("endpoint_id") and rule.get("consumer"):
+        problems["consumer"] = "Of one endpoint or of one consumer: days of both together are not kept."
     return problems

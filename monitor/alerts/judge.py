@@ -78,13 +78,17 @@ def note_matches(events: Sequence[AlertEvent], *, now: datetime) -> set[UUID]:
     locked as by `lock_rules`."""
     matches = Counter(event.rule_id for event in events)
     last = {event.rule_id: event.id for event in events}
-    named = {
-        "rules": list(matches),
-        "matches": list(matches.values()),
-        "events": [last[id_] for id_ in matches],
-    }
+    ids = list(matches)
     with connection.cursor() as cursor:
-        cursor.execute(NOTE, {**named, "now": now})
+        cursor.execute(
+            NOTE,
+            {
+                "rules": ids,
+                "matches": [matches[id_] for id_ in ids],
+                "events": [last[id_] for id_ in ids],
+                "now": now,
+            },
+        )
         return {id_ for (id_,) in cursor}
 
 

@@ -105,7 +105,7 @@ def is_due(rule: AlertRule, tally: AlertTally, *, now: datetime) -> bool:
 
 def tell_of(rule: AlertRule, tally: AlertTally, *, now: datetime) -> int:
     """All that waits as one notice, which is the last match and how many more there were."""
-    event = AlertEvent.objects.filter(id=tally.event_id).first()
+    event = AlertEvent.objects.filter(id=tally.event_id).first() if tally.event_id else None
     more, tally.waiting = tally.waiting - 1, 0
     if event is None:  # removed with its service's old events
         return 0

@@ -35,11 +35,6 @@ def is_beyond(rule: AlertRule, value: float) -> bool:
     return value > threshold if rule.direction == Direction.ABOVE else value < threshold
 
 
-def is_worse(rule: AlertRule, one: float, other: float) -> bool:
-    """Whether one value is further on the wrong side than another."""
-    return one > other if rule.direction == Direction.ABOVE else one < other
-
-
 def apdex(latencies: Histogram, target_ms: float) -> float | None:
     """(satisfied + tolerating / 2) / all: within the target, and within four times it. Null of no latencies.
 
@@ -63,6 +58,12 @@ def _percentile(rule: AlertRule, cell: Cell) -> float | None:
     return cell.latencies.percentiles([RANKS[Measure(rule.measure)]])[0]
 
 
+def _slow_share(rule: AlertRule, cell: Cell) -> float | None:
+    """Of the requests that tell how long they took."""
+    timed = cell.latencies.count
+    return 100 * (timed - up_to(cell.latencies, rule.apdex_ms)) / timed if timed else None
+
+
 def _status_share(rule: AlertRule, cell: Cell) -> float | None:
     first = int(rule.status_class[0])
     count = sum(
@@ -79,5 +80,6 @@ MEASURES: Mapping[Measure, Callable[[AlertRule, Cell], float | None]] = {
     Measure.ERROR_COUNT: lambda rule, cell: float(cell.errors),
     Measure.REQUEST_COUNT: lambda rule, cell: float(cell.requests),
     Measure.STATUS_SHARE: _status_share,
+    Measure.SLOW_SHARE: _slow_share,
     Measure.APDEX: lambda rule, cell: apdex(cell.latencies, rule.apdex_ms),
 }

@@ -10,11 +10,13 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from monitor.alerts.asking import Ask, Reply, asks_of, replies_to
+from monitor.alerts.baseline import Band, hour_of
 from monitor.alerts.evaluations import EVERY, keep_evaluations
 from monitor.alerts.judge import lock_rules
-from monitor.alerts.kinds import KINDS, Judgement
+from monitor.alerts.kinds import KINDS, Judgement, detail_of, judge_by_band, judge_objective
 from monitor.alerts.standing import Standing, Verdict, stand
 from monitor.alerts.telling import Notice, tell, tell_digests
+from monitor.alerts.usual import MAX_GROUPS, bands_of
 from monitor.lib.ids import uuid7_at
 from monitor.metrics.answer import names_of
 from monitor.metrics.cells import Cell
@@ -25,8 +27,6 @@ from monitor.models.alert_groups import GroupState
 from monitor.models.alerts import OF_NOTHING, EventKind, Per, RuleKind, length_text, value_text
 
 logger = logging.getLogger(__name__)
-# A rule has no more groups than this: those it knows, then the busiest.
-MAX_GROUPS = 100
 # A group without requests for so long is not one any more.
 FORGOTTEN_AFTER = timedelta(days=7)
 MINUTE = timedelta(minutes=1)
@@ -63,16 +63,22 @@ def judge_windows(*, now: datetime) -> Round:
     if not rules:
         return Round()
     known: dict[UUID, dict[str, AlertGroup]] = defaultdict(dict)
+    by_id = {rule.id: rule for rule in rules}
     for group in AlertGroup.objects.filter(rule__in=rules):
+        group.rule = by_id[group.rule_id]
         known[group.rule_id][group.key] = group
     changes = Changes(silences=list(AlertSilence.objects.active(now)))
     judged: list[tuple[Ask, Mapping[str, Judgement], float]] = []
-    asks = asks_of(rules, until=until, details={rule.id: KINDS[rule.kind].detail(rule) for rule in rules})
-    for ask, reply in zip(asks, replies_to(asks, now=now), strict=True):
+    asks = asks_of(rules, until=until, details={rule.id: detail_of(rule) for rule in rules})
+    replies = replies_to(asks, now=now)
+    bands = bands_of(asks, replies, known, now=now)
+    for ask, reply in zip(asks, replies, strict=True):
         try:
-            if reply.error:
-                raise CannotJudge(reply.error)
-            judged.append((ask, judge_groups(ask, reply, known[ask.rule.id], now=now), reply.duration_ms))
+            band = bands.get(ask.rule.id, {})
+            if reply.error or isinstance(band, str):
+                raise CannotJudge(reply.error or band)
+            judgements = judge_groups(ask, reply, known[ask.rule.id], band, now=now)
+            judged.append((ask, judgements, reply.duration_ms))
         except Exception as error:  # whatever it is, it is this rule's and nobody else's
             if not isinstance(error, CannotJudge):
                 logger.warning("Rule %s could not be judged", ask.rule.id, exc_info=error)
@@ -98,10 +104,12 @@ class CannotJudge(Exception):
 
 
 def judge_groups(
-    ask: Ask, reply: Reply, known: Mapping[str, AlertGroup], *, now: datetime
+    ask: Ask, reply: Reply, known: Mapping[str, AlertGroup], bands: Mapping[str, Band], *, now: datetime
 ) -> dict[str, Judgement]:
     """The judgement of each group that has requests now or had some lately."""
     rule = ask.rule
+    if rule.kind == RuleKind.SLO:
+        return judge_objective(rule, reply.by_length)
     if rule.kind in OF_NOTHING and not known and ask.since < rule.created_at:
         # What sends nothing yet has not stopped: the first window that counts begins with the rule.
         return {"": Judgement(verdict=Verdict.CALM, value=None, requests=0)} if not rule.per else {}
@@ -111,12 +119,20 @@ def judge_groups(
     if rule.per == Per.CONSUMER:
         # Requests of nobody in particular are not a consumer's.
         keys = [key for key in keys if key]
-    kind = KINDS[rule.kind]
-    return {key: kind.judge(rule, cells.get(key, Cell())) for key in keys[:MAX_GROUPS]}
+    return {key: judge_one(ask, key, cells.get(key, Cell()), bands) for key in keys[:MAX_GROUPS]}
+
+
+def judge_one(ask: Ask, key: str, cell: Cell, bands: Mapping[str, Band]) -> Judgement:
+    if ask.rule.kind == RuleKind.BASELINE:
+        band = bands.get(key) or Band(of=hour_of(ask.since, ask.until))
+        return judge_by_band(ask.rule, cell, band)
+    return KINDS[ask.rule.kind](ask.rule, cell)
 
 
 def is_forgotten(group: AlertGroup, now: datetime) -> bool:
-    return bool(group.key) and group.seen_at is not None and now - group.seen_at > FORGOTTEN_AFTER
+    """Whether it had no requests for so long that it is no group any more. The two of an objective stay."""
+    is_one_of_many = bool(group.key) and bool(group.rule.per)
+    return is_one_of_many and group.seen_at is not None and now - group.seen_at > FORGOTTEN_AFTER
 
 
 def new_group(
@@ -125,7 +141,7 @@ def new_group(
     return AlertGroup(
         rule=rule,
         key=key,
-        label=labels.get((rule.id, key), key)[:300],
+        label=f"{key} burn" if rule.kind == RuleKind.SLO else labels.get((rule.id, key), key)[:300],
         state="",
         since=now,
         evaluated_at=now,
@@ -228,6 +244,9 @@ def take(group: AlertGroup, after: Standing, judgement: Judgement | None, *, now
     group.evaluated_at = now
     if judgement is not None:
         group.value, group.requests = judgement.value, judgement.requests
+        if judgement.band is not None:
+            band = judgement.band
+            group.usual_low, group.usual_high, group.usual_of = band.low, band.high, band.of
         if judgement.requests or group.seen_at is None:
             group.seen_at = now
 
@@ -331,7 +350,7 @@ def notice_of(
 def message_of(
     rule: AlertRule, group: AlertGroup, kind: EventKind, judgement: Judgement, *, lasted: timedelta
 ) -> str:
-    of = f" for {group.label}" if group.label else ""
+    of = (f", {group.label}" if rule.kind == RuleKind.SLO else f" for {group.label}") if group.label else ""
     seen = what_was_seen(rule, judgement)
     if kind == EventKind.RESOLVED:
         minutes = max(int(lasted.total_seconds()) // 60, 1)
@@ -340,6 +359,8 @@ def message_of(
 
 
 def what_was_seen(rule: AlertRule, judgement: Judgement) -> str:
+    if judgement.said:
+        return judgement.said
     if rule.measure:
         return value_text(rule.measure, judgement.value)
     if rule.kind == RuleKind.SILENCE:
@@ -379,11 +400,13 @@ UPDATE alert_group SET state = n.state, since = n.since, value = n.value, reques
     -- An acknowledgement may have come during the round: only one that the round read as over is taken away.
     acknowledged_until = CASE WHEN n.fired_at IS NULL OR acknowledged_until <= n.evaluated_at
         THEN NULL ELSE acknowledged_until END,
-    evaluated_at = n.evaluated_at, recorded_at = n.recorded_at
+    evaluated_at = n.evaluated_at, recorded_at = n.recorded_at,
+    usual_low = n.usual_low, usual_high = n.usual_high, usual_of = n.usual_of
 FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::float8[], %s::int8[], %s::timestamptz[],
-    %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+    %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
+    %s::float8[], %s::float8[], %s::timestamptz[])
     AS n (id, state, since, value, requests, breaching_since, fired_at, told_at, seen_at, evaluated_at,
-    recorded_at)
+    recorded_at, usual_low, usual_high, usual_of)
 WHERE alert_group.id = n.id
 """
 UPDATED = (
@@ -398,6 +421,9 @@ UPDATED = (
     "seen_at",
     "evaluated_at",
     "recorded_at",
+    "usual_low",
+    "usual_high",
+    "usual_of",
 )
 
 

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from monitor.alerts import api, pages, silence_api, window_pages
+from monitor.alerts import api, pages, silence_api, trial_api, window_pages
 
 api_routes = [
     path("alerts", api.AlertRuleViewSet.as_view({"get": "list", "post": "create"})),
+    path("alerts/backtest", trial_api.BackTestView.as_view()),
     path(
         "alerts/<str:alert_id>",
         api.AlertRuleViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
@@ -13,6 +14,8 @@ api_routes = [
     path("alerts/<str:alert_id>/events", api.AlertEventsView.as_view()),
     path("alerts/<str:alert_id>/groups", api.AlertGroupsView.as_view()),
     path("alerts/<str:alert_id>/evaluations", api.AlertEvaluationsView.as_view()),
+    path("alerts/<str:alert_id>/backtest", trial_api.SavedBackTestView.as_view()),
+    path("alerts/<str:alert_id>/budget", trial_api.BudgetView.as_view()),
     path("alerts/<str:alert_id>/acknowledge", silence_api.AcknowledgeView.as_view()),
     path("alert-silences", silence_api.AlertSilenceViewSet.as_view({"get": "list", "post": "create"})),
     path(

@@ -1,19 +1,37 @@
 """The form of a rule over a window, which reads as a sentence."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
 
 from monitor.alerts.api import HYGIENE, AlertRuleSerializer
-from monitor.alerts.definitions import DEFAULTS, SPOKEN, STATUS_CLASSES, default_of
+from monitor.alerts.definitions import (
+    BASELINE_WINDOWS_S,
+    DEFAULTS,
+    OF_OBJECTIVES,
+    SPOKEN,
+    STATUS_CLASSES,
+    default_of,
+)
 from monitor.api.forms import SerializerForm
 from monitor.models import AlertRule, Endpoint, Service
-from monitor.models.alerts import OF_NEWS, Direction, Measure, Per, RuleKind, Severity, length_text
+from monitor.models.alerts import (
+    DEFAULT_DEVIATIONS,
+    OF_NEWS,
+    Direction,
+    Measure,
+    Per,
+    RuleKind,
+    Severity,
+    length_text,
+)
 from monitor.models.clients import SILENT_AFTER
 
 MAX_ENDPOINTS = 500
 MINUTES = (1, 2, 3, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)
 WAITS = (0, 1, 2, 5, 10, 15, 30, 60)
+PERIODS = (7, 14, 28, 30, 90)
 RESTS = (0, 1, 5, 15, 30, 60, 240, 1440)
 
 
@@ -47,9 +65,24 @@ class WindowRuleForm(SerializerForm):
         help_text="For the share of a status class.",
     )
     apdex_ms = forms.FloatField(
-        label="Apdex target (ms)", required=False, help_text="For Apdex. 500 if empty."
+        label="Limit (ms)",
+        required=False,
+        help_text="For Apdex, and for the share of slow requests. 500 if empty.",
     )
     direction = forms.ChoiceField(label="Side", choices=Direction.choices)
+    target = forms.FloatField(
+        label="Target (%)", initial=99.9, widget=forms.TextInput(attrs={"inputmode": "decimal"})
+    )
+    period_days = forms.TypedChoiceField(
+        label="Days", choices=[(days, f"{days} days") for days in PERIODS], coerce=int, initial=30
+    )
+    deviations = forms.FloatField(
+        label="Deviations",
+        required=False,
+        initial=DEFAULT_DEVIATIONS,
+        help_text="How far out of the usual: 3 is rare, 6 very rare.",
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
     threshold = forms.FloatField(label="Threshold", widget=forms.TextInput(attrs={"inputmode": "decimal"}))
     window_s = LengthField(MINUTES, label="Window", initial=300)
     for_s = LengthField(WAITS, label="For at least", none="at once", required=False, initial=0)
@@ -78,11 +111,32 @@ class WindowRuleForm(SerializerForm):
             self.fields.pop(name)  # each piece is told once
         if "endpoint_id" in self.fields:
             self.fields["endpoint_id"].choices = endpoint_choices(service)  # type: ignore[attr-defined] # a ChoiceField
+        self.narrow_choices(kind)
         if kind == RuleKind.SILENCE:
             self.initial.setdefault("window_s", int(SILENT_AFTER.total_seconds()))
         for name, field in self.fields.items():
             if isinstance(field, LengthField):
                 field.take_in(self.initial.get(name))
+
+    def narrow_choices(self, kind: str) -> None:
+        """Only what the kind may say; a length or period that a program chose stays among them."""
+        only: dict[str, Collection[Any]] = {}
+        if kind == RuleKind.METRIC:
+            only["direction"] = (Direction.ABOVE, Direction.BELOW)
+        elif kind == RuleKind.SLO:
+            only["measure"] = OF_OBJECTIVES
+            days = self.initial.get("period_days")
+            if days and days not in PERIODS:
+                self.fields["period_days"].choices += [(days, f"{days} days")]  # type: ignore[attr-defined] # as above
+        elif kind == RuleKind.BASELINE:
+            only["per"] = ("", Per.ENDPOINT, Per.ENVIRONMENT)
+            shortest, longest = BASELINE_WINDOWS_S
+            only["window_s"] = [each * 60 for each in MINUTES if shortest <= each * 60 <= longest]
+            self.initial.setdefault("window_s", longest)
+            self.initial.setdefault("direction", Direction.BOTH)
+        for name, allowed in only.items():
+            field: Any = self.fields[name]
+            field.choices = [(value, words) for value, words in field.choices if value in allowed]
 
     @classmethod
     def of(cls, rule: AlertRule, data: Any = None) -> "WindowRuleForm":
@@ -114,6 +168,11 @@ class WindowRuleForm(SerializerForm):
         ]
 
     @property
+    def how(self) -> list[Any]:
+        names = ("for_s", "min_requests", "deviations", "apdex_ms")
+        return [self[name] for name in names if name in self.fields]
+
+    @property
     def telling(self) -> list[Any]:
         names = ("severity", "cooldown_s", "remind_s", "runbook_url", "notes")
         return [self[name] for name in names if name in self.fields]
@@ -140,6 +199,8 @@ KIND_WORDS = {
     RuleKind.METRIC: "A number",
     RuleKind.ABSENCE: "No requests",
     RuleKind.SILENCE: "No process reports",
+    RuleKind.BASELINE: "Out of the usual",
+    RuleKind.SLO: "An objective",
     RuleKind.NEW_ENDPOINT: "New endpoint",
     RuleKind.NEW_ERROR: "New error",
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,8 +19,10 @@ from django.views.decorators.http import require_http_methods
 
 from monitor.access.gate import page_actor
 from monitor.alerts.api import reach_rule
-from monitor.alerts.asking import is_of_processes
-from monitor.alerts.backtest import BackTest, Point, back_test, extremes
+from monitor.alerts.backtest import CannotTry, back_test
+from monitor.alerts.conditions import BadCondition
+from monitor.alerts.kinds import Judgement
+from monitor.alerts.objectives import ObjectiveNow, objective_now
 from monitor.alerts.quiet import (
     MAX_ACKNOWLEDGED,
     BadSilence,
@@ -29,23 +32,25 @@ from monitor.alerts.quiet import (
     reach_silence,
 )
 from monitor.alerts.states import begin_anew, state_of
+from monitor.alerts.trial import BackTest, Point, badness, extremes
 from monitor.alerts.window_forms import KIND_WORDS, WindowRuleForm
 from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import reach_service, require
 from monitor.charts import Series, Threshold, TimeAxis, Unit, lines
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.addresses import address_with
+from monitor.lib.time_limit import TookTooLong
 from monitor.metrics import TooMuchToCount
 from monitor.metrics.tiles import ceiling, floor
-from monitor.models import AlertEvaluation, AlertEvent, AlertRule, AlertSilence, Endpoint, Service
-from monitor.models.alerts import Direction, EventKind, Measure, RuleKind, value_text
+from monitor.models import AlertEvaluation, AlertEvent, AlertGroup, AlertRule, AlertSilence, Endpoint, Service
+from monitor.models.alerts import OF_NOTHING, Direction, EventKind, Measure, RuleKind, value_text
 
 ROWS = 50
 MAX_CHOICES = 500
 CHART_STEP = timedelta(hours=1)
 # As many groups as lines can be told apart; the worst ones.
 LINES = ("series-p95", "series-p50", "series-p99", "series-p75", "series-plain")
-SHARES = frozenset({Measure.ERROR_RATE, Measure.STATUS_SHARE})
+SHARES = frozenset({Measure.ERROR_RATE, Measure.STATUS_SHARE, Measure.SLOW_SHARE})
 LATENCIES = frozenset({Measure.P50, Measure.P95, Measure.P99})
 # What "alert on this" may say in an address.
 PREFILLED = (
@@ -56,6 +61,7 @@ PREFILLED = (
     "window_s",
     "for_s",
     "min_requests",
+    "deviations",
     "endpoint_id",
     "consumer",
     "environment",
@@ -141,13 +147,13 @@ def prefilled(query: QueryDict) -> dict[str, Any]:
 
 
 def tried(rule: AlertRule) -> dict[str, Any]:
-    """The back-test of a rule for its page. Of processes only the last report is kept: nothing to try on."""
-    if is_of_processes(rule) or rule.is_of_news:
-        return {}
+    """The back-test of a rule for its page; nothing for a kind that cannot be tried."""
     now = timezone.now()
     try:
         tested = back_test(rule, now=now)
-    except TooMuchToCount as error:
+    except CannotTry:
+        return {}
+    except (TooMuchToCount, BadCondition) as error:
         return {"tested_error": str(error)}
     return {
         "tested": tested,
@@ -156,10 +162,19 @@ def tried(rule: AlertRule) -> dict[str, Any]:
             (firing, worth(rule, firing.value), length_of(firing.start, firing.end or now))
             for firing in tested.firings[:ROWS]
         ],
+        "tested_has_band": any(
+            point.judgement.band and point.judgement.band.low is not None
+            for walked in tested.points.values()
+            for point in walked
+        ),
+        "has_groups": any(firing.group for firing in tested.firings),
     }
 
 
 def worth(rule: AlertRule, value: float | None) -> str:
+    """A value of the rule in words."""
+    if rule.kind == RuleKind.SLO:
+        return "nothing" if value is None else f"{value:.3g}\N{MULTIPLICATION SIGN}"
     return value_text(rule.measure or Measure.REQUEST_COUNT, value)
 
 
@@ -170,53 +185,79 @@ def length_of(start: datetime, end: datetime) -> str:
 
 
 def chart_of(rule: AlertRule, tested: BackTest, *, now: datetime) -> SafeString:
-    """The worst value of each hour, with the threshold as a line."""
+    """The worst value of each hour, with the threshold or the band of what is usual as lines."""
     start, end = floor(tested.since, CHART_STEP), ceiling(tested.until, CHART_STEP)
     axis = TimeAxis(start=start, end=end, step=CHART_STEP, now=now)
-    drawn = worst_groups(rule, tested.points)
     unit, scale = unit_of(rule)
+    drawn = worst_groups(rule, tested.points)
+    worst = {name: extremes(rule, tested.points[name], axis.starts, CHART_STEP) for name in drawn}
     series = [
         Series(
             name=name or "All",
-            values=[
-                None if value is None else value * scale
-                for value in extremes(rule, tested.points[name], axis.starts, CHART_STEP)
-            ],
+            values=[None if one is None or one.value is None else one.value * scale for one in worst[name]],
             css_class=css_class,
         )
         for name, css_class in zip(drawn, LINES, strict=False)
     ]
-    threshold = None
-    if rule.threshold is not None:
-        threshold = Threshold(value=rule.threshold * scale, label=worth(rule, rule.threshold))
-    side = "highest" if rule.direction == Direction.ABOVE else "lowest"
     return lines(
         axis,
-        series,
+        [*series, *(band_series(worst[drawn[0]], scale) if drawn else ())],
         chart_id="back-test",
-        title=f"{rule.condition[:1].upper()}{rule.condition[1:]}: the {side} of each hour",
+        title=f"{rule.condition[:1].upper()}{rule.condition[1:]}: {side_of(rule)} of each hour",
         unit=unit,
         empty="Nothing was measured in these days",
-        threshold=threshold,
+        threshold=threshold_of(rule, scale),
     )
+
+
+def band_series(judgements: Sequence[Judgement | None], scale: float) -> list[Series]:
+    """What was usual, of the group that is drawn first."""
+    bands = [one.band if one else None for one in judgements]
+    if not any(band and band.low is not None for band in bands):
+        return []
+    ends = (("usual, highest", "high"), ("usual, lowest", "low"))
+    return [
+        Series(
+            name=words,
+            values=[
+                None if band is None or (value := getattr(band, name)) is None else value * scale
+                for band in bands
+            ],
+            css_class="series-band",
+        )
+        for words, name in ends
+    ]
+
+
+def threshold_of(rule: AlertRule, scale: float) -> Threshold | None:
+    if rule.kind == RuleKind.SLO:
+        return Threshold(value=1.0, label=f"1\N{MULTIPLICATION SIGN}: used up in {rule.period_days} days")
+    if rule.threshold is None:
+        return None
+    return Threshold(value=rule.threshold * scale, label=worth(rule, rule.threshold))
+
+
+def side_of(rule: AlertRule) -> str:
+    """What an hour is shown by."""
+    if rule.kind == RuleKind.LOG or rule.is_of_news:
+        return "how many"
+    if rule.direction == Direction.BOTH:
+        return "the most unusual"
+    return "the lowest" if rule.direction == Direction.BELOW or rule.kind in OF_NOTHING else "the highest"
 
 
 def worst_groups(rule: AlertRule, points: Mapping[str, Sequence[Point]]) -> list[str]:
-    extreme = {
-        name: [point.judgement.value for point in walked if point.judgement.value is not None]
+    worst = {
+        name: max((badness(rule, point.judgement) for point in walked), default=-inf)
         for name, walked in points.items()
     }
-    is_above = rule.direction == Direction.ABOVE
-    known = sorted(
-        (name for name, values in extreme.items() if values),
-        key=lambda name: -max(extreme[name]) if is_above else min(extreme[name]),
-    )
+    known = sorted((name for name in worst if worst[name] > -inf), key=lambda name: -worst[name])
     return (known or list(points))[: len(LINES)]
 
 
 def unit_of(rule: AlertRule) -> tuple[Unit, float]:
     """The unit of the rule's chart, and what its values are multiplied with for it."""
-    if rule.measure in SHARES:
+    if rule.measure in SHARES and rule.kind != RuleKind.SLO:
         return Unit.SHARE, 0.01
     return (Unit.MILLISECONDS if rule.measure in LATENCIES else Unit.COUNT), 1.0
 
@@ -247,7 +288,7 @@ def window_rule_page(
         "state": state_of(rule),
         "service": rule.service,
         "may_manage": actor.may(Scope.MANAGE, rule.service.organization_id),
-        "groups": [(group, worth(rule, group.value)) for group in groups],
+        "groups": [(group, worth(rule, group.value), usual_of(rule, group)) for group in groups],
         "open_groups": [group for group in groups if group.fired_at is not None],
         "events": with_links(rule, AlertEvent.objects.filter(rule=rule).order_by("-id")[:ROWS]),
         "evaluations": [
@@ -256,10 +297,28 @@ def window_rule_page(
         ],
         "silences": silences,
         "silence_lengths": SILENCES,
+        "objective": objective_of(rule, now=now),
         "form": form,
         **(more or tried(rule)),
     }
     return render(request, "alerts/window.html", context, status=status)
+
+
+def usual_of(rule: AlertRule, group: AlertGroup) -> str:
+    """The band that the group was held against last; empty where there was none."""
+    if group.usual_low is None or group.usual_high is None:
+        return ""
+    return f"{worth(rule, group.usual_low)} to {worth(rule, group.usual_high)}"
+
+
+def objective_of(rule: AlertRule, *, now: datetime) -> ObjectiveNow | None:
+    """Null for all other kinds, and where counting it takes too long for a page."""
+    if rule.kind != RuleKind.SLO:
+        return None
+    try:
+        return objective_now(rule, now=now)
+    except TookTooLong:
+        return None
 
 
 def with_links(rule: AlertRule, events: Iterable[AlertEvent]) -> list[tuple[AlertEvent, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.utils.safestring import SafeString
 
@@ -157,27 +157,50 @@ def lines(
 
 
 def _line(chart: Chart, scale: Scale, series: Series) -> SafeString:
-    steps = []
-    pen_is_down = False
-    for start, value in zip(chart.axis.starts, series.values, strict=True):
-        if value is None:
-            pen_is_down = False
-            continue
-        middle = start + (chart.axis.end_of(start) - start) / 2
-        x = number(chart.axis.share(middle) * _LINE_WIDTH)
-        y = number(PLOT_HEIGHT - scale.height(value, of=PLOT_HEIGHT))
-        # A point without neighbours becomes a line of no length, which round caps show as a dot.
-        steps.append(f"L{x} {y}" if pen_is_down else f"M{x} {y}h0")
-        pen_is_down = True
-    return tag(
-        "path",
-        {
-            "class": f"chart-path {series.css_class}",
-            "d": "".join(steps),
-            "fill": "none",
-            "vector-effect": "non-scaling-stroke",
-        },
+    """The path of a series, and the dots of its values that have no neighbours: as lines they would be
+    nothing, and one window that fired is what an alert's chart is looked at for."""
+    along: list[str] = []
+    alone: list[str] = []
+    for run in _runs(series.values):
+        points = [_place(chart, scale, index, series.values[index] or 0) for index in run]
+        if len(points) == 1:
+            # A line of no length, which round caps show as a dot.
+            alone.append(f"M{points[0]}h0")
+        else:
+            along.append("M" + "L".join(points))
+    paths = [("chart-path", along), ("chart-path chart-lone", alone)]
+    return together(
+        tag(
+            "path",
+            {
+                "class": f"{name} {series.css_class}",
+                "d": "".join(steps),
+                "fill": "none",
+                "vector-effect": "non-scaling-stroke",
+            },
+        )
+        for name, steps in paths
+        if steps
     )
+
+
+def _runs(values: Sequence[float | None]) -> Iterator[range]:
+    """The stretches of values without a gap, as indices."""
+    begun: int | None = None
+    for index, value in enumerate([*values, None]):
+        if value is not None:
+            begun = index if begun is None else begun
+        elif begun is not None:
+            yield range(begun, index)
+            begun = None
+
+
+def _place(chart: Chart, scale: Scale, index: int, value: float) -> str:
+    """The middle of a bucket, at the height of its value."""
+    start = chart.axis.starts[index]
+    middle = start + (chart.axis.end_of(start) - start) / 2
+    y = PLOT_HEIGHT - scale.height(value, of=PLOT_HEIGHT)
+    return f"{number(chart.axis.share(middle) * _LINE_WIDTH)} {number(y)}"
 
 
 def _latest(series: Series) -> float | None:

@@ -50,6 +50,10 @@ class AlertGroup(models.Model):
     acknowledged_until = models.DateTimeField(null=True)
     acknowledged_by = models.CharField(max_length=200, blank=True, default="", db_default="")
     seen_at = models.DateTimeField(null=True)
+    # What is usual in the hour that `usual_of` begins; no band where too little is known.
+    usual_low = models.FloatField(null=True)
+    usual_high = models.FloatField(null=True)
+    usual_of = models.DateTimeField(null=True)
     evaluated_at = models.DateTimeField()
     # When its last row of AlertEvaluation was written.
     recorded_at = models.DateTimeField()

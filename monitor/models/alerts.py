@@ -14,6 +14,9 @@ MOST_COUNTED = 1000
 MIN_WINDOW_S, MAX_WINDOW_S = 60, 24 * 3600
 DEFAULT_APDEX_MS = 500.0
 DEFAULT_COOLDOWN_S = 300
+DEFAULT_DEVIATIONS = 3.0
+DEFAULT_PERIOD_DAYS = 30
+MIN_PERIOD_DAYS, MAX_PERIOD_DAYS = 7, 90
 MAX_NOTES_CHARS = 4000
 
 
@@ -24,6 +27,8 @@ class RuleKind(models.TextChoices):
     METRIC = "metric", "A number over a window"
     ABSENCE = "absence", "No requests"
     SILENCE = "silence", "No process reports"
+    BASELINE = "baseline", "Out of the usual"
+    SLO = "slo", "An objective"
     NEW_ENDPOINT = "new_endpoint", "A new endpoint"
     NEW_ERROR = "new_error", "A new error"
 
@@ -43,12 +48,15 @@ class Measure(models.TextChoices):
     ERROR_COUNT = "error_count", "error count"
     REQUEST_COUNT = "request_count", "request count"
     STATUS_SHARE = "status_share", "share of a status class"
+    SLOW_SHARE = "slow_share", "share of slow requests"
     APDEX = "apdex", "Apdex"
 
 
 class Direction(models.TextChoices):
     ABOVE = "above", "above"
     BELOW = "below", "below"
+    # Of a band alone.
+    BOTH = "both", "above or below"
 
 
 class Per(models.TextChoices):
@@ -139,6 +147,13 @@ class AlertRule(models.Model):
     direction = models.CharField(max_length=5, choices=Direction, blank=True, default="", db_default="")
     threshold = models.FloatField(null=True, blank=True)
     window_s = models.PositiveIntegerField(null=True, blank=True)
+    # Of a baseline: how many deviations from the usual are out of it.
+    deviations = models.FloatField(default=DEFAULT_DEVIATIONS, db_default=DEFAULT_DEVIATIONS)
+    # Of an objective: per cent of the requests of so many days.
+    target = models.FloatField(null=True, blank=True)
+    period_days = models.PositiveSmallIntegerField(
+        default=DEFAULT_PERIOD_DAYS, db_default=DEFAULT_PERIOD_DAYS
+    )
     # How long it must be so before it fires, and how many requests a window needs to be judged.
     for_s = models.PositiveIntegerField(default=0, db_default=0)
     min_requests = models.PositiveIntegerField(default=0, db_default=0)
@@ -195,6 +210,11 @@ class AlertRule(models.Model):
     @property
     def is_of_news(self) -> bool:
         return self.kind in OF_NEWS
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether it has several states: one for each of what it is split by, or for each kind of burn."""
+        return bool(self.per) or self.kind == RuleKind.SLO
 
     @property
     def window(self) -> timedelta:
@@ -289,14 +309,25 @@ def _what(rule: AlertRule) -> str:
         return f"no requests for {length_text(rule.window_s or 0)}"
     if rule.kind == RuleKind.SILENCE:
         return f"no process reported for {length_text(rule.window_s or 0)}"
-    name = (
-        f"{rule.status_class} share"
-        if rule.measure == Measure.STATUS_SHARE
-        else f"Apdex ({rule.apdex_ms:g} ms)"
-        if rule.measure == Measure.APDEX
-        else str(Measure(rule.measure).label)
-    )
+    if rule.kind == RuleKind.SLO:
+        good = f"within {rule.apdex_ms:g} ms" if rule.measure == Measure.SLOW_SHARE else "without an error"
+        return f"{rule.target:.6g} % {good} in {rule.period_days} days, burning too fast"
+    name = measure_text(rule)
+    if rule.kind == RuleKind.BASELINE:
+        side = "outside" if rule.direction == Direction.BOTH else rule.direction
+        return f"{name} {side} its usual band ({rule.deviations:g} deviations)"
     return f"{name} {rule.direction} {value_text(rule.measure, rule.threshold)}"
+
+
+def measure_text(rule: AlertRule) -> str:
+    """What is measured, with what it is measured by."""
+    if rule.measure == Measure.STATUS_SHARE:
+        return f"{rule.status_class} share"
+    if rule.measure == Measure.APDEX:
+        return f"Apdex ({rule.apdex_ms:g} ms)"
+    if rule.measure == Measure.SLOW_SHARE:
+        return f"share slower than {rule.apdex_ms:g} ms"
+    return str(Measure(rule.measure).label)
 
 
 UNITS = {
@@ -305,6 +336,7 @@ UNITS = {
     Measure.P99: " ms",
     Measure.ERROR_RATE: " %",
     Measure.STATUS_SHARE: " %",
+    Measure.SLOW_SHARE: " %",
 }
 
 

@@ -32,6 +32,13 @@ class Told(Protocol):
     def environment(self) -> str: ...
 
 
+class SignatureScheme(models.TextChoices):
+    """How deliveries are signed, as Standard Webhooks names it."""
+
+    SHARED = "v1", "v1: HMAC-SHA256, with a secret that both sides know"
+    KEY_PAIR = "v1a", "v1a: Ed25519, with a key that we keep; receivers need the public one"
+
+
 class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
     def alive(self) -> Self:
         return self.filter(deleted_at=None)
@@ -65,6 +72,13 @@ class WebhookEndpoint(models.Model):
     sealed_headers = models.BinaryField(null=True, blank=True, editable=False)
     header_names = ArrayField(models.CharField(max_length=128), default=list, blank=True, editable=False)
     api_version = models.CharField(max_length=10)
+    # Of the secrets that are made from now on; each secret tells its own by its prefix.
+    signature = models.CharField(
+        max_length=3,
+        choices=SignatureScheme,
+        default=SignatureScheme.SHARED,
+        db_default=SignatureScheme.SHARED,
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     disabled_at = models.DateTimeField(null=True, blank=True, editable=False)

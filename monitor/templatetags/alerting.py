@@ -1,6 +1,7 @@
 """Tags of the alerts' pages, and the way to them from everywhere else."""
 
 import math
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from django import template
@@ -10,6 +11,7 @@ from django.utils.safestring import SafeString
 from monitor.alerts.states import state_of
 from monitor.charts.svg import tag
 from monitor.models import AlertRule
+from monitor.models.alerts import length_text
 from monitor.templatetags.ui import icon
 
 register = template.Library()
@@ -25,6 +27,18 @@ def worst_state(rule: AlertRule) -> str | None:
 def whole(number: float | None) -> str:
     """A number to begin with, rounded up; nothing of none."""
     return "" if number is None else str(math.ceil(number))
+
+
+@register.filter
+def share(part: float | None) -> str:
+    """A part of one in per cent; below 0 it is overdrawn."""
+    return "" if part is None else f"{100 * part:.3g} %"
+
+
+@register.filter
+def length_of(length: timedelta) -> str:
+    """`5 min`, `6 h`."""
+    return length_text(int(length.total_seconds()))
 
 
 @register.simple_tag

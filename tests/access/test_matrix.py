@@ -295,8 +295,16 @@ TABLE = {
         ("GET", f"v1/alerts/<str:alert_id>/{part}"): (
             "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
         )
-        for part in ("groups", "evaluations")
+        for part in ("groups", "evaluations", "backtest")
     },
+    # The rule is no objective, so whoever may read it hears that it has no budget.
+    ("GET", "v1/alerts/<str:alert_id>/budget"): (
+        "401 404 404 | 404 404 404 404 404 | 403 404 403 403 | 404 403 404 | 401 401 401"
+    ),
+    # It changes nothing, so it is reading.
+    ("POST", "v1/alerts/backtest"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
+    ),
     ("POST", "v1/alerts/<str:alert_id>/acknowledge"): (
         "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
     ),
@@ -398,6 +406,7 @@ class World:
             },
             ("POST", "v1/logs/<str:log_id>/replay"): {},
             ("POST", "v1/alerts"): {"service_id": str(self.service.id), "name": "another", **rule},
+            ("POST", "v1/alerts/backtest"): {"service_id": str(self.service.id), **rule},
             ("POST", "v1/consumers"): {"identifier": "another"},
             ("PATCH", "v1/consumers/<str:consumer_id>"): {"name": "changed"},
             ("POST", "v1/consumers/<str:consumer_id>/forget"): {},

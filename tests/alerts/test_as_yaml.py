@@ -38,6 +38,12 @@ def test_what_is_exported_changes_nothing_and_makes_the_same_elsewhere(service):
     endpoint = Endpoint.objects.get()
     a_rule(service, "status_code >= 500", name="errors", description="look")
     a_window_rule(service, name="slow", endpoint=endpoint, severity="critical", cooldown_s=60)
+    plain = {"measure": "", "direction": "", "threshold": None, "window_s": None}
+    usual = {"kind": "baseline", "direction": "both", "threshold": None, "window_s": 600}
+    a_window_rule(service, name="usual", deviations=4, **usual)
+    a_window_rule(service, name="s", **{**plain, "kind": "slo", "measure": "error_rate", "target": 99.5})
+    a_window_rule(service, name="new", **plain, kind="new_error", endpoint=endpoint)
+    a_window_rule(service, name="newer", **plain, kind="new_endpoint")
     text = export(service.organization)
     elsewhere = a_service(name="orders")
     keep_logs(elsewhere, a_log(path="/orders"))
@@ -46,7 +52,10 @@ def test_what_is_exported_changes_nothing_and_makes_the_same_elsewhere(service):
     apply(elsewhere.organization, text)
 
     assert export(elsewhere.organization) == text
-    assert yaml.safe_load(text)["rules"][1]["endpoint"] == "GET /orders"
+    said = {rule["name"]: rule for rule in yaml.safe_load(text)["rules"]}
+    assert said["slow"]["endpoint"] == "GET /orders"
+    assert said["new"] == {"service": "orders", "name": "new", "kind": "new_error", "endpoint": "GET /orders"}
+    assert (said["s"]["target"], said["usual"]["deviations"]) == (99.5, 4)
 
 
 def test_a_plan_tells_and_changes_nothing_and_applying_twice_is_once(service):

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from monitor.alerts import backtest
-from monitor.alerts.backtest import BACK, back_test, extremes, step_of
+from monitor.alerts.backtest import BACK, back_test, step_of
 from monitor.alerts.rounds import judge_windows
+from monitor.alerts.trial import extremes
 from monitor.lib.time_limit import TookTooLong
 from monitor.metrics import TooMuchToCount
 from monitor.metrics.compact import compact
@@ -115,7 +116,7 @@ def test_percentiles_of_a_moving_window_are_those_of_its_requests(service):
 
     assert [(start, end) for _, start, end, _ in spans(tested)] == [(28, 19)]
     worst = extremes(unsaved(service), tested.points[""], [NOON - 60 * MINUTE], timedelta(hours=1))
-    assert worst[0] == pytest.approx(900, rel=0.006)
+    assert worst[0].value == pytest.approx(900, rel=0.006)
 
 
 def test_where_seven_days_take_too_long_two_are_tried_and_then_it_is_said(service, monkeypatch):

@@ -12,6 +12,7 @@ from monitor.alerts.rounds import judge_windows
 from monitor.issues.grouping import group_errors
 from monitor.lib.actors import Role
 from monitor.models import AlertGroup, AlertRule, AlertSilence, Consumer, Endpoint
+from tests.alerts.history import weeks_of
 from tests.alerts.test_pages import text_of
 from tests.factories import (
     a_client,
@@ -392,3 +393,73 @@ def test_charts_and_rows_lead_to_an_alert_on_them(admin, viewer, service, addres
     assert all(said in link for link in links)
     assert all(admin.get(link).status_code == 200 for link in links)
     assert "/alerts-ui/new" not in text_of(viewer.get(address))
+
+
+# --- Baselines and objectives ------------------------------------------------------------------------------
+
+
+def test_a_baseline_is_a_sentence_whose_page_shows_what_is_usual(admin, service):
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for back in range(-1, 3):
+        weeks_of(service, hour - back * timedelta(hours=1), [40] * 5)
+    said = {"measure": "request_count", "direction": "both", "window_s": "3600", "name": "Unusual"}
+
+    page = text_of(admin.post(new(service, "baseline"), {**said, "do": "try"}))
+    assert "usual, highest" in page
+    assert "median of that hour of the week" in page
+
+    admin.post(new(service, "baseline"), {**said, "do": "save"})
+    rule = AlertRule.objects.get()
+    assert rule.condition == "request count outside its usual band (3 deviations) over 1 h"
+    judge_windows(now=timezone.now())
+    group = AlertGroup.objects.get()
+    assert group.state == "firing"
+    page = text_of(admin.get(f"/alerts-ui/{rule.id}"))
+    assert f"{group.usual_low:.3g} to {group.usual_high:.3g}" in page
+
+
+def test_a_baseline_that_knows_too_little_says_what_it_waits_for(admin, service):
+    send(service, 3)
+    said = {"measure": "p95_latency", "direction": "above", "window_s": "3600", "name": "Slow"}
+
+    assert "it takes 3 weeks" in text_of(admin.post(new(service, "baseline"), {**said, "do": "try"}))
+
+
+def test_an_objective_is_a_sentence_whose_page_shows_what_is_left(admin, service):
+    send(service, 9)
+    send(service, 1, status_code=500)
+    said = {"target": "80", "period_days": "30", "measure": "error_rate", "name": "Checkout"}
+
+    assert ": used up in 30 days" in text_of(admin.post(new(service, "slo"), {**said, "do": "try"}))
+    admin.post(new(service, "slo"), {**said, "do": "save"})
+
+    rule = AlertRule.objects.get()
+    assert rule.condition == "80 % without an error in 30 days, burning too fast"
+    judge_windows(now=timezone.now())
+    page = text_of(admin.get(f"/alerts-ui/{rule.id}"))
+    assert "50 %" in page
+    assert "1 of 2 that may" in page
+    assert "fast burn" in page
+
+
+@pytest.mark.parametrize(
+    "kind", ["metric", "absence", "silence", "baseline", "slo", "new_endpoint", "new_error"]
+)
+def test_every_kind_has_a_form_that_offers_only_what_it_speaks_of(admin, service, kind):
+    page = text_of(admin.get(new(service, kind)))
+
+    assert ('value="both"' in page) is (kind == "baseline")
+    assert ('name="target"' in page) is (kind == "slo")
+    assert ('value="try"' in page) is (kind != "silence")
+    assert ('value="p95_latency"' in page) is (kind in ("metric", "baseline"))
+
+
+@pytest.mark.parametrize("kind", ["new_endpoint", "new_error"])
+def test_news_is_tried_on_the_last_days_too(admin, service, kind):
+    send(service, 1, status_code=500, error="KeyError: 'price'")
+    group_errors(now=timezone.now())
+
+    page = text_of(admin.post(new(service, kind), {"name": "News", "do": "try"}))
+
+    assert "1 would have been told" in page
+    assert "GET /orders" in page
