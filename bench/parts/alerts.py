@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -155,10 +156,20 @@ def facts_of(
                 )
 
 
+# Of ten rules one is a baseline and one an objective; both read further back than the others.
+OTHER_KINDS: dict[int, dict[str, Any]] = {
+    8: {"kind": "baseline", "measure": "p95_latency", "direction": "above", "window_s": 600},
+    9: {"kind": "slo", "measure": "error_rate", "target": 99.9},
+}
+
+
 def make_rules(services: list[tuple[Service, list[UUID], list[UUID]]], chance: random.Random) -> None:
     rules = []
     for number in range(RULES):
         service, endpoints, _ = services[number % SERVICES]
+        if number % 10 in OTHER_KINDS:
+            rules.append(AlertRule(service=service, name=f"rule {number}", **OTHER_KINDS[number % 10]))
+            continue
         per = SPLITS[chance.randrange(len(SPLITS))]
         rules.append(
             AlertRule(

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from monitor.access.gate import page_actor
 from monitor.alerts.api import reach_rule
+from monitor.alerts.definitions import CONDITION
 from monitor.alerts.forms import NewRuleForm, RuleForm
 from monitor.alerts.judge import mark_mended, remove_rule
 from monitor.alerts.states import with_states
@@ -53,11 +54,12 @@ def manageable(actor: Actor) -> list[Service]:
 
 
 def blank_form(request: HttpRequest, actor: Actor) -> NewRuleForm:
-    """The form as it opens: server errors of the service that the page is about."""
+    """The form as it opens: what the address says, else server errors of the page's service."""
     initial = {
         "service_id": request.GET.get("service_id", ""),
         "condition_operator": ">=",
         "condition_value": "500",
+        **{name: request.GET[name][:64] for name in CONDITION if name in request.GET},
     }
     services = manageable(actor) if actor.may(Scope.MANAGE) else []
     return NewRuleForm(services=services, initial=initial, auto_id="rule_%s")
@@ -76,6 +78,7 @@ def rule_list(request: HttpRequest, actor: Actor, form: NewRuleForm, *, status: 
         "form": form,
         "has_services": bool(form.fields["service_id"].choices),  # type: ignore[attr-defined] # a ChoiceField
         "shows_one_service": of_service is not None,
+        "is_prefilled": any(name in request.GET for name in CONDITION),
         "held": held_back(actor),
     }
     return render(request, "alerts/list.html", context, status=status)

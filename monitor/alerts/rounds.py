@@ -77,8 +77,8 @@ def judge_windows(*, now: datetime) -> Round:
             band = bands.get(ask.rule.id, {})
             if reply.error or isinstance(band, str):
                 raise CannotJudge(reply.error or band)
-            judgements = judge_groups(ask, reply, known[ask.rule.id], band, now=now)
-            judged.append((ask, judgements, reply.duration_ms))
+            made = judge_groups(ask, reply, known[ask.rule.id], band, now=now)
+            judged.append((ask, made, reply.duration_ms))
         except Exception as error:  # whatever it is, it is this rule's and nobody else's
             if not isinstance(error, CannotJudge):
                 logger.warning("Rule %s could not be judged", ask.rule.id, exc_info=error)

@@ -88,10 +88,10 @@ def firings_of(rule: AlertRule, group: str, points: Iterable[Point]) -> Iterator
             start = start or point.at
             worst = worse(rule, worst, point.judgement)
         elif start is not None and point.state != GroupState.NO_DATA:
-            yield Firing(group=group, start=start, end=point.at, value=worst and worst.value)
+            yield Firing(group=group, start=start, end=point.at, value=worst.value if worst else None)
             start = worst = None
     if start is not None:
-        yield Firing(group=group, start=start, end=None, value=worst and worst.value)
+        yield Firing(group=group, start=start, end=None, value=worst.value if worst else None)
 
 
 def worse(rule: AlertRule, one: Judgement | None, other: Judgement) -> Judgement:

@@ -1,6 +1,7 @@
 """Tags of the alerts' pages, and the way to them from everywhere else."""
 
 import math
+from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -10,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from monitor.alerts.states import state_of
 from monitor.charts.svg import tag
-from monitor.models import AlertRule
+from monitor.models import AlertRule, RequestLog
 from monitor.models.alerts import length_text
 from monitor.templatetags.ui import icon
 
@@ -44,14 +45,63 @@ def length_of(length: timedelta) -> str:
 @register.simple_tag
 def alert_on(words: str, **said: object) -> SafeString:
     """A link to the form of a rule that says this already; what is empty is left out."""
-    known = {name: str(value) for name, value in said.items() if value not in (None, "")}
-    address = f"{reverse('pages:alert-new')}?{urlencode(known)}"
+    address = address_of(said)
     return tag("a", {"class": "btn btn-small btn-quiet alert-on", "href": address}, icon("alert"), words)
 
 
 @register.simple_tag
 def alert_on_row(words: str, **said: object) -> SafeString:
     """The same as an icon, for rows."""
+    return icon_to(address_of(said), words, "alert-on")
+
+
+@register.simple_tag
+def alert_on_log(log: RequestLog) -> SafeString:
+    """The same for a row of the log table: the rule that fits how the request went."""
+    return icon_to(address_of(said_by(log)), "Alert on requests like this", "only alert-on-log")
+
+
+@register.simple_tag
+def alerts_on_log(log: RequestLog) -> list[tuple[str, str]]:
+    """What one may want to be told of after reading a log: words, and the address of a form that says it."""
+    said = said_by(log)
+    found = [("When this endpoint goes on like this", address_of(said))]
+    if log.consumer is not None:
+        whose = {**said, "consumer": log.consumer.identifier}
+        found.append(("When it does so for this consumer", address_of(whose)))
+    if log.status_code is not None:
+        of_each = {
+            "service_id": log.service_id,
+            "condition_field": "status_code",
+            "condition_operator": "==",
+            "condition_value": log.status_code,
+        }
+        found.append(
+            (f"On each request with {log.status_code}", f"{reverse('pages:alerts')}?{urlencode(of_each)}#new")
+        )
+    return found
+
+
+def said_by(log: RequestLog) -> dict[str, object]:
+    """A rule on the log's endpoint: on its errors, its refusals or its latency, whatever this one is."""
+    said: dict[str, object] = {
+        "service_id": log.service_id,
+        "endpoint_id": log.endpoint_id,
+        "environment": log.environment,
+        "min_requests": 20,
+    }
+    if log.error is not None or (log.status_code or 0) >= 500:
+        return {**said, "measure": "error_rate", "threshold": 5}
+    if 400 <= (log.status_code or 0) < 500:
+        return {**said, "measure": "status_share", "status_class": "4xx", "threshold": 20}
+    return {**said, "measure": "p95_latency", "threshold": whole(log.latency_ms)}
+
+
+def address_of(said: Mapping[str, object]) -> str:
+    """The form of a rule that says this already; what is empty is left out."""
     known = {name: str(value) for name, value in said.items() if value not in (None, "")}
-    address = f"{reverse('pages:alert-new')}?{urlencode(known)}"
-    return tag("a", {"class": "alert-on", "href": address, "title": words}, icon("alert", words))
+    return f"{reverse('pages:alert-new')}?{urlencode(known)}"
+
+
+def icon_to(address: str, words: str, css_class: str) -> SafeString:
+    return tag("a", {"class": css_class, "href": address, "title": words}, icon("alert", words))
