@@ -18,10 +18,11 @@ from monitor.alerts.rounds import judge_windows
 from monitor.ingest import LogItem, accept
 from monitor.lib.histogram import bucket_of
 from monitor.metrics import rollups
-from monitor.metrics.cells import coarser, minutes_of
+from monitor.metrics.cells import Cells, coarser, minutes_of
 from monitor.metrics.compact import COARSER
 from monitor.metrics.facts import Fact
 from monitor.models import AlertGroup, AlertRule, Consumer, Endpoint, Service
+from monitor.models.metrics import Family, Resolution
 
 RULES, SERVICES, ENDPOINTS, CONSUMERS = 1_000, 50, 10, 20
 TARGET_S = 10.0
@@ -126,6 +127,18 @@ def fill(
         rollups.write(minutes)
         for resolution in COARSER:
             rollups.write(coarser(minutes, resolution))
+        rollups.write(weeks_before(coarser(minutes, Resolution.HOUR), now=now))
+
+
+def weeks_before(hours: Cells, *, now: datetime) -> Cells:
+    """The last hours again, of the eight weeks that a baseline learns from."""
+    recent = now.timestamp() - 4 * 3600
+    return {
+        key._replace(start=key.start - week * 7 * 86_400): cell
+        for key, cell in hours.items()
+        if key.family == Family.TOTAL and key.start >= recent
+        for week in range(1, 9)
+    }
 
 
 def facts_of(

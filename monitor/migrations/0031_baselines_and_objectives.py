@@ -39,6 +39,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="webhookendpoint",
+            name="public_key",
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=64),
+        ),
+        migrations.AddField(
+            model_name="webhookendpoint",
             name="signature",
             field=models.CharField(
                 choices=[

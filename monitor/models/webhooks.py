@@ -79,6 +79,8 @@ class WebhookEndpoint(models.Model):
         default=SignatureScheme.SHARED,
         db_default=SignatureScheme.SHARED,
     )
+    # Of the newest key pair, as receivers paste it; empty where the newest secret is shared.
+    public_key = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     disabled_at = models.DateTimeField(null=True, blank=True, editable=False)

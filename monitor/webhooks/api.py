@@ -27,6 +27,7 @@ from monitor.lib.masking import MASK
 from monitor.models import Organization, WebhookEndpoint
 from monitor.models.events import MAX_TYPE_CHARS
 from monitor.models.keys import Mode
+from monitor.models.webhooks import SignatureScheme
 from monitor.services.api import NO_SUCH_ORGANIZATION, organization_for
 from monitor.webhooks.again import (
     MOST_AT_A_TIME,
@@ -80,6 +81,14 @@ class WebhookEndpointSerializer(StrictModelSerializer):
         required=False, help_text="Sent with each delivery. Values are shown as a mask. At most 20."
     )
     api_version = serializers.ChoiceField(choices=API_VERSIONS, required=False)
+    signature = serializers.ChoiceField(
+        choices=SignatureScheme.choices,
+        required=False,
+        help_text="Of the secret that is made next: by this request, or by `rotate-secret`.",
+    )
+    public_key = serializers.CharField(
+        read_only=True, help_text="Of signature v1a: what verifies deliveries. No secret."
+    )
     is_active = TruthField(
         required=False,
         help_text="Off: nothing is sent. On again: what has waited can be sent again on demand.",
@@ -98,7 +107,9 @@ class WebhookEndpointSerializer(StrictModelSerializer):
             "rate_limit_per_minute",
             "headers",
             "api_version",
+            "signature",
             "is_active",
+            "public_key",
             "disabled_at",
             "disabled_reason",
             "first_failure_at",
@@ -109,7 +120,7 @@ class WebhookEndpointSerializer(StrictModelSerializer):
             "created_at",
             "updated_at",
         )
-        read_only_fields = fields[11:]
+        read_only_fields = fields[12:]
 
     def to_representation(self, endpoint: WebhookEndpoint) -> dict[str, Any]:
         shown = super().to_representation(endpoint)
@@ -146,7 +157,9 @@ class WebhookEndpointSerializer(StrictModelSerializer):
 class NewWebhookEndpointSerializer(WebhookEndpointSerializer):
     """The one answer that holds the secret."""
 
-    secret = serializers.CharField(read_only=True, help_text="Verifies deliveries. Shown this once.")
+    secret = serializers.CharField(
+        read_only=True, help_text="Verifies deliveries. Shown this once; of v1a, the public key."
+    )
 
     class Meta(WebhookEndpointSerializer.Meta):
         fields = (*WebhookEndpointSerializer.Meta.fields, "secret")  # type: ignore[assignment] # one field more
@@ -260,7 +273,7 @@ class RotationSerializer(serializers.Serializer[Any]):
 
 
 class RotatedSerializer(serializers.Serializer[Any]):
-    """The new secret, shown this once."""
+    """The new secret, shown this once; of signature v1a, the new public key."""
 
     secret = serializers.CharField()
     old_secret_until = serializers.DateTimeField(allow_null=True)

@@ -14,8 +14,8 @@ from monitor.events.draft import Draft
 from monitor.events.listening import forget_listeners
 from monitor.lib.secrets import seal
 from monitor.models import Organization, WebhookDelivery, WebhookEndpoint, WebhookSecret
-from monitor.models.webhooks import DeliveryStatus
-from monitor.webhooks.signing import make_secret
+from monitor.models.webhooks import DeliveryStatus, SignatureScheme
+from monitor.webhooks.signing import make_private_key, make_secret, public_key_of
 from monitor.webhooks.telling import endpoint_data
 
 # Beside the newest secret; an older one than these stops signing at once.
@@ -40,7 +40,7 @@ def make_endpoint(
     api_version: str = API_VERSIONS[-1],
     **fields: Any,
 ) -> tuple[WebhookEndpoint, str]:
-    """The endpoint and the secret it is signed with."""
+    """The endpoint, and what its receiver verifies with: the secret, or the public key."""
     endpoint = WebhookEndpoint(
         organization=organization,
         url=url,
@@ -61,9 +61,13 @@ def set_headers(endpoint: WebhookEndpoint, headers: Mapping[str, str]) -> None:
 
 
 def add_secret(endpoint: WebhookEndpoint, *, now: datetime) -> str:
-    secret = make_secret()
+    """A new secret by the endpoint's scheme. Gives what the receiver needs; a private key stays here."""
+    is_pair = endpoint.signature == SignatureScheme.KEY_PAIR
+    secret = make_private_key() if is_pair else make_secret()
     WebhookSecret.objects.create(endpoint=endpoint, sealed=seal(secret), created_at=now)
-    return secret
+    endpoint.public_key = public_key_of(secret) if is_pair else ""
+    endpoint.save(update_fields=["public_key"])
+    return endpoint.public_key or secret
 
 
 @transaction.atomic
@@ -147,7 +151,8 @@ def end_waiting(endpoint: WebhookEndpoint, status: DeliveryStatus, *, now: datet
 
 @transaction.atomic
 def rotate_secret(endpoint: WebhookEndpoint, *, overlap: timedelta, now: datetime) -> str:
-    """A new secret, which signs first. The one before goes on signing beside it until the overlap ends.
+    """A new secret, which signs first, or the public key of a new pair, which does. The one before goes on
+    signing beside it until the overlap ends.
 
     Raises EndpointGone.
     """

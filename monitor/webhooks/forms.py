@@ -10,6 +10,7 @@ from django import forms
 from monitor.api.forms import SerializerForm
 from monitor.models import Organization, WebhookEndpoint
 from monitor.models.keys import Mode
+from monitor.models.webhooks import SignatureScheme
 from monitor.webhooks.api import WebhookEndpointSerializer
 
 OVERLAPS = ((0, "at once: it has leaked"), (1, "1 hour"), (24, "24 hours"), (168, "7 days"))
@@ -50,6 +51,11 @@ class EndpointForm(SerializerForm):
         required=False,
         min_value=1,
         help_text="At most. Empty: no limit.",
+    )
+    signature = forms.ChoiceField(
+        choices=SignatureScheme.choices,
+        initial=SignatureScheme.SHARED,
+        help_text="Of the next secret. Libraries everywhere know v1; v1a keeps the signing key here.",
     )
     headers = forms.CharField(
         label="Headers",

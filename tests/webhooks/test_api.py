@@ -319,3 +319,28 @@ def test_no_list_shows_what_another_organization_owns(admin, happen, an_endpoint
     for address in ("events", "webhook-endpoints", "webhook-deliveries"):
         assert stranger.get(f"/v1/{address}").json() == []
         assert stranger.get(f"/v1/{address}?endpoint_id={event.id}").json() == []
+
+
+# --- Key pairs ---------------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_of_signature_v1a_shows_its_public_key_always_and_no_private_one(admin):
+    made = make(admin, signature="v1a").json()
+
+    assert made["secret"] == made["public_key"]
+    assert made["public_key"].startswith("whpk_")
+    shown = admin.get(f"/v1/webhook-endpoints/{made['id']}").json()
+    assert (shown["public_key"], shown["signature"]) == (made["public_key"], "v1a")
+
+    rotated = post_json(admin, f"/v1/webhook-endpoints/{made['id']}/rotate-secret", {}).json()["secret"]
+    shown = admin.get(f"/v1/webhook-endpoints/{made['id']}").json()
+    assert shown["public_key"] == rotated != made["public_key"]
+
+    patch(admin, made["id"], {"signature": "v1"})
+    secret = post_json(admin, f"/v1/webhook-endpoints/{made['id']}/rotate-secret", {}).json()["secret"]
+    assert secret.startswith("whsec_")
+    assert admin.get(f"/v1/webhook-endpoints/{made['id']}").json()["public_key"] == ""
+
+
+def test_a_signature_that_nobody_knows_is_refused(admin):
+    assert make(admin, signature="v2").json()["errors"][0]["field"] == "signature"

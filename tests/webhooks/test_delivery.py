@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 from standardwebhooks import WebhookVerificationError
 
 from monitor.events import Draft, hand_over, unpacking
+from monitor.lib.secrets import unseal
 from monitor.models import (
     Event,
     EventOutbox,
@@ -17,6 +19,7 @@ from monitor.models import (
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
+    WebhookSecret,
 )
 from monitor.models.webhooks import Trigger
 from monitor.webhooks import deliverer as deliverer_module
@@ -29,6 +32,7 @@ from monitor.webhooks.schedule import LIVE
 from monitor.webhooks.sending import attempt
 from tests.factories import an_organization
 from tests.webhooks.receiver import Reply
+from tests.webhooks.test_signing import verify
 
 pytestmark = pytest.mark.django_db
 FAILS = Reply(status=500, body=b"no")
@@ -723,3 +727,35 @@ def test_a_test_is_one_attempt_that_says_nothing_of_the_endpoints_health(
     assert sorted(WebhookDelivery.objects.values_list("status", flat=True)) == ["dead", "succeeded"]
     endpoint.refresh_from_db()
     assert endpoint.first_failure_at is None
+
+
+def test_a_public_key_verifies_a_delivery_and_the_private_one_is_sealed(
+    receiver, an_endpoint, happen, deliver
+):
+    endpoint, public_key = an_endpoint(receiver.url, signature="v1a")
+    happen(data={"order": 7})
+
+    deliver()
+
+    [arrived] = receiver.arrived
+    assert public_key == endpoint.public_key
+    verify(public_key, arrived.headers, arrived.body)
+    (sealed,) = WebhookSecret.objects.values_list("sealed", flat=True)
+    assert unseal(sealed).startswith("whsk_")
+    assert b"whsk_" not in bytes(sealed)
+
+
+def test_a_change_to_a_key_pair_lets_holders_of_the_secret_verify_until_it_ends(
+    receiver, an_endpoint, happen, deliver
+):
+    endpoint, secret = an_endpoint(receiver.url)
+    endpoint = endpoints.change_endpoint(endpoint, signature="v1a", now=timezone.now())
+    assert endpoint.public_key == ""
+    public_key = endpoints.rotate_secret(endpoint, overlap=timedelta(hours=1), now=timezone.now())
+    happen()
+
+    deliver()
+
+    [arrived] = receiver.arrived
+    verify(public_key, arrived.headers, arrived.body)
+    assert arrived.verified(secret)
