@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitor.webhooks import api, deliveries, pages
+from monitor.webhooks import api, deliveries, feed, pages
 
 api_routes = [
     path("webhook-endpoints", api.EndpointsView.as_view()),
@@ -19,6 +19,8 @@ api_routes = [
 page_routes = [
     path("webhooks", pages.webhooks, name="webhooks"),
     path("webhooks/events", pages.event_types, name="event-types"),
+    path("webhooks/feed", feed.events, name="events"),
+    path("webhooks/feed/<uuid:event_id>", feed.event, name="event"),
     path("webhooks/<uuid:webhook_id>", pages.webhook, name="webhook"),
     path("webhooks/<uuid:webhook_id>/turn", pages.turn, name="webhook-turn"),
     path("webhooks/<uuid:webhook_id>/rotate", pages.rotate, name="webhook-rotate"),
