@@ -294,6 +294,7 @@ SPECTACULAR_SETTINGS = {
         "PercentileMethodEnum": ["exact", "histogram"],
         "KeyKindEnum": "monitor.models.keys.KeyKind",
         "AlertStateEnum": "monitor.models.alert_groups.GroupState",
+        "AlertKindEnum": "monitor.models.alerts.RuleKind",
         "MonitorKindEnum": "monitor.monitors.api.KINDS",
         "MonitorStateEnum": "monitor.monitors.api.STATES",
         "BeatStateEnum": ["down", "up", "pending", "maintenance", "no_data"],

@@ -13,8 +13,9 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from monitor.alerts.judge import lock_rules
+from monitor.alerts.quiet import quiet_at
 from monitor.alerts.telling import Notice, tell
-from monitor.models import AlertEvent, AlertRule, AlertSilence, AlertTally
+from monitor.models import AlertEvent, AlertRule, AlertTally
 from monitor.models.alerts import EventKind, RuleKind
 
 NOTES_A_ROUND = 10_000
@@ -51,12 +52,12 @@ def tell_round(*, now: datetime) -> tuple[int, int]:
     there = lock_rules({*arrived, *still_to_tell()})
     rules = AlertRule.objects.awake().filter(id__in=there, kind=RuleKind.LOG).select_related("service")
     tallies = AlertTally.objects.select_for_update().in_bulk(list(there))
-    silences = list(AlertSilence.objects.active(now))
+    quiet = quiet_at(now)
     notices = 0
     for rule in rules.order_by("id"):
         tally = tallies.get(rule.id) or AlertTally(rule=rule)
         add(tally, arrived.get(rule.id))
-        if any(silence.matches(rule, "") for silence in silences):
+        if quiet.covers(rule):
             # Its events are there for who looks; when the silence ends it would be old news.
             tally.waiting = 0
         elif is_due(rule, tally, now=now):

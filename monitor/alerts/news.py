@@ -16,9 +16,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from monitor.alerts.judge import lock_rules
+from monitor.alerts.quiet import Quiet, quiet_at
 from monitor.alerts.telling import HOUR, MAX_MESSAGE_CHARS, Notice, tell
 from monitor.metrics.tiles import floor
-from monitor.models import AlertEvent, AlertRule, AlertSilence, AlertTally, Endpoint, ErrorIssue
+from monitor.models import AlertEvent, AlertRule, AlertTally, Endpoint, ErrorIssue
 from monitor.models.alerts import OF_NEWS, EventKind, RuleKind
 from monitor.models.issues import IssueState
 from monitor.models.keys import Mode
@@ -64,15 +65,14 @@ def tell_round(*, now: datetime) -> tuple[int, int]:
     news = [*news_of_endpoints(endpoints), *news_of_issues(issues)]
     rules = watching({each.service_id for each in news})
     tallies = AlertTally.objects.select_for_update().in_bulk([rule.id for rule in rules])
-    silences = list(AlertSilence.objects.active(now)) if rules else []
+    quiet = quiet_at(now) if rules else Quiet()
     told = 0
     for rule in rules:
         tally = tallies.get(rule.id) or AlertTally(rule=rule)
         told += tell_rest(rule, tally, now=now)
         for each in news:
             if concerns(rule, each):
-                is_silenced = any(silence.matches(rule, each.name) for silence in silences)
-                told += tell_one(rule, tally, each, is_silenced=is_silenced, now=now)
+                told += tell_one(rule, tally, each, is_silenced=quiet.covers(rule, each.name), now=now)
         tally.save()
     return max(len(endpoints), len(issues)), told
 

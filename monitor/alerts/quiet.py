@@ -1,6 +1,7 @@
 """Silences and acknowledgements: people say that they know."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,23 @@ MAX_SILENCE = timedelta(days=365)
 MAX_ACKNOWLEDGED = timedelta(days=7)
 OTHER_SERVICE = "This silence is of the whole organization: a key of one service has no say in it."
 OPEN = (GroupState.FIRING, GroupState.MUTED, GroupState.NO_DATA, GroupState.ERROR)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quiet:
+    """All that keeps alerts from being told at one moment. Whatever else should, as a maintenance of
+    monitors, has its place here: rounds, matches and news ask nothing but `covers`."""
+
+    silences: Sequence[AlertSilence] = ()
+
+    def covers(self, rule: AlertRule, group: str = "") -> bool:
+        """Whether what the rule says of this group, or of the whole, is to be kept and not told."""
+        return any(silence.matches(rule, group) for silence in self.silences)
+
+
+def quiet_at(now: datetime) -> Quiet:
+    """By one statement, for all rules."""
+    return Quiet(silences=list(AlertSilence.objects.active(now)))
 
 
 class BadSilence(ValueError):

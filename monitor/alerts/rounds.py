@@ -14,6 +14,7 @@ from monitor.alerts.baseline import Band, hour_of
 from monitor.alerts.evaluations import EVERY, keep_evaluations
 from monitor.alerts.judge import lock_rules
 from monitor.alerts.kinds import KINDS, Judgement, detail_of, judge_by_band, judge_objective
+from monitor.alerts.quiet import Quiet, quiet_at
 from monitor.alerts.standing import Standing, Verdict, stand
 from monitor.alerts.telling import Notice, tell, tell_digests
 from monitor.alerts.usual import MAX_GROUPS, bands_of
@@ -22,7 +23,7 @@ from monitor.metrics.answer import names_of
 from monitor.metrics.cells import Cell
 from monitor.metrics.question import GroupBy
 from monitor.metrics.tiles import floor
-from monitor.models import AlertEvaluation, AlertGroup, AlertRule, AlertSilence
+from monitor.models import AlertEvaluation, AlertGroup, AlertRule
 from monitor.models.alert_groups import GroupState
 from monitor.models.alerts import OF_NOTHING, EventKind, Per, RuleKind, length_text, value_text
 
@@ -52,7 +53,7 @@ class Changes:
     notices: list[Notice] = field(default_factory=list)
     broken: list[tuple[AlertRule, str]] = field(default_factory=list)
     mended: list[AlertRule] = field(default_factory=list)
-    silences: Sequence[AlertSilence] = ()
+    quiet: Quiet = field(default_factory=Quiet)
 
 
 def judge_windows(*, now: datetime) -> Round:
@@ -67,7 +68,7 @@ def judge_windows(*, now: datetime) -> Round:
     for group in AlertGroup.objects.filter(rule__in=rules):
         group.rule = by_id[group.rule_id]
         known[group.rule_id][group.key] = group
-    changes = Changes(silences=list(AlertSilence.objects.active(now)))
+    changes = Changes(quiet=quiet_at(now))
     judged: list[tuple[Ask, Mapping[str, Judgement], float]] = []
     asks = asks_of(rules, until=until, details={rule.id: detail_of(rule) for rule in rules})
     replies = replies_to(asks, now=now)
@@ -186,7 +187,7 @@ def follow(
         judgement.verdict,
         now=now,
         wait=seconds(ask.rule.for_s),
-        is_silenced=any(silence.matches(ask.rule, group.label) for silence in changes.silences),
+        is_silenced=changes.quiet.covers(ask.rule, group.label),
     )
     (changes.known if before else changes.new).append(group)
     if before is None or before.state != after.state or now - group.recorded_at >= EVERY:

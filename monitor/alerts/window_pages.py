@@ -202,7 +202,7 @@ def chart_of(rule: AlertRule, tested: BackTest, *, now: datetime) -> SafeString:
     return lines(
         axis,
         [*series, *(band_series(worst[drawn[0]], scale) if drawn else ())],
-        chart_id="back-test",
+        chart_id="back-test-chart",
         title=f"{rule.condition[:1].upper()}{rule.condition[1:]}: {side_of(rule)} of each hour",
         unit=unit,
         empty="Nothing was measured in these days",
