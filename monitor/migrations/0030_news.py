@@ -12,7 +12,7 @@ REMOVE = "ALTER TABLE {table} DROP COLUMN noticed_at"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0024_silent_processes"),
+        ("monitor", "0026_erased_fields"),
     ]
 
     operations = [
