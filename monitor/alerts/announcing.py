@@ -24,6 +24,9 @@ WORDS = {
     EventKind.REMINDER: "Still firing",
     EventKind.RESOLVED: "Resolved",
     EventKind.ERROR: "Cannot be judged",
+    EventKind.MATCH: "Matched",
+    EventKind.NEWS: "New",
+    EventKind.DIGEST: "More of",
 }
 OF_FAILURES = frozenset({Measure.ERROR_RATE, Measure.ERROR_COUNT})
 
@@ -72,7 +75,7 @@ def in_full(notice: Notice, rule: AlertRule) -> Announcement:
         message=notice.message,
         happened_at=notice.at,
         facts=facts_of(notice, rule),
-        links=links_of(rule, look),
+        links=links_of(notice, rule, look),
         look=look,
         values={
             "rule": rule.name,
@@ -96,7 +99,8 @@ def facts_of(notice: Notice, rule: AlertRule) -> list[tuple[str, str]]:
         facts += [("Value", value_text(rule.measure, notice.value))]
         facts += [("Threshold", f"{rule.direction} {value_text(rule.measure, rule.threshold)}")]
     if notice.group:
-        facts += [(str(Per(rule.per).label).capitalize(), notice.group)]
+        # News are of something that came for the first time, and of no group that is judged.
+        facts += [(str(Per(rule.per).label).capitalize() if rule.per else "New", notice.group)]
     if environment := environment_of(notice, rule):
         facts += [("Environment", environment)]
     if notice.since and notice.until:
@@ -106,8 +110,10 @@ def facts_of(notice: Notice, rule: AlertRule) -> list[tuple[str, str]]:
     return facts + ([("Notes", rule.notes[:500])] if rule.notes else [])
 
 
-def links_of(rule: AlertRule, look: Look | None) -> list[tuple[str, str]]:
+def links_of(notice: Notice, rule: AlertRule, look: Look | None) -> list[tuple[str, str]]:
     links = [("Requests", look.address)] if look else []
+    if notice.event is not None and notice.event.log_id:
+        links += [("Request", f"{settings.PUBLIC_URL}/log/{notice.event.log_id}")]
     links += [("Rule", f"{settings.PUBLIC_URL}/alerts-ui/{rule.id}")]
     return links + ([("Runbook", rule.runbook_url)] if rule.runbook_url else [])
 

@@ -12,7 +12,7 @@ REMOVE = "ALTER TABLE {table} DROP COLUMN noticed_at"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0026_erased_fields"),
+        ("monitor", "0027_notification_channels"),
     ]
 
     operations = [

@@ -6,11 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
+from monitor.alerts.matches import tell_matches
+from monitor.alerts.news import tell_news
 from monitor.alerts.rounds import judge_windows
 from monitor.metrics.tiles import floor
-from monitor.models import NotificationDelivery
+from monitor.models import AlertRule, NotificationDelivery, RequestLog
 from monitor.probing import Outcome
-from tests.factories import a_client, a_log, a_service, a_user, a_window_rule, keep_logs
+from tests.factories import a_client, a_log, a_rule, a_service, a_user, a_window_rule, keep_logs
 from tests.monitors.scenes import a_monitor, check
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +98,28 @@ def test_the_group_of_a_rule_narrows_the_requests_and_the_link(organization, a_c
     assert data["facts"]["Consumer"] == "acme"
     assert [sample["path"] for sample in data["samples"]] == ["/mine"]
     assert parse_qs(urlsplit(data["links"]["Requests"]).query)["consumer"] == ["acme"]
+
+
+def test_a_request_that_matches_and_an_endpoint_that_is_new_are_told_with_what_they_are_of(
+    organization, a_channel, receiver, deliver, settings
+):
+    a_channel(url=receiver.url)
+    service = a_service(organization, name="checkout")
+    a_rule(service, name="Server errors")
+    AlertRule.objects.create(service=service, name="Unknown paths", kind="new_endpoint")
+    keep_logs(service, a_log(status_code=503, route="/orders/{id}"))
+
+    tell_matches(now=timezone.now())
+    tell_news(now=timezone.now())
+    deliver()
+
+    matched, new = sorted((each.json["data"] for each in receiver.arrived), key=lambda data: data["title"])
+    assert matched["title"] == "Matched: Server errors"
+    assert matched["links"]["Request"] == f"{settings.PUBLIC_URL}/log/{RequestLog.objects.get().id}"
+    assert (new["title"], new["facts"]["New"]) == (
+        "New: Unknown paths (GET /orders/{id})",
+        "GET /orders/{id}",
+    )
 
 
 def test_beyond_the_budget_channels_hear_a_digest_and_ends_of_what_they_heard_of(
