@@ -170,6 +170,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "monitor.access.gate.PageGateMiddleware",
+    "monitor.access.auditing.AuditMiddleware",
     "monitor.api.errors.DatabaseAwayMiddleware",
 ]
 

@@ -10,7 +10,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from monitor.access import KeyRejected, actor_of_key, actor_of_user, anonymous_actor, authenticate_key
-from monitor.lib.actors import Actor
+from monitor.audit import remember_actor
+from monitor.lib.actors import Actor, Scope
 from monitor.models import ApiKey
 
 BEARER = 'Bearer realm="api"'
@@ -31,10 +32,22 @@ class _Session(SessionAuthentication):
     """Django's session with its CSRF check, for calls that our own pages make."""
 
 
+def takes_logs(request: Request) -> bool:
+    """Whether this is an ingestion door: what a service reports is not its doing, and pays no statement."""
+    view = (request.parser_context or {}).get("view")
+    return getattr(view, "scopes", {}).get(request.method) == Scope.INGEST
+
+
 class ActorAuthentication(BaseAuthentication):
     """Gives `request.user` as an Actor and `request.auth` as the ApiKey, when there is one."""
 
     def authenticate(self, request: Request) -> tuple[Actor, ApiKey | None]:
+        actor, key = self.find_actor(request)
+        if not takes_logs(request):
+            remember_actor(actor)
+        return actor, key
+
+    def find_actor(self, request: Request) -> tuple[Actor, ApiKey | None]:
         raw = key_from(request.headers)
         if raw is not None:
             try:

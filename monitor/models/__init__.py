@@ -10,6 +10,7 @@ from monitor.models.channels import (
     NotificationChannel,
     NotificationDelivery,
 )
+from monitor.models.audit import AuditEntry
 from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
 from monitor.models.events import Event, EventOutbox
@@ -45,6 +46,7 @@ __all__ = [
     "AlertSilence",
     "AlertTally",
     "ApiKey",
+    "AuditEntry",
     "Beat",
     "Consumer",
     "ConsumerErasure",

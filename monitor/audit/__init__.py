@@ -1,0 +1,10 @@
+"""Keep who did what, on what, from where. Lies below all rooms that do something.
+
+What is changed records itself: the tables that `watched` names have triggers, so that no route can forget.
+`record` is for what changes nothing: a secret that was shown, an export, somebody who signed in.
+"""
+
+from monitor.audit.record import record
+from monitor.audit.visits import Visit, begin_visit, current_visit, end_visit, remember_actor
+
+__all__ = ["Visit", "begin_visit", "current_visit", "end_visit", "record", "remember_actor"]

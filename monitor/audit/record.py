@@ -1,0 +1,48 @@
+"""Record what was done and changed nothing that records itself."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from django.utils import timezone
+
+from monitor.audit.visits import Visit, columns_of, current_visit
+from monitor.lib.actors import Actor
+from monitor.models import AuditEntry
+from monitor.models.audit import ActorKind, Face
+
+SYSTEM = {"actor_kind": ActorKind.SYSTEM, "actor_label": "system", "face": Face.COMMAND}
+
+
+def record(
+    action: str,
+    *,
+    organization_id: UUID | None = None,
+    target_type: str = "",
+    target_id: object = "",
+    target_label: str = "",
+    changes: Mapping[str, Sequence[object]] | None = None,
+    note: str = "",
+    actor: Actor | None = None,
+) -> AuditEntry:
+    """A row of who did this, kept with the caller's transaction.
+
+    Who and from where are those of the running request; `actor` stands for who is only becoming known in it.
+    Outside of a request the monitor itself did it. Secrets have no place in any argument.
+    """
+    visit = current_visit()
+    if visit is None and actor is not None:
+        visit = Visit(face=Face.COMMAND)
+    by = columns_of(visit, actor or visit.find_actor()) if visit is not None else SYSTEM
+    if visit is not None:
+        visit.has_recorded = True
+    return AuditEntry.objects.create(
+        **by,
+        action=action,
+        organization_id=organization_id,
+        target_type=target_type,
+        target_id=str(target_id)[:64],
+        target_label=target_label[:300],
+        changes=dict(changes or {}),
+        note=note[:500],
+        happened_at=timezone.now(),
+    )

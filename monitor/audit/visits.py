@@ -1,0 +1,106 @@
+"""The request that is being answered, as the audit log tells of it.
+
+Its actor is told to the database for as long as a request that may change something lasts: a setting of the
+connection, which the triggers read.
+"""
+
+import logging
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import msgspec
+from django.db import DatabaseError, InterfaceError, connection
+
+from monitor.lib.actors import NOBODY, Actor
+
+logger = logging.getLogger(__name__)
+MAX_AGENT_CHARS = 300
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+TELL = "SELECT set_config('apimonitor.audit', %s, false), set_config('apimonitor.audited', '', false)"
+# What was recorded stands in the first column: it is read before it is emptied.
+FORGET = (
+    "SELECT current_setting('apimonitor.audited', true), set_config('apimonitor.audit', '', false),"
+    " set_config('apimonitor.audited', '', false)"
+)
+
+
+@dataclass(kw_only=True, slots=True)
+class Visit:
+    """Where a request came from and whose it is, as far as that is known yet."""
+
+    face: str
+    method: str = ""
+    route: str = ""
+    ip: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+    find_actor: Callable[[], Actor] = lambda: NOBODY
+    # Whether the database knows who asks.
+    is_told: bool = False
+    has_recorded: bool = False
+
+
+_current: ContextVar[Visit | None] = ContextVar("visit", default=None)
+
+
+def current_visit() -> Visit | None:
+    """The running request's visit; None outside of one: in the worker, in a command."""
+    return _current.get()
+
+
+def begin_visit(visit: Visit) -> None:
+    _current.set(visit)
+
+
+def remember_actor(actor: Actor) -> None:
+    """From here on, what the running request changes is this actor's doing. Nothing outside of a request."""
+    visit = _current.get()
+    if visit is None:
+        return
+    visit.find_actor = lambda: actor
+    if visit.method in SAFE_METHODS:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(TELL, [msgspec.json.encode(columns_of(visit, actor)).decode()])
+    visit.is_told = True
+
+
+def end_visit() -> bool:
+    """Whether anything was recorded in the visit, which is over now: the connection forgets who asked."""
+    visit = _current.get()
+    _current.set(None)
+    if visit is None or not visit.is_told:
+        return visit is not None and visit.has_recorded
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(FORGET)
+            (said, *_) = cursor.fetchone()
+        return bool(said) or visit.has_recorded
+    except (DatabaseError, InterfaceError):
+        # A connection that cannot be told must not go on in this name.
+        connection.close()
+        logger.warning("A connection was closed, as it could not be told that a request is over.")
+        return True
+
+
+def columns_of(visit: Visit, actor: Actor) -> dict[str, str]:
+    """What each row of the visit says beside what was done."""
+    kind, actor_id = known_as(actor)
+    return {
+        "actor_kind": kind,
+        "actor_id": actor_id,
+        "actor_label": actor.label[:200],
+        "face": visit.face,
+        "method": visit.method[:8],
+        "route": visit.route[:200],
+        "ip": visit.ip[:64],
+        "user_agent": visit.user_agent[:MAX_AGENT_CHARS],
+        "request_id": visit.request_id[:64],
+    }
+
+
+def known_as(actor: Actor) -> tuple[str, str]:
+    if actor.user_id is not None:
+        return "user", str(actor.user_id)
+    return ("key", str(actor.key_id)) if actor.key_id is not None else ("anonymous", "")

@@ -1,0 +1,138 @@
+"""Which tables record what is changed in them while somebody asks, and which do not, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What a table's changes are told as.
+
+    `label` names the column that people know a row by. Of `secret` columns it is told that they changed, and
+    never what to. A change of `quiet` columns alone is not told at all. `turns` gives columns whose change is
+    a verb of its own: set, and where there is a second word, emptied.
+    """
+
+    noun: str
+    label: str = ""
+    secret: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
+    turns: Mapping[str, str] | None = None
+
+    def arguments(self) -> tuple[str, ...]:
+        """As the trigger takes them."""
+        turns = ",".join(f"{column}={verbs}" for column, verbs in (self.turns or {}).items())
+        return (self.noun, self.label, ",".join(self.secret), ",".join(self.quiet), turns)
+
+
+# What a receiver's answers write about an endpoint; nobody does that.
+_OF_DELIVERIES = (
+    *("first_failure_at", "last_failure_at", "last_success_at", "failures_in_row"),
+    *("last_error_class", "failing_told_at", "limit_until"),
+)
+# What logs write about an issue.
+_OF_LOGS = ("requests", "consumers", "first_seen_at", "last_seen_at", "samples", "state_changed_at")
+# What evaluations write about a group.
+_OF_ROUNDS = (
+    *("state", "since", "value", "requests", "breaching_since", "fired_at", "told_at"),
+    *("seen_at", "evaluated_at", "recorded_at", "label", "key", "rule_id"),
+)
+# What was asked for and answered stands with the replay, which is forgotten with its consumer.
+_OF_REPLAYS = (
+    *("overrides", "omitted_headers", "omitted_params", "response_headers", "response_body"),
+    *("response_truncated", "error", "latency_ms", "source_ip", "url"),
+)
+
+WATCHED: Mapping[str, Watched] = {
+    "organization": Watched(noun="organization", label="name"),
+    "membership": Watched(noun="member", label="role"),
+    "service": Watched(noun="service", label="name", turns={"deleted_at": "deleted"}),
+    "api_key": Watched(
+        noun="api_key",
+        label="prefix",
+        secret=("digest",),
+        quiet=("last_used_at",),
+        turns={"expires_at": "expiry_changed", "revoked_at": "revoked"},
+    ),
+    "exclusion_rule": Watched(noun="exclusion", label="pattern"),
+    "endpoint_move": Watched(noun="endpoint_move", quiet=("finished_at", "logs")),
+    # Names of people are let go when a consumer is forgotten; here they could not be.
+    "consumer": Watched(
+        noun="consumer", secret=("identifier", "name"), turns={"forgotten_at": "forgotten"}
+    ),
+    "alert_rule": Watched(
+        noun="alert",
+        label="name",
+        quiet=("last_error", "last_error_at"),
+        turns={"is_active": "switched_on/switched_off"},
+    ),
+    "alert_silence": Watched(noun="alert_silence", label="reason"),
+    "alert_group": Watched(noun="alert_group", label="label", quiet=_OF_ROUNDS),
+    "deployment": Watched(noun="deployment", label="version"),
+    "error_issue": Watched(noun="issue", label="message", quiet=_OF_LOGS),
+    "monitor": Watched(
+        noun="monitor", label="name", secret=("sealed",), turns={"is_active": "resumed/paused"}
+    ),
+    "push_target": Watched(
+        noun="push_address",
+        label="slug",
+        secret=("token",),
+        quiet=("last_ping_at", "started_at", "run_id", "is_failing", "pings"),
+    ),
+    "ping_key": Watched(noun="ping_key", secret=("key",)),
+    "replay": Watched(noun="replay", label="method", quiet=_OF_REPLAYS),
+    "saved_view": Watched(noun="view", label="name"),
+    # An address of a webhook often is its own secret.
+    "webhook_endpoint": Watched(
+        noun="webhook_endpoint",
+        label="description",
+        secret=("url", "sealed_headers"),
+        quiet=_OF_DELIVERIES,
+        turns={"disabled_at": "disabled/enabled", "deleted_at": "deleted"},
+    ),
+    "webhook_secret": Watched(noun="webhook_secret", secret=("sealed",)),
+    "auth_user": Watched(
+        noun="user", label="username", secret=("password",), quiet=("last_login", "date_joined")
+    ),
+    "auth_user_user_permissions": Watched(noun="user_permission"),
+    "auth_user_groups": Watched(noun="user_group"),
+    "auth_group": Watched(noun="group", label="name"),
+    "auth_group_permissions": Watched(noun="group_permission"),
+}
+
+_SENT = "what services and clients report"
+_DERIVED = "derived from what is reported"
+_MACHINE = "written by the monitor itself"
+# Each table that is not watched, with the reason.
+UNWATCHED: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            *("request_log", "log_payload", "endpoint", "instance", "error_count", "ping"),
+            *("counted_series", "counted_day", "received_message"),
+        ),
+        _SENT,
+    ),
+    **dict.fromkeys(
+        (
+            *("metric_delta", "metric_rollup", "error_arrival", "error_issue_hour"),
+            *("error_issue_consumer", "log_arrival", "log_watch"),
+        ),
+        _DERIVED,
+    ),
+    **dict.fromkeys(
+        (
+            *("alert_rule_change", "alert_event", "alert_evaluation", "alert_budget"),
+            *("beat", "monitor_check", "monitor_hour", "monitor_standing", "monitor_event"),
+            *("event_outbox", "webhook_delivery", "webhook_attempt", "storage_event"),
+            *("retention_change", "counter", "counter_minute", "django_content_type", "auth_permission", "django_migrations"),
+            *("procrastinate_workers", "procrastinate_jobs", "procrastinate_events"),
+            "procrastinate_periodic_defers",
+        ),
+        _MACHINE,
+    ),
+    "consumer_erasure": "the consumer tells that it was forgotten",
+    "event": "tells of what is recorded already; one that somebody sends is recorded as a request",
+    "django_admin_log": "a list of the same, in Django's own words",
+    "django_session": "signing in and out is recorded by itself",
+    "audit_entry": "the audit log itself",
+}
