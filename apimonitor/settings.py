@@ -80,6 +80,8 @@ MAX_DATABASE_BYTES = env.integer("MAX_DATABASE_BYTES", 0, least=0, most=2**60)
 # The same while its disk has fewer bytes left than this; 0 sets no limit. The embedded PostgreSQL alone:
 # another server's disk is not ours to see. A PostgreSQL without room for its journal stops altogether.
 MIN_FREE_DISK_BYTES = env.integer("MIN_FREE_DISK_BYTES", 256 * 1024 * 1024, least=0, most=2**60)
+# Days that the audit log is kept; the database itself lets nothing go before 90.
+AUDIT_DAYS = env.integer("AUDIT_DAYS", 400, least=90, most=36500)
 # Masked on top of the built-in names, comma-separated; a name matches when it contains the word.
 MASK_HEADERS = env.words("MASK_HEADERS")
 MASK_KEYS = env.words("MASK_KEYS")

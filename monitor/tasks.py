@@ -2,6 +2,7 @@
 
 from monitor.alerts.tasks import forget_evaluations, judge_rules
 from monitor.channels.tasks import forget_old_notifications
+from monitor.audit.tasks import forget_audit
 from monitor.consumers.tasks import erase_consumer
 from monitor.endpoints.tasks import move_endpoint
 from monitor.health.tasks import forget_minutes
@@ -18,6 +19,7 @@ from monitor.webhooks.tasks import forget_old_webhooks
 __all__ = [
     "compact_deltas",
     "erase_consumer",
+    "forget_audit",
     "forget_evaluations",
     "forget_finished_jobs",
     "forget_minutes",

@@ -7,6 +7,8 @@ from monitor.alerts.urls import page_routes as alert_page_routes
 from monitor.apitally.urls import hub_routes
 from monitor.channels.urls import api_routes as channel_routes
 from monitor.channels.urls import page_routes as channel_page_routes
+from monitor.audit.urls import api_routes as audit_routes
+from monitor.audit.urls import page_routes as audit_page_routes
 from monitor.consumers.urls import api_routes as consumer_routes
 from monitor.consumers.urls import page_routes as consumer_page_routes
 from monitor.curl.urls import page_routes as curl_page_routes
@@ -71,6 +73,7 @@ api_patterns = [
     *webhook_routes,
     *channel_routes,
     *monitor_routes,
+    *audit_routes,
 ]
 
 page_patterns = [
@@ -88,6 +91,7 @@ page_patterns = [
     *import_page_routes,
     *curl_page_routes,
     *storage_page_routes,
+    *audit_page_routes,
     *health_page_routes,
 ]
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from monitor.audit import record_shown
 from monitor.events import record_event
 from monitor.events.body import rfc3339
 from monitor.lib import apikeys
@@ -64,6 +65,7 @@ def issue_key(
         expires_at=expires_at,
         created_by_id=created_by_id,
     )
+    record_shown("api_key", key.id, label=key.prefix, organization_id=key.organization_id)
     tell(key, "key.created", now=timezone.now())
     return key, raw
 

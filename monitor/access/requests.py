@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from monitor.lib.apikeys import hide_client_id
 from monitor.lib.counting import count_request, face_of
-from monitor.lib.requestids import new_request_id, remember_request_id
+from monitor.lib.requestids import remember_request_id, request_id_for
 
 access_log = logging.getLogger("monitor.access")
 
@@ -28,14 +28,13 @@ def address_of(forwarded_for: str, peer: str | None) -> str | None:
 
 
 class RequestContextMiddleware:
-    """Names the request in its answer and in all log lines. The id is always ours: one that a client
-    sends could collide or carry anything."""
+    """Names the request in its answer and in all log lines: as its caller does, or with an id of ours."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = new_request_id()
+        request_id = request_id_for(request.headers.get("X-Request-Id"))
         remember_request_id(request_id)
         started = time.perf_counter()
         response = self.get_response(request)

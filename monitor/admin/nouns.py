@@ -3,6 +3,7 @@
 from monitor.admin import (
     alerts,
     audit,
+    audit_log,
     catalogue,
     channels,
     deployments,
@@ -20,6 +21,7 @@ from monitor.admin import (
 __all__ = [
     "alerts",
     "audit",
+    "audit_log",
     "catalogue",
     "channels",
     "deployments",

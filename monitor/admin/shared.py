@@ -13,7 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from monitor.models import Service
 
 # What other apps call their tables means nothing to people who manage services.
-NAMES = {"ProcrastinateJob": "Background jobs", "LogEntry": "Changes made here"}
+NAMES = {
+    "ProcrastinateJob": "Background jobs",
+    "LogEntry": "Changes made here",
+    "AuditEntry": "Audit log",
+}
 
 
 class ServiceChoiceField(forms.ModelChoiceField):

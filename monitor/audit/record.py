@@ -13,6 +13,18 @@ from monitor.models.audit import ActorKind, Face
 SYSTEM = {"actor_kind": ActorKind.SYSTEM, "actor_label": "system", "face": Face.COMMAND}
 
 
+def record_shown(target_type: str, target_id: object, *, label: str, organization_id: UUID) -> None:
+    """That a secret was shown to whoever asks. A secret that the monitor makes for itself is shown to nobody."""
+    if current_visit() is not None:
+        record(
+            "secret.shown",
+            organization_id=organization_id,
+            target_type=target_type,
+            target_id=target_id,
+            target_label=label,
+        )
+
+
 def record(
     action: str,
     *,

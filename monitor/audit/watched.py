@@ -57,9 +57,7 @@ WATCHED: Mapping[str, Watched] = {
     "exclusion_rule": Watched(noun="exclusion", label="pattern"),
     "endpoint_move": Watched(noun="endpoint_move", quiet=("finished_at", "logs")),
     # Names of people are let go when a consumer is forgotten; here they could not be.
-    "consumer": Watched(
-        noun="consumer", secret=("identifier", "name"), turns={"forgotten_at": "forgotten"}
-    ),
+    "consumer": Watched(noun="consumer", secret=("identifier", "name"), turns={"forgotten_at": "forgotten"}),
     "alert_rule": Watched(
         noun="alert",
         label="name",
@@ -124,7 +122,14 @@ UNWATCHED: Mapping[str, str] = {
             *("alert_rule_change", "alert_event", "alert_evaluation", "alert_budget"),
             *("beat", "monitor_check", "monitor_hour", "monitor_standing", "monitor_event"),
             *("event_outbox", "webhook_delivery", "webhook_attempt", "storage_event"),
-            *("retention_change", "counter", "counter_minute", "django_content_type", "auth_permission", "django_migrations"),
+            *(
+                "retention_change",
+                "counter",
+                "counter_minute",
+                "django_content_type",
+                "auth_permission",
+                "django_migrations",
+            ),
             *("procrastinate_workers", "procrastinate_jobs", "procrastinate_events"),
             "procrastinate_periodic_defers",
         ),

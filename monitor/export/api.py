@@ -10,7 +10,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from monitor.api.authentication import actor_of
 from monitor.api.errors import ServerBusy
+from monitor.audit import record
 from monitor.export.as_csv import Csv
 from monitor.export.as_har import Har
 from monitor.export.as_ndjson import Ndjson
@@ -55,6 +57,14 @@ class ExportLogs(SearchLogs):
             stream = ExportStream(search, form, bodies=bodies)
         except TooManyExports:
             raise TooBusyToExport from None
+        actor = actor_of(request)
+        organizations = actor.organizations()
+        record(
+            "logs.exported",
+            organization_id=organizations[0] if len(organizations) == 1 else None,
+            target_type="logs",
+            note=f"as {form.name}{' with bodies' if bodies else ''}",
+        )
         response = StreamingHttpResponse(stream, content_type=form.content_type)
         response["Content-Disposition"] = f'attachment; filename="{file_name(form, now=timezone.now())}"'
         response["Cache-Control"] = "no-store"

@@ -44,7 +44,7 @@ from monitor.lib.actors import Scope
 from monitor.lib.apikeys import hide_client_id
 from monitor.lib.counting import count_rejected, count_request
 from monitor.lib.notices import Listener, Notices
-from monitor.lib.requestids import new_request_id, remember_request_id
+from monitor.lib.requestids import remember_request_id, request_id_for
 from monitor.models import ApiKey
 
 Message = MutableMapping[str, Any]
@@ -114,10 +114,10 @@ class Lane:
         if door is None:
             await self._behind(scope, receive, send)
             return
-        request_id = new_request_id()
-        remember_request_id(request_id)
         started = time.perf_counter()
         headers = headers_of(scope)
+        request_id = request_id_for(headers.get("x-request-id"))
+        remember_request_id(request_id)
         door = door.for_request(media_type_of(headers.get("content-type", "")))
         try:
             answer = await self._answer(door, scope, headers, receive)

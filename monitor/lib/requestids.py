@@ -1,9 +1,22 @@
 """The id of the request being answered, for log lines and error answers."""
 
+import re
 import secrets
 from contextvars import ContextVar
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
+
+
+# What may stand in a header, a log line and a file's name, and is no accident.
+ACCEPTED = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
+
+
+def request_id_for(sent: str | None) -> str:
+    """The id of a request: the caller's own where it is well-formed, else a new one.
+
+    A caller may send the same one twice, so nothing is looked up by it as if it were unique.
+    """
+    return sent if sent and ACCEPTED.fullmatch(sent) else new_request_id()
 
 
 def new_request_id() -> str:

@@ -28,7 +28,7 @@ from monitor.ingest.lane import (
 )
 from monitor.ingest.standing import standing_headers
 from monitor.lib.notices import Notices
-from monitor.lib.requestids import new_request_id, remember_request_id
+from monitor.lib.requestids import remember_request_id, request_id_for
 from monitor.lib.stopping import stopping
 from monitor.models.arrivals import Place
 from monitor.tail.events import RETRY, event, heartbeat
@@ -54,9 +54,9 @@ class Tail:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
             await self.behind(scope, receive, send)
             return
-        request_id = new_request_id()
-        remember_request_id(request_id)
         headers, started = headers_of(scope), time.perf_counter()
+        request_id = request_id_for(headers.get("x-request-id"))
+        remember_request_id(request_id)
         standing = standing_headers(secure=is_secure(scope, headers))
         try:
             require_host(scope, headers)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from monitor.audit import record_shown
 from monitor.events import record_events
 from monitor.events.catalogue import API_VERSIONS
 from monitor.events.draft import Draft
@@ -67,7 +68,16 @@ def add_secret(endpoint: WebhookEndpoint, *, now: datetime) -> str:
     WebhookSecret.objects.create(endpoint=endpoint, sealed=seal(secret), created_at=now)
     endpoint.public_key = public_key_of(secret) if is_pair else ""
     endpoint.save(update_fields=["public_key"])
-    return endpoint.public_key or secret
+    if is_pair:
+        return endpoint.public_key
+    record_shown(
+        "webhook_secret",
+        endpoint.id,
+        # Not its address, which often is a secret itself.
+        label=endpoint.description,
+        organization_id=endpoint.organization_id,
+    )
+    return secret
 
 
 @transaction.atomic

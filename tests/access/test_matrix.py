@@ -22,6 +22,7 @@ from monitor.issues.grouping import group_errors
 from monitor.models import (
     AlertSilence,
     ApiKey,
+    AuditEntry,
     Consumer,
     Endpoint,
     ErrorIssue,
@@ -203,6 +204,13 @@ TABLE = {
     ("DELETE", "v1/alerts/<str:alert_id>"): (
         "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
     ),
+    # What others did: for those who manage, and for no key of a service.
+    **{
+        ("GET", f"v1/audit-log{verb}"): (
+            "401 401 200 | 403 403 200 200 200 | 403 403 403 403 | 200 403 403 | 401 401 401"
+        )
+        for verb in ("", "/export")
+    },
     # A view of the team: members keep and change them; keys of one service have nothing to do with them.
     ("GET", "v1/views"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
     ("POST", "v1/views"): "401 401 201 | 403 201 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
@@ -705,3 +713,25 @@ def test_the_admin_is_for_staff():
 
     assert answer.status_code == 302
     assert "/login" in answer["Location"]
+
+
+@pytest.mark.parametrize(
+    ("method", "pattern"),
+    unsafe := [entry for entry in TABLE if entry[0] != "GET"],
+    ids=[" ".join(entry) for entry in unsafe],
+)
+def test_what_is_done_is_in_the_audit_log(world, settings, method, pattern):
+    """Each route that may change something, as an administrator: what is done is told, what is refused is not."""
+    client = client_of("admin", world, settings)
+    before = AuditEntry.objects.count()
+
+    answer = client.generic(
+        method,
+        api_routes()[pattern].address(**world.ids),
+        encoded(world, method, pattern),
+        content_type="application/json",
+    )
+
+    recorded = AuditEntry.objects.order_by("id")[before:]
+    assert bool(recorded) == (answer.status_code < 400)
+    assert all(entry.organization_id == world.organization.id for entry in recorded)

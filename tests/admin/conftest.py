@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from monitor.access import issue_key
 from monitor.channels.register import make_channel, send_test
+from monitor.audit import record
 from monitor.deployments import report_deployment
 from monitor.endpoints.reshape import split
 from monitor.events import record_event
@@ -82,6 +83,7 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
         service, version="v1", environment="", at=timezone.now(), reported_by="key:x", now=timezone.now()
     )
     Membership.objects.create(organization=service.organization, user=ada, role="owner")
+    record("tests.done", organization_id=service.organization_id)
     organization, now = service.organization, timezone.now()
     make_endpoint(organization=organization, url="https://orders.example/hook", enabled_events=["*"], now=now)
     record_event(organization_id=organization.id, type="order.shipped", data={"order": 7}, now=now)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from monitor.access import issue_key
 from monitor.channels.register import make_channel, send_test
+from monitor.audit import record
 from monitor.deployments import report_deployment
 from monitor.endpoints.reshape import split
 from monitor.events import record_event
@@ -79,6 +80,7 @@ def grow(number):
         action_flag=1,
         change_message="[]",
     )
+    record("tests.done", organization_id=organization.id)
     purge_service.defer(service_id=str(service.pk))
 
 

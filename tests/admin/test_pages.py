@@ -145,7 +145,9 @@ def test_the_menu_is_in_the_products_words(admin):
         *("Services", "API keys", "Endpoints", "Endpoint moves", "Exclusion rules"),
         *("Consumers", "Deployments"),
     ]
-    assert set(sections["Operation"]) == {"Background jobs", "Changes made here", "Saved views"}
+    assert set(sections["Operation"]) == {
+        *("Background jobs", "Changes made here", "Saved views", "Audit log")
+    }
 
 
 def menu_of(client):

@@ -10,6 +10,7 @@ from django.test import Client
 
 from monitor.api.errors import PROBLEMS
 from tests.access.routes import api_routes
+from monitor.lib.requestids import request_id_for
 from tests.factories import UNKNOWN_ID, a_client, a_key, a_service, a_user, an_organization, post_json
 
 pytestmark = pytest.mark.django_db
@@ -88,11 +89,37 @@ def test_head_is_get_without_the_body(caller, address):
     "address",
     ["/v1/services", "/v1/logs", "/health", "/health/live", "/openapi.json", "/v1/nothing", "/docs"],
 )
-def test_every_answer_has_a_request_id_of_ours(caller, address):
+def test_an_id_that_is_no_good_is_replaced_by_one_of_ours(caller, address):
     first, second = (caller.get(address, headers={"X-Request-Id": "mine"}) for _ in range(2))
 
     assert re.fullmatch(r"req_[0-9a-z]{20}", first["X-Request-Id"])
     assert first["X-Request-Id"] != second["X-Request-Id"]
+
+
+@pytest.mark.parametrize("address", ["/v1/services", "/v1/nothing", "/health/live", "/docs"])
+def test_a_callers_own_id_names_the_request(caller, address):
+    answer = caller.get(address, headers={"X-Request-Id": "checkout-7f3a_01"})
+
+    assert answer["X-Request-Id"] == "checkout-7f3a_01"
+    if answer.status_code >= 400:
+        assert answer.json()["request_id"] == "checkout-7f3a_01"
+
+
+@pytest.mark.parametrize(
+    ("story", "sent"),
+    [
+        ("too short", "a" * 7),
+        ("too long", "a" * 65),
+        ("a blank", "abc def ghi"),
+        ("markup", "<b>abcdefgh</b>"),
+        ("a line break", "abcdefgh\n"),
+        ("digits of another script", "\u0661" * 9),
+        ("nothing", ""),
+    ],
+    ids=range(7),
+)
+def test_only_plain_ids_are_taken(story, sent):
+    assert re.fullmatch(r"req_[0-9a-z]{20}", request_id_for(sent))
 
 
 @pytest.mark.parametrize(

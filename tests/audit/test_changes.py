@@ -44,7 +44,11 @@ def test_a_change_by_the_api_tells_who_what_and_from_where(service, organization
     )
 
     entry = entries().get()
-    assert (entry.action, entry.target_id, entry.target_label) == ("service.updated", str(service.id), "orders")
+    assert (entry.action, entry.target_id, entry.target_label) == (
+        "service.updated",
+        str(service.id),
+        "orders",
+    )
     assert entry.changes == {"description": ["", "of the shop"]}
     assert (entry.actor_kind, entry.actor_id, entry.actor_label) == ("key", str(key.id), f"key:{key.prefix}")
     assert (entry.face, entry.ip, entry.user_agent) == ("api", "127.0.0.1", "curl/8")
@@ -54,7 +58,9 @@ def test_a_change_by_the_api_tells_who_what_and_from_where(service, organization
 
 
 def test_a_change_by_a_page_is_the_persons(service, owner):
-    a_client(user=owner).post(f"/services/{service.id}/keys", {"name": "ci", "kind": "own", "mode": "live", "scopes": ["read"]})
+    a_client(user=owner).post(
+        f"/services/{service.id}/keys", {"name": "ci", "kind": "own", "mode": "live", "scopes": ["read"]}
+    )
 
     entry = entries(action="api_key.created").get()
     assert (entry.face, entry.actor_kind, entry.actor_label) == ("page", "user", f"user:{owner.username}")
@@ -68,7 +74,11 @@ def test_a_change_in_the_admin_is_recorded_alike(service):
     assert a_client(user=admin).post(address, form).status_code == 302
 
     entry = entries(action="organization.updated").get()
-    assert (entry.face, entry.actor_id, entry.changes) == ("admin", str(admin.id), {"name": ["Acme", "Acme Ltd"]})
+    assert (entry.face, entry.actor_id, entry.changes) == (
+        "admin",
+        str(admin.id),
+        {"name": ["Acme", "Acme Ltd"]},
+    )
 
 
 def test_a_secret_is_never_told(service, owner):
@@ -113,9 +123,7 @@ def test_what_is_rolled_back_was_not_done(service, owner):
 
     # The name is taken, which the database finds out.
     a_service(service.organization, name="taken")
-    answer = person.patch(
-        f"/v1/services/{service.id}", {"name": "taken"}, content_type="application/json"
-    )
+    answer = person.patch(f"/v1/services/{service.id}", {"name": "taken"}, content_type="application/json")
 
     assert answer.status_code == 409
     assert not entries().exists()

@@ -87,6 +87,16 @@ def test_both_doors_answer_alike_and_keep_the_same(web_server):
     assert differing == []
 
 
+def test_both_doors_take_the_callers_own_request_id(web_server):
+    headers = {"X-Request-Id": "checkout-7f3a_01", "Content-Type": "application/json"}
+
+    by_view = Client().generic("POST", "/v1/logs", b"{}", "application/json", headers=headers)
+    by_lane = httpx.post(f"{web_server}/v1/logs", content=b"{}", headers=headers)
+
+    for answer in (by_view, by_lane):
+        assert answer.headers["X-Request-Id"] == answer.json()["request_id"] == "checkout-7f3a_01"
+
+
 def test_both_doors_know_the_same_callers(web_server):
     service = a_service()
     revoked, revoked_raw = a_key(service)

@@ -1,0 +1,13 @@
+"""What the worker does for the audit log, by the clock."""
+
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from monitor.audit.forgetting import forget_old
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queueing_lock="forget_audit", retry=3)
+def forget_audit(timestamp: int) -> None:
+    """Let go what is older than AUDIT_DAYS."""
+    forget_old(now=timezone.now())
