@@ -14,7 +14,7 @@ SYSTEM = {"actor_kind": ActorKind.SYSTEM, "actor_label": "system", "face": Face.
 
 
 def record_shown(target_type: str, target_id: object, *, label: str, organization_id: UUID) -> None:
-    """That a secret was shown to whoever asks. A secret that the monitor makes for itself is shown to nobody."""
+    """That a secret was shown to whoever asks. One that is made outside of a request is shown to nobody."""
     if current_visit() is not None:
         record(
             "secret.shown",

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from monitor.api.authentication import actor_of
+from monitor.api.authentication import actor_of, key_mode_of
 from monitor.api.errors import Conflict, TooMuchToRead
 from monitor.api.fields import StrictModelSerializer
 from monitor.api.paths import IdsInPath
@@ -31,6 +31,7 @@ from monitor.events.drafting import created_consumer
 from monitor.lib.actors import Actor, Scope
 from monitor.metrics import TooMuchToCount, ask
 from monitor.models import Consumer, ConsumerErasure, MetricRollup, Organization, RequestLog, Service
+from monitor.models.keys import Mode
 from monitor.search.filters import refusal
 from monitor.services.api import NO_SUCH_ORGANIZATION, organization_for
 
@@ -142,12 +143,12 @@ def has_called(consumer: Consumer, service_id: UUID) -> bool:
     return by_logs.exists() or by_numbers.exists()
 
 
-def make_consumer(*, now: datetime, **fields: Any) -> Consumer:
+def make_consumer(*, now: datetime, mode: str, **fields: Any) -> Consumer:
     """A consumer before its first request. Raises Conflict where the identifier is known already."""
     try:
         with transaction.atomic():
             consumer = Consumer.objects.create(first_seen_at=now, **fields)
-            record_events([created_consumer(consumer)])
+            record_events([created_consumer(consumer, mode=mode)])
             return consumer
     except IntegrityError:
         raise Conflict("identifier", "This consumer is known already.") from None
@@ -198,6 +199,7 @@ class ConsumersView(GenericAPIView[RequestLog]):
 
     @extend_schema(
         summary="Make a consumer known before its first request",
+        description="With a live or a test key alike: who calls is the same in both modes.",
         request=ConsumerSerializer,
         responses={201: ConsumerSerializer},
     )
@@ -209,7 +211,7 @@ class ConsumersView(GenericAPIView[RequestLog]):
         form.is_valid(raise_exception=True)
         fields = form.validated_data
         fields["organization"] = organization_for(actor, fields.pop("organization", None))
-        consumer = make_consumer(now=timezone.now(), **fields)
+        consumer = make_consumer(now=timezone.now(), mode=key_mode_of(request) or Mode.LIVE, **fields)
         return Response(ConsumerSerializer(consumer).data, status=201)
 
 

@@ -105,8 +105,8 @@ def draft_of(log: Kept, type_: str, data: dict[str, Any]) -> Draft:
     )
 
 
-def created_consumer(consumer: Consumer) -> Draft:
-    """Of no mode in particular, so told as live."""
+def created_consumer(consumer: Consumer, *, mode: str = "live") -> Draft:
+    """A consumer is of no mode in particular; who makes one with a test key hears of it in test mode."""
     data = {
         "consumer_id": consumer.id,
         "identifier": consumer.identifier,
@@ -117,5 +117,6 @@ def created_consumer(consumer: Consumer) -> Draft:
         organization_id=consumer.organization_id,
         type="consumer.created",
         data=data,
+        mode=mode,
         happened_at=consumer.first_seen_at,
     )

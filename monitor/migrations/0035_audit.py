@@ -101,7 +101,8 @@ BEGIN
     VALUES (
         audit_id(), audit_organization(TG_ARGV[0], one), asking->>'actor_kind', asking->>'actor_id',
         asking->>'actor_label', asking->>'face', TG_ARGV[0] || '.' || verb, TG_ARGV[0],
-        left(coalesce(one->>'id', one->>'monitor_id', one->>'organization_id', ''), 64), left(coalesce(one->>TG_ARGV[1], ''), 300),
+        left(coalesce(one->>'id', one->>'monitor_id', one->>'organization_id', ''), 64),
+        left(coalesce(one->>TG_ARGV[1], ''), 300),
         coalesce(changes, '{}'), '', asking->>'ip', asking->>'user_agent', asking->>'request_id',
         asking->>'method', asking->>'route', clock_timestamp());
     -- Told at the end of the request; a rollback takes it back with the row.

@@ -162,21 +162,23 @@ TABLE = {
     ("POST", "v1/endpoints/<str:endpoint_id>/split"): (
         "401 401 202 | 403 403 202 202 404 | 403 403 403 202 | 202 403 404 | 401 401 401"
     ),
-    (
-        "GET",
-        "v1/consumers",
-    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
-    # Consumers belong to the organization: a key of one service names none.
-    (
-        "POST",
-        "v1/consumers",
-    ): "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
-    ("GET", "v1/consumers/<str:consumer_id>"): (
-        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 404 404 | 401 401 401"
-    ),
-    ("PATCH", "v1/consumers/<str:consumer_id>"): (
-        "401 401 200 | 403 403 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
-    ),
+    # Consumers belong to the organization: a key of one service names none. Customers are the same resource.
+    **{
+        (method, f"v1/{noun}{verb}"): codes
+        for noun in ("consumers", "customers")
+        for method, verb, codes in (
+            ("GET", "", "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401"),
+            ("POST", "", "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401"),
+            (
+                *("GET", "/<str:consumer_id>"),
+                "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 404 404 | 401 401 401",
+            ),
+            (
+                *("PATCH", "/<str:consumer_id>"),
+                "401 401 200 | 403 403 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401",
+            ),
+        )
+    },
     ("POST", "v1/consumers/<str:consumer_id>/forget"): (
         "401 401 202 | 403 403 202 202 404 | 403 403 403 403 | 202 403 404 | 401 401 401"
     ),
@@ -417,6 +419,14 @@ class World:
             ("POST", "v1/alerts/backtest"): {"service_id": str(self.service.id), **rule},
             ("POST", "v1/consumers"): {"identifier": "another"},
             ("PATCH", "v1/consumers/<str:consumer_id>"): {"name": "changed"},
+            **{
+                (method, f"v1/{noun}{verb}"): body
+                for noun in ("consumers", "customers")
+                for method, verb, body in (
+                    ("POST", "", {"identifier": "another"}),
+                    ("PATCH", "/<str:consumer_id>", {"name": "changed"}),
+                )
+            },
             ("POST", "v1/consumers/<str:consumer_id>/forget"): {},
             ("PATCH", "v1/endpoints/<str:endpoint_id>"): {"route": "/changed"},
             ("POST", "v1/endpoints/<str:endpoint_id>/merge"): {"endpoints": [self.ids["endpoint_id"]]},
@@ -721,7 +731,7 @@ def test_the_admin_is_for_staff():
     ids=[" ".join(entry) for entry in unsafe],
 )
 def test_what_is_done_is_in_the_audit_log(world, settings, method, pattern):
-    """Each route that may change something, as an administrator: what is done is told, what is refused is not."""
+    """Each route that may change something, for an administrator: what is refused was not done."""
     client = client_of("admin", world, settings)
     before = AuditEntry.objects.count()
 

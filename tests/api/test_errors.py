@@ -9,8 +9,8 @@ from django.db import OperationalError
 from django.test import Client
 
 from monitor.api.errors import PROBLEMS
-from tests.access.routes import api_routes
 from monitor.lib.requestids import request_id_for
+from tests.access.routes import api_routes
 from tests.factories import UNKNOWN_ID, a_client, a_key, a_service, a_user, an_organization, post_json
 
 pytestmark = pytest.mark.django_db

@@ -233,9 +233,9 @@ def test_a_list_costs_the_same_with_one_row_and_with_many(owner, organization, d
 
 
 def test_the_page_tells_who_did_what_from_where(done, django_assert_num_queries):
-    person, key = done
+    person, _ = done
 
-    # session, user, memberships; rows; the user again, for the menu's name.
+    # session, user, memberships; rows.
     with django_assert_num_queries(4):
         page = person.get("/audit").content.decode()
 
