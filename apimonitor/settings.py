@@ -173,6 +173,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "monitor.access.gate.PageGateMiddleware",
     "monitor.access.auditing.AuditMiddleware",
+    "monitor.api.versioning.VersionMiddleware",
     "monitor.api.errors.DatabaseAwayMiddleware",
 ]
 

@@ -42,6 +42,7 @@ def issue_key(
     kind: str = KeyKind.OWN,
     expires_at: datetime | None = None,
     created_by_id: int | None = None,
+    api_version: str = "",
 ) -> tuple[ApiKey, str]:
     """A new key and its text. The text exists here and in the caller's answer only.
 
@@ -64,6 +65,7 @@ def issue_key(
         mode=mode,
         expires_at=expires_at,
         created_by_id=created_by_id,
+        api_version=api_version,
     )
     record_shown("api_key", key.id, label=key.prefix, organization_id=key.organization_id)
     tell(key, "key.created", now=timezone.now())
@@ -146,6 +148,7 @@ def rotate_key(
         mode=current.mode,
         kind=current.kind,
         created_by_id=created_by_id,
+        api_version=current.api_version,
     )
     end = now + overlap
     current.expires_at = end if current.expires_at is None else min(current.expires_at, end)

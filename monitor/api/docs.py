@@ -8,12 +8,19 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
 from monitor.api.errors import PROBLEMS
+from monitor.api.versioning import HEADER
+from monitor.api.versions import VERSIONS
 
 
 def errors_page(request: HttpRequest) -> HttpResponse:
     """The page that the `type` of every problem leads to."""
     problems = [(code, title, advice) for code, (title, advice) in PROBLEMS.items()]
     return render(request, "docs/errors.html", {"problems": problems})
+
+
+def changelog_page(request: HttpRequest) -> HttpResponse:
+    """What differs from version to version of the API; `rel=deprecation` leads here."""
+    return render(request, "docs/api_changelog.html", {"versions": VERSIONS, "header": HEADER})
 
 
 # Redoc writes style elements and runs its search in a worker made of a blob; nothing else here may.
@@ -29,5 +36,6 @@ urlpatterns = [
         name="docs",
     ),
     path("docs/errors", errors_page, name="error-docs"),
+    path("docs/api-changelog", changelog_page, name="api-changelog"),
     path("redoc", redoc, name="redoc"),
 ]

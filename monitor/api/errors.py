@@ -32,6 +32,10 @@ logger = logging.getLogger(__name__)
 # What each code is called, and what to do about it; `/docs/errors` shows this table.
 PROBLEMS: Mapping[str, tuple[str, str]] = {
     "validation_error": ("Invalid input", "Correct the fields named in `errors` and send it again."),
+    "api_version_unknown": (
+        "Unknown version",
+        "Name a version that the changelog of the API lists, or leave API-Version out for the newest.",
+    ),
     "malformed_json": ("Malformed JSON", "Send one well-formed JSON document in UTF-8."),
     "malformed_gzip": ("Malformed gzip", "Compress the body again, or send it plain."),
     "key_missing": ("Not authenticated", "Send an API key as `Authorization: Bearer mkey_…`, or sign in."),

@@ -3,10 +3,12 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from monitor.api.errors import PROBLEM_JSON
+from monitor.api.versions import CURRENT, NAMES
+from monitor.lib.actors import Scope
 
 
 class FieldErrorSerializer(serializers.Serializer[dict[str, Any]]):
@@ -38,6 +40,17 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
 REQUEST_ID_HEADER = {
     "X-Request-Id": {"schema": {"type": "string"}, "description": "Names this request in our log."}
 }
+VERSION_HEADERS = {
+    "API-Version": {"schema": {"type": "string"}, "description": "The version this answer is in."},
+    "Deprecation": {
+        "schema": {"type": "string", "pattern": "^@[0-9]+$"},
+        "description": "Of an older version: since when it is deprecated, RFC 9745.",
+    },
+    "Sunset": {
+        "schema": {"type": "string"},
+        "description": "Of an older version: when it stops being answered, RFC 8594.",
+    },
+}
 LIST_HEADERS = {
     "Link": {
         "schema": {"type": "string"},
@@ -62,9 +75,27 @@ class ProblemAutoSchema(AutoSchema):
             body["headers"] = {
                 **body.get("headers", {}),
                 **REQUEST_ID_HEADER,
+                **(VERSION_HEADERS if self._has_versions() and status < "300" else {}),
                 **(LIST_HEADERS if paged else {}),
             }
         return dict(sorted(bodies.items()))
+
+    def get_override_parameters(self) -> list[Any]:
+        if not self._has_versions():
+            return []
+        return [
+            OpenApiParameter(
+                "API-Version",
+                {"type": "string", "enum": [CURRENT]},
+                OpenApiParameter.HEADER,
+                description=f"This document describes {CURRENT}. Older versions are known, too, until their"
+                f" sunset: {', '.join(NAMES[1:])}; what differs stands at /docs/api-changelog.",
+            )
+        ]
+
+    def _has_versions(self) -> bool:
+        scopes: dict[str, Scope] = getattr(self.view, "scopes", {})
+        return self.path.startswith("/v1/") and scopes.get(self.method) != Scope.INGEST
 
     def get_filter_backends(self) -> list[Any]:
         """Of lists, and of views that measure what a list would show."""

@@ -59,6 +59,8 @@ class ApiKey(models.Model):
     )
     mode = models.CharField(max_length=4, choices=Mode, default=Mode.LIVE)
     kind = models.CharField(max_length=9, choices=KeyKind, default=KeyKind.OWN, db_default=KeyKind.OWN)
+    # The version of the API it is answered in where a request names none; empty: the newest.
+    api_version = models.CharField(max_length=10, blank=True, default="", db_default="")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )

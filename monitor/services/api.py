@@ -23,6 +23,7 @@ from monitor.api.fields import StrictModelSerializer, TextField
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.api.permissions import reach_service, require, scope_for
+from monitor.api.versions import NAMES as API_VERSION_NAMES
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.outbound import UnusableUrl, origin_of
 from monitor.models import ApiKey, Instance, Organization, Service
@@ -182,6 +183,12 @@ class KeySerializer(StrictModelSerializer):
         help_text="`client_id` and `token` have the form that Apitally's clients 0.x and 1.x insist on; "
         "their only scope is `ingest`.",
     )
+    api_version = serializers.ChoiceField(
+        choices=API_VERSION_NAMES,
+        required=False,
+        allow_blank=True,
+        help_text="Answers are in this version where a request names none; empty: the newest.",
+    )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
     class Meta:
@@ -194,6 +201,7 @@ class KeySerializer(StrictModelSerializer):
             "scopes",
             "mode",
             "kind",
+            "api_version",
             "is_active",
             "created_at",
             "expires_at",

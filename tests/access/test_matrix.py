@@ -383,6 +383,7 @@ PUBLIC = {
     "openapi.json",
     "docs",
     "docs/errors",
+    "docs/api-changelog",
     "redoc",
 }
 
