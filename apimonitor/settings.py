@@ -296,6 +296,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "PercentileMethodEnum": ["exact", "histogram"],
+        "ApiVersionEnum": "monitor.api.versions.NAMES",
+        "WebhookApiVersionEnum": "monitor.events.catalogue.API_VERSIONS",
         "KeyKindEnum": "monitor.models.keys.KeyKind",
         "AlertStateEnum": "monitor.models.alert_groups.GroupState",
         "AlertKindEnum": "monitor.models.alerts.RuleKind",

@@ -39,9 +39,9 @@ class VersionMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        asked = request.headers.get(HEADER, "")
+        asked = request.headers.get(HEADER)
         # Before anything is done: an answer that its caller cannot read must not have had an effect.
-        if asked and asked not in NAMES and has_versions(request, view):
+        if asked is not None and asked not in NAMES and has_versions(request, view):
             return unknown_version()
         return None
 
