@@ -47,10 +47,13 @@ class Worker(UvicornWorker):
 
 
 def post_worker_init(worker: object) -> None:
-    """In each web process, once it is itself: what it counts goes to the database by a thread of its own."""
+    """In each web process, once it is itself: what it counts, and calls of our own API, go to the
+    database by threads of their own."""
     from monitor.health.flushing import begin_flushing
+    from monitor.own.flushing import begin_keeping
 
     begin_flushing()
+    begin_keeping()
 
 
 _host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND

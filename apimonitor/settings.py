@@ -85,6 +85,8 @@ AUDIT_DAYS = env.integer("AUDIT_DAYS", 400, least=90, most=36500)
 # Masked on top of the built-in names, comma-separated; a name matches when it contains the word.
 MASK_HEADERS = env.words("MASK_HEADERS")
 MASK_KEYS = env.words("MASK_KEYS")
+# Whether calls of our own API are kept as a service of each organization, without bodies.
+OWN_REQUESTS = env.flag("OWN_REQUESTS", default=True)
 # Distinct endpoints kept for one service, and consumers for one organization; later ones share "(other)".
 MAX_ENDPOINTS_PER_SERVICE = env.integer("MAX_ENDPOINTS_PER_SERVICE", 1000, least=10, most=100_000)
 MAX_CONSUMERS_PER_ORGANIZATION = env.integer(
@@ -160,6 +162,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "monitor.access.requests.RequestContextMiddleware",
+    "monitor.own.middleware.OwnRequestsMiddleware",
     "monitor.access.leaving.StoppableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

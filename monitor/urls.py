@@ -31,6 +31,8 @@ from monitor.monitors.urls import page_routes as monitor_page_routes
 from monitor.otlp.api import OneLogOrRecords, Points
 from monitor.otlp.urls import api_routes as trace_routes
 from monitor.otlp.urls import otlp_routes
+from monitor.own.urls import api_routes as own_routes
+from monitor.own.urls import page_routes as own_page_routes
 from monitor.push.urls import ping_routes
 from monitor.replay.urls import api_routes as replay_routes
 from monitor.replay.urls import page_routes as replay_page_routes
@@ -74,6 +76,7 @@ api_patterns = [
     *channel_routes,
     *monitor_routes,
     *audit_routes,
+    *own_routes,
 ]
 
 page_patterns = [
@@ -92,6 +95,7 @@ page_patterns = [
     *curl_page_routes,
     *storage_page_routes,
     *audit_page_routes,
+    *own_page_routes,
     *health_page_routes,
 ]
 

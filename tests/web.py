@@ -79,6 +79,7 @@ def running_web_server(*, workers: int = 1, port: int = 0, **environment: str) -
                 "DATABASE_URL": database_url(),
                 "ANONYMOUS_ACCESS": "none",
                 "LOG_LEVEL": "warning",
+                "OWN_REQUESTS": "false",
                 **environment,
             },
             pass_fds=[listener.fileno()],

@@ -39,6 +39,8 @@ class AuditMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         visit = visit_of(request)
         begin_visit(visit)
+        # For what stands in front of this: a visit is over when it gets the answer.
+        request.visit = visit  # type: ignore[attr-defined]
         is_recorded = False
         try:
             response = self.get_response(request)

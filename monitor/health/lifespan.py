@@ -15,8 +15,11 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 class FlushAtStop:
     """The application behind it, whose stop is complete once the last counts are written."""
 
-    def __init__(self, behind: Application) -> None:
+    """`ends` are further things to end, each in a thread."""
+
+    def __init__(self, behind: Application, *ends: Callable[[], None]) -> None:
         self.behind = behind
+        self.ends = (*ends, end_flushing)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -25,7 +28,8 @@ class FlushAtStop:
 
         async def sending(message: Message) -> None:
             if message["type"] == "lifespan.shutdown.complete":
-                await asyncio.to_thread(end_flushing)
+                for end in self.ends:
+                    await asyncio.to_thread(end)
             await send(message)
 
         await self.behind(scope, receive, sending)

@@ -29,8 +29,8 @@ class RequestLogQuerySet(models.QuerySet["RequestLog"]):
         ids = list(service_ids)
         return self.filter(service_id=ids[0]) if len(ids) == 1 else self.filter(service_id__in=ids)
 
-    def visible_to(self, actor: Actor) -> Self:
-        return self.of_services(Service.objects.visible_to(actor).values_list("id", flat=True))
+    def visible_to(self, actor: Actor, *, own: bool = False) -> Self:
+        return self.of_services(Service.objects.visible_to(actor, own=own).values_list("id", flat=True))
 
     def within(self, since: datetime, until: datetime) -> Self:
         """Logs captured from `since` up to, not including, `until`; whole milliseconds."""

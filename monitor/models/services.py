@@ -37,9 +37,14 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """Every service of the organizations the actor holds the scope in."""
         return self.alive().filter(organization__in=actor.organizations(scope))
 
-    def visible_to(self, actor: Actor) -> Self:
-        """The services an actor's lists show: a service's own key sees that one alone."""
+    def visible_to(self, actor: Actor, *, own: bool = False) -> Self:
+        """The services an actor's lists show: a service's own key sees that one alone.
+
+        `own`: with the one that holds calls of this API, which would mix with what services report.
+        """
         services = self.within_reach_of(actor)
+        if not own:
+            services = services.filter(is_own=False)
         return services if actor.service_id is None else services.filter(id=actor.service_id)
 
     def longest_chosen_retention(self) -> int:
@@ -79,6 +84,8 @@ class Service(models.Model):
     exclusions = models.JSONField(
         default=list, db_default=models.Value([], models.JSONField()), editable=False
     )
+    # The one that holds the organization's own calls of this API; made by monitor.own.
+    is_own = models.BooleanField(default=False, db_default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     # Set at once when the service is removed; a task then removes what hangs on it, logs included.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -92,6 +99,11 @@ class Service(models.Model):
                 fields=["organization", "name"],
                 condition=models.Q(deleted_at=None),
                 name="service_name_once_per_organization",
+            ),
+            models.UniqueConstraint(
+                fields=["organization"],
+                condition=models.Q(deleted_at=None, is_own=True),
+                name="own_service_once_per_organization",
             ),
             models.CheckConstraint(
                 condition=models.Q(keep_bodies__in=KeepBodies.values), name="service_keep_bodies_known"

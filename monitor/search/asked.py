@@ -144,7 +144,10 @@ def read_address(
     `since` and `until` win over `window`. Without any of them, also in `q`: the shortest window that holds
     the newest log.
     """
-    logs = RequestLog.objects.visible_to(actor)
+    services = list(Service.objects.visible_to(actor, own=True).order_by("name"))
+    own = [each for each in services if each.is_own and str(each.id) == query.get("service_id")]
+    services = [each for each in services if not each.is_own or each in own]
+    logs = RequestLog.objects.of_services(each.id for each in own or services)
     kept = Window.of(None, None, now=now)
     all_kept = logs.within(kept.since, kept.until)
     newest = all_kept.newest_first().first()
@@ -159,7 +162,7 @@ def read_address(
         query=query,
         filter=filter_class(filter_data(query, since), queryset=logs),
         preset=preset,
-        services=list(Service.objects.visible_to(actor).order_by("name")),
+        services=services,
         newest=newest,
         now=now,
     )

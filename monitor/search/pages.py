@@ -97,7 +97,7 @@ def log_rows(request: HttpRequest) -> HttpResponse:
     query = request.GET.copy()
     ids = [id_ for id_ in map(read_id, query.pop("ids", [""])[0].split(",")[:ROWS]) if id_]
     full_ms = read_number(query.pop("full_ms", [""])[0])
-    logs = RequestLog.objects.visible_to(page_actor(request)).with_names().filter(id__in=ids)
+    logs = RequestLog.objects.visible_to(page_actor(request), own=True).with_names().filter(id__in=ids)
     request.GET = query  # type: ignore[assignment] # immutable from here on, as it was
     found = Found(
         page=Page(rows=list(logs.newest_first())),
@@ -165,7 +165,7 @@ def full_latency(rows: Sequence[RequestLog]) -> float | None:
 
 @require_safe
 def log(request: HttpRequest, log_id: UUID) -> HttpResponse:
-    visible = RequestLog.objects.visible_to(page_actor(request))
+    visible = RequestLog.objects.visible_to(page_actor(request), own=True)
     found = the_log(visible, log_id)
     detail = read_detail(found)
     context = {
@@ -203,7 +203,7 @@ def copy(request: HttpRequest, log_id: UUID) -> JsonResponse:
     form = request.GET.get("as", "")
     if form not in FORMS:
         raise Http404("There is no such form.")
-    found = the_log(RequestLog.objects.visible_to(page_actor(request)), log_id)
+    found = the_log(RequestLog.objects.visible_to(page_actor(request), own=True), log_id)
     made = copy_of(read_detail(found), form)
     response = JsonResponse({"words": made.words, "text": made.text, "notes": made.notes})
     response["Cache-Control"] = "no-store"

@@ -213,6 +213,9 @@ TABLE = {
         )
         for verb in ("", "/export")
     },
+    ("GET", "v1/request-logs"): (
+        "401 200 200 | 200 200 200 200 200 | 403 403 403 403 | 200 403 403 | 401 401 401"
+    ),
     # A view of the team: members keep and change them; keys of one service have nothing to do with them.
     ("GET", "v1/views"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
     ("POST", "v1/views"): "401 401 201 | 403 201 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
