@@ -106,6 +106,19 @@ def mail_server(name: str) -> MailServer:
     )
 
 
+def origins(name: str) -> list[str]:
+    """Origins with commas between them, or `*` alone for all there are."""
+    found = words(name)
+    for value in found:
+        parts = urlsplit(value)
+        is_plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.username
+        if found != ["*"] and (not is_plain or value != f"{parts.scheme}://{parts.netloc}"):
+            raise ImproperlyConfigured(
+                f"{name} must hold origins as https://app.example.com, or * alone, not {value!r}."
+            )
+    return found
+
+
 def database(name: str) -> dict[str, object]:
     """Django's connection settings out of a postgresql:// address.
 

@@ -157,6 +157,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
     "django_htmx",
+    "corsheaders",
     "procrastinate.contrib.django",
 ]
 
@@ -164,6 +165,8 @@ MIDDLEWARE = [
     "monitor.access.requests.RequestContextMiddleware",
     "monitor.own.middleware.OwnRequestsMiddleware",
     "monitor.access.leaving.StoppableMiddleware",
+    # In front of what redirects: a browser follows no redirect of its question whether it may ask.
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -268,6 +271,27 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# --- Callers in browsers ------------------------------------------------------------------------------------
+
+# Pages of these origins may call the API from a browser, with a key of their own: comma-separated, as
+# https://app.example.com; * for all. Cookies are never accepted from elsewhere, so a session cannot be used.
+CORS_ORIGINS = env.origins("CORS_ORIGINS")
+CORS_ALLOW_ALL_ORIGINS = CORS_ORIGINS == ["*"]
+CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGINS
+CORS_ALLOW_CREDENTIALS = False
+# Without an origin no answer says a word of it.
+CORS_URLS_REGEX = r"^/(v1|otlp)/" if CORS_ORIGINS else r"(?!)"
+CORS_ALLOW_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+CORS_ALLOW_HEADERS = (
+    *("accept", "authorization", "content-type", "content-encoding", "x-api-key", "x-request-id"),
+    *("api-version", "idempotency-key", "last-event-id", "traceparent", "tracestate"),
+)
+CORS_EXPOSE_HEADERS = (
+    *("Link", "X-Total-Count", "X-Search-Complete", "X-Request-Id", "API-Version", "Deprecation", "Sunset"),
+    *("Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed", "Content-Disposition"),
+)
+CORS_PREFLIGHT_MAX_AGE = 3600
 
 # --- The API -----------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ from monitor.ingest.entry import Sender
 from monitor.ingest.group import GroupCommit, Stopped, TooBusy
 from monitor.ingest.intake import Disconnected, Room, read_whole
 from monitor.ingest.reports import Report, keep_reports
-from monitor.ingest.standing import standing_headers
+from monitor.ingest.standing import cors_headers, standing_headers
 from monitor.lib.actors import Scope
 from monitor.lib.apikeys import hide_client_id
 from monitor.lib.counting import count_rejected, count_request
@@ -125,7 +125,9 @@ class Lane:
             return
         except Exception as error:  # the client is owed an answer, whatever it was
             answer = refused(door, error)
-        await respond(send, answer, request_id, standing_headers(secure=is_secure(scope, headers)))
+        standing = standing_headers(secure=is_secure(scope, headers))
+        cors = cors_headers(origin=headers.get("origin"), method="POST", path=scope["path"])
+        await respond(send, answer, request_id, [*standing, *cors])
         count_request("ingest", time.perf_counter() - started)
         if answer.status >= 400:
             log_refusal(scope, headers, answer, started)

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from corsheaders.middleware import CorsMiddleware
 from csp.middleware import CSPMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -18,6 +19,18 @@ class _Request(HttpRequest):
 
     def _get_scheme(self) -> str:
         return self._scheme
+
+
+def cors_headers(*, origin: str | None, method: str, path: str) -> list[tuple[bytes, bytes]]:
+    """What a browser wants to hear that calls from a page elsewhere; nothing for other callers."""
+    if not origin:
+        return []
+    request, response = _Request("http"), HttpResponse()
+    request.method, request.path_info = method, path
+    request.META["HTTP_ORIGIN"] = origin
+    del response["Content-Type"]
+    CorsMiddleware(lambda _: response).add_response_headers(request, response)
+    return [(name.lower().encode(), value.encode()) for name, value in response.items()]
 
 
 @lru_cache(maxsize=2)

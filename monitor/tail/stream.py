@@ -26,7 +26,7 @@ from monitor.ingest.lane import (
     require_host,
     respond,
 )
-from monitor.ingest.standing import standing_headers
+from monitor.ingest.standing import cors_headers, standing_headers
 from monitor.lib.notices import Notices
 from monitor.lib.requestids import remember_request_id, request_id_for
 from monitor.lib.stopping import stopping
@@ -57,7 +57,10 @@ class Tail:
         headers, started = headers_of(scope), time.perf_counter()
         request_id = request_id_for(headers.get("x-request-id"))
         remember_request_id(request_id)
-        standing = standing_headers(secure=is_secure(scope, headers))
+        standing = [
+            *standing_headers(secure=is_secure(scope, headers)),
+            *cors_headers(origin=headers.get("origin"), method="GET", path=PATH),
+        ]
         try:
             require_host(scope, headers)
             stream = await self._open(scope, headers)
