@@ -12,12 +12,14 @@ from monitor.metrics.tasks import compact_deltas, remove_old_rollups
 from monitor.monitors.tasks import turn_beat_days, watch_monitors
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
 from monitor.retention.tasks import turn_days, watch_disk
+from monitor.sandbox.tasks import drop_sandbox
 from monitor.search.tasks import index_paths
 from monitor.services.tasks import purge_service
 from monitor.webhooks.tasks import forget_old_webhooks
 
 __all__ = [
     "compact_deltas",
+    "drop_sandbox",
     "erase_consumer",
     "forget_audit",
     "forget_evaluations",

@@ -37,6 +37,8 @@ from monitor.push.urls import ping_routes
 from monitor.replay.urls import api_routes as replay_routes
 from monitor.replay.urls import page_routes as replay_page_routes
 from monitor.retention.urls import page_routes as storage_page_routes
+from monitor.sandbox.urls import api_routes as sandbox_routes
+from monitor.sandbox.urls import page_routes as sandbox_page_routes
 from monitor.search.api import SearchLogs
 from monitor.search.urls import api_routes as search_routes
 from monitor.search.urls import page_routes as search_page_routes
@@ -77,6 +79,7 @@ api_patterns = [
     *monitor_routes,
     *audit_routes,
     *own_routes,
+    *sandbox_routes,
 ]
 
 page_patterns = [
@@ -96,6 +99,7 @@ page_patterns = [
     *storage_page_routes,
     *audit_page_routes,
     *own_page_routes,
+    *sandbox_page_routes,
     *health_page_routes,
 ]
 

@@ -3,7 +3,8 @@
 import random
 import threading
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from apimonitor.demo.client import Client, Unreachable
 from apimonitor.demo.shop import CUSTOMERS, PRODUCTS
@@ -15,11 +16,19 @@ QUIET_PAUSE_S = 1.2
 BUYERS = 4
 
 
+class Caller(Protocol):
+    """How a buyer reaches the shop: over the network, or in the sandbox without one."""
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]: ...
+
+
 class Buyer:
     """One customer's program at one shop."""
 
-    def __init__(self, shop_url: str, customer: str, *, chance: random.Random) -> None:
-        self._client = Client(shop_url)
+    def __init__(self, client: Caller, customer: str, *, chance: random.Random) -> None:
+        self._client = client
         self._chance = chance
         self._headers = {
             "X-Customer": customer,
@@ -95,7 +104,7 @@ def call_forever(shop_urls: dict[str, str], *, chance: random.Random) -> None:
     for number in range(BUYERS):
         environment = "staging" if number == BUYERS - 1 else "production"
         own = random.Random(chance.random())  # noqa: S311
-        buyer = Buyer(shop_urls[environment], customers[number % len(customers)], chance=own)
+        buyer = Buyer(Client(shop_urls[environment]), customers[number % len(customers)], chance=own)
         threading.Thread(target=_live, args=(buyer, own), daemon=True).start()
     threading.Event().wait()
 

@@ -216,6 +216,14 @@ TABLE = {
     ("GET", "v1/request-logs"): (
         "401 200 200 | 200 200 200 200 200 | 403 403 403 403 | 200 403 403 | 401 401 401"
     ),
+    (
+        "POST",
+        "v1/sandbox",
+    ): "401 401 201 | 403 403 201 201 404 | 403 403 403 201 | 201 403 404 | 401 401 401",
+    (
+        "DELETE",
+        "v1/sandbox",
+    ): "401 401 202 | 403 403 202 202 202 | 403 403 403 403 | 202 403 403 | 401 401 401",
     # A view of the team: members keep and change them; keys of one service have nothing to do with them.
     ("GET", "v1/views"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
     ("POST", "v1/views"): "401 401 201 | 403 201 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
@@ -470,6 +478,7 @@ class World:
             ("POST", "v1/monitors/test"): {"kind": "manual", "config": {}},
             ("PATCH", "v1/monitors/<str:monitor_id>"): {"description": "changed"},
             **{("POST", f"v1/monitors/<str:monitor_id>/{verb}"): {} for verb in ("pause", "resume", "clone")},
+            ("POST", "v1/sandbox"): {"service_id": str(self.service.id), "requests": 1},
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
         }
