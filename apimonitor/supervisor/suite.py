@@ -132,8 +132,11 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def install_missing() -> None:
-    """Chromium and the oldest PostgreSQL from Debian, where we may; else say what will be left out."""
+    """What Debian has of what tests run beside Python, where we may install it."""
     missing = [] if shutil.which("chromium") else ["chromium", "fonts-liberation"]
+    # The examples of docs/webhooks.md are run as they stand there.
+    missing += [] if shutil.which("node") else ["nodejs"]
+    missing += [] if shutil.which("go") else ["golang-go"]
     missing += [] if OLDEST_POSTGRES.exists() else ["postgresql-15"]
     if not missing or os.geteuid() != 0 or not shutil.which("apt-get"):
         return
