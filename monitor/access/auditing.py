@@ -1,5 +1,6 @@
 """Who asks, for the audit log: of each request, and of signing in and out."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ QUIET_ROUTES = {
     "login": "signing in is recorded by itself",
     "logout": "signing out is recorded by itself",
 }
+# Arguments of a route, as urls.py writes them; people know them in braces, as the document has them.
+PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 # A page that answers 200 to a form shows what is wrong with it.
 DONE_BY_PAGE = frozenset({201, 202, 204, 301, 302, 303})
 
@@ -59,7 +62,7 @@ class AuditMiddleware:
         visit = current_visit()
         if visit is None or request.resolver_match is None:
             return
-        visit.route = request.resolver_match.route
+        visit.route = PLACE.sub(r"{\1}", request.resolver_match.route)
         visit.find_actor = lambda: request.actor  # type: ignore[attr-defined] # the gate's
         # Views of the API find out themselves who asks.
         if request.method not in SAFE_METHODS and not is_api_view(view):

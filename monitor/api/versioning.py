@@ -69,7 +69,7 @@ def asked_of(request: HttpRequest, response: Response) -> str:
     asked = request.headers.get(HEADER, "")
     if asked in NAMES:
         return asked
-    by_view = (response.renderer_context or {}).get("request")
+    by_view = getattr(response, "renderer_context", {}).get("request")
     pinned = getattr(getattr(by_view, "_auth", None), "api_version", "")
     return pinned if pinned in NAMES else CURRENT
 

@@ -19,7 +19,7 @@ def forget_old(*, now: datetime) -> int:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL apimonitor.audit_retention = 'on'")
             cursor.execute(FORGET, [before, BATCH])
-            gone = cursor.rowcount
+            gone = int(cursor.rowcount)
             # Ends with the transaction in any case; in a test that is one with the caller's.
             cursor.execute("SET LOCAL apimonitor.audit_retention = 'off'")
         count += gone

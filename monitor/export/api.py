@@ -63,7 +63,7 @@ class ExportLogs(SearchLogs):
             "logs.exported",
             organization_id=organizations[0] if len(organizations) == 1 else None,
             target_type="logs",
-            note=f"as {form.name}{' with bodies' if bodies else ''}",
+            note=f"as {name_of(form)}{' with bodies' if bodies else ''}",
         )
         response = StreamingHttpResponse(stream, content_type=form.content_type)
         response["Content-Disposition"] = f'attachment; filename="{file_name(form, now=timezone.now())}"'
@@ -87,5 +87,8 @@ def bodies_of(params: QueryDict) -> bool:
 
 
 def file_name(form: Format, *, now: datetime) -> str:
-    ending = next(name for name, known in FORMATS.items() if isinstance(form, known))
-    return f"logs-{now.astimezone(UTC):%Y%m%d-%H%M%S}.{ending}"
+    return f"logs-{now.astimezone(UTC):%Y%m%d-%H%M%S}.{name_of(form)}"
+
+
+def name_of(form: Format) -> str:
+    return next(name for name, known in FORMATS.items() if isinstance(form, known))

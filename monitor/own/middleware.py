@@ -9,7 +9,6 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from rest_framework.response import Response
 
 from monitor.api.versioning import has_versions
 from monitor.audit import Visit
@@ -69,7 +68,7 @@ def organization_of(actor: Actor) -> UUID | None:
 
 
 def mode_of(response: Any) -> str:
-    request = (response.renderer_context or {}).get("request") if isinstance(response, Response) else None
+    request = getattr(response, "renderer_context", {}).get("request")
     return str(getattr(getattr(request, "auth", None), "mode", "live"))
 
 

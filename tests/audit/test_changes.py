@@ -52,7 +52,7 @@ def test_a_change_by_the_api_tells_who_what_and_from_where(service, organization
     assert entry.changes == {"description": ["", "of the shop"]}
     assert (entry.actor_kind, entry.actor_id, entry.actor_label) == ("key", str(key.id), f"key:{key.prefix}")
     assert (entry.face, entry.ip, entry.user_agent) == ("api", "127.0.0.1", "curl/8")
-    assert (entry.method, entry.route) == ("PATCH", "v1/services/<str:service_id>")
+    assert (entry.method, entry.route) == ("PATCH", "v1/services/{service_id}")
     assert entry.request_id == answer["X-Request-Id"]
     assert entry.organization_id == organization.id
 

@@ -34,7 +34,7 @@ class Version:
 
 # Newest first.
 VERSIONS = (
-    Version(name="2026-11-21", changes=(lists_are_arrays,)),  # type: ignore[arg-type] # a module is one
+    Version(name="2026-11-21", changes=(lists_are_arrays,)),
     Version(name="2026-11-01", deprecated_at=date(2026, 11, 21), sunset_at=date(2027, 11, 21)),
 )
 CURRENT = VERSIONS[0].name

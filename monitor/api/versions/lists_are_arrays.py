@@ -14,7 +14,7 @@ NEXT = re.compile(r'<([^>]*)>; rel="next"')
 
 def tell_as_before(response: Response) -> None:
     """Put the pages of a list into an envelope. Arrays that have no pages are as they were."""
-    view = (response.renderer_context or {}).get("view")
+    view = getattr(response, "renderer_context", {}).get("view")
     if response.status_code != 200 or not isinstance(response.data, list):
         return
     if getattr(view, "pagination_class", None) is None:
