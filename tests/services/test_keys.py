@@ -18,6 +18,7 @@ FIELDS = {
     "scopes",
     "mode",
     "kind",
+    "api_version",
     "is_active",
     "created_at",
     "expires_at",
