@@ -134,7 +134,7 @@ DROP FUNCTION audit_id();
 class Migration(migrations.Migration):
     """Who did what, from where: a table that is only added to, and what adds to it."""
 
-    dependencies = [("monitor", "0024_silent_processes")]
+    dependencies = [("monitor", "0026_erased_fields")]
 
     operations = [
         migrations.CreateModel(
