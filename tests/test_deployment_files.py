@@ -24,7 +24,7 @@ def read_variables() -> set[str]:
     """Every environment variable that settings and commands read through apimonitor.env."""
     sources = [ROOT / "apimonitor" / "settings.py", *(ROOT / "monitor" / "management").rglob("*.py")]
     text = "\n".join(path.read_text() for path in sources)
-    readers = "text|flag|integer|choice|words|path|origin|mail_server"
+    readers = "text|flag|integer|choice|words|path|origins?|mail_server"
     names = re.findall(rf'env\.(?:{readers})\(\s*"([A-Z_]+)"', text)
     return {*names, settings.DATABASE_URL_NAME}
 
