@@ -5,10 +5,10 @@ from django.urls import include, path
 from monitor.alerts.urls import api_routes as alert_routes
 from monitor.alerts.urls import page_routes as alert_page_routes
 from monitor.apitally.urls import hub_routes
-from monitor.channels.urls import api_routes as channel_routes
-from monitor.channels.urls import page_routes as channel_page_routes
 from monitor.audit.urls import api_routes as audit_routes
 from monitor.audit.urls import page_routes as audit_page_routes
+from monitor.channels.urls import api_routes as channel_routes
+from monitor.channels.urls import page_routes as channel_page_routes
 from monitor.consumers.urls import api_routes as consumer_routes
 from monitor.consumers.urls import page_routes as consumer_page_routes
 from monitor.curl.urls import page_routes as curl_page_routes

@@ -31,7 +31,20 @@ _OF_DELIVERIES = (
     *("last_error_class", "failing_told_at", "limit_until"),
 )
 # What logs write about an issue.
-_OF_LOGS = ("requests", "consumers", "first_seen_at", "last_seen_at", "samples", "state_changed_at")
+_OF_LOGS = (
+    "requests",
+    "consumers",
+    "first_seen_at",
+    "last_seen_at",
+    "samples",
+    "state_changed_at",
+    "noticed_at",
+)
+# What deliveries write about a channel.
+_OF_NOTICES = (
+    *("first_failure_at", "last_failure_at", "last_success_at", "failures_in_row"),
+    *("last_error", "failing_told_at", "rests_until"),
+)
 # What evaluations write about a group.
 _OF_ROUNDS = (
     *("state", "since", "value", "requests", "breaching_since", "fired_at", "told_at"),
@@ -89,6 +102,9 @@ WATCHED: Mapping[str, Watched] = {
         turns={"disabled_at": "disabled/enabled", "deleted_at": "deleted"},
     ),
     "webhook_secret": Watched(noun="webhook_secret", secret=("sealed",)),
+    "notification_channel": Watched(
+        noun="notification_channel", label="name", secret=("sealed",), quiet=_OF_NOTICES
+    ),
     "auth_user": Watched(
         noun="user", label="username", secret=("password",), quiet=("last_login", "date_joined")
     ),
@@ -120,6 +136,8 @@ UNWATCHED: Mapping[str, str] = {
     **dict.fromkeys(
         (
             *("alert_rule_change", "alert_event", "alert_evaluation", "alert_budget"),
+            *("alert_arrival", "alert_tally"),
+            *("notification", "notification_delivery", "notification_attempt"),
             *("beat", "monitor_check", "monitor_hour", "monitor_standing", "monitor_event"),
             *("event_outbox", "webhook_delivery", "webhook_attempt", "storage_event"),
             *(

@@ -4,13 +4,13 @@ from monitor.models.alert_groups import AlertEvaluation, AlertGroup
 from monitor.models.alert_news import AlertArrival, AlertTally
 from monitor.models.alert_silences import AlertBudget, AlertSilence
 from monitor.models.alerts import AlertEvent, AlertRule, AlertRuleChange
+from monitor.models.audit import AuditEntry
 from monitor.models.channels import (
     Notification,
     NotificationAttempt,
     NotificationChannel,
     NotificationDelivery,
 )
-from monitor.models.audit import AuditEntry
 from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
 from monitor.models.events import Event, EventOutbox

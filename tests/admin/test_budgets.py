@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitor.access import issue_key
-from monitor.channels.register import make_channel, send_test
 from monitor.audit import record
+from monitor.channels.register import make_channel, send_test
 from monitor.deployments import report_deployment
 from monitor.endpoints.reshape import split
 from monitor.events import record_event
