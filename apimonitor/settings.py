@@ -181,6 +181,8 @@ MIDDLEWARE = [
     "monitor.access.auditing.AuditMiddleware",
     "monitor.api.versioning.VersionMiddleware",
     "monitor.api.errors.DatabaseAwayMiddleware",
+    # Last, so that the view is all that lies within its transaction.
+    "monitor.api.once.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "apimonitor.urls"

@@ -3,6 +3,7 @@
 from monitor.alerts.tasks import forget_evaluations, judge_rules
 from monitor.audit.tasks import forget_audit
 from monitor.channels.tasks import forget_old_notifications
+from monitor.api.tasks import forget_idempotency_keys
 from monitor.consumers.tasks import erase_consumer
 from monitor.endpoints.tasks import move_endpoint
 from monitor.health.tasks import forget_minutes
@@ -24,6 +25,7 @@ __all__ = [
     "forget_audit",
     "forget_evaluations",
     "forget_finished_jobs",
+    "forget_idempotency_keys",
     "forget_minutes",
     "forget_old_notifications",
     "forget_old_webhooks",

@@ -57,6 +57,18 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     ),
     "method_not_allowed": ("Method not allowed", "See `Allow` for the methods this address knows."),
     "conflict": ("Conflict", "Choose another value for the fields named in `errors`."),
+    "idempotency_request_in_progress": (
+        "Still in progress",
+        "The first request with this Idempotency-Key is being answered. Send it again after `Retry-After`.",
+    ),
+    "idempotency_key_reused": (
+        "Idempotency-Key used before",
+        "The key came with another request, or from another caller. Make a new one for each operation.",
+    ),
+    "idempotency_answer_not_kept": (
+        "Done, and the answer is not kept",
+        "The request was carried out once; its answer was too large to keep. Read what it made.",
+    ),
     "request_timeout": ("Request timed out", "Send the body faster, or in smaller pieces."),
     "body_too_large": ("Body too large", "Send less at once; the limits stand in the documentation."),
     "unsupported_media_type": ("Unsupported media type", "Send one of the content types named in `detail`."),
@@ -209,10 +221,15 @@ def come_back_later(exc: ServerBusy | DatabaseUnavailable) -> Response:
     )
 
 
-def problem_response(status: int, detail: str) -> JsonResponse:
+def problem_response(
+    status: int, detail: str, *, code: str | None = None, headers: Mapping[str, str] | None = None
+) -> JsonResponse:
     """A problem outside of DRF's views."""
     return JsonResponse(
-        problem(status, STATUS_CODES[status], detail), status=status, content_type=PROBLEM_JSON
+        problem(status, code or STATUS_CODES[status], detail),
+        status=status,
+        headers=headers,
+        content_type=PROBLEM_JSON,
     )
 
 

@@ -7,6 +7,8 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from monitor.api.errors import PROBLEM_JSON
+from monitor.api.idempotency import MAX_KEY_CHARS
+from monitor.api.once import HEADER, OMITTED, REPLAYED, takes_key
 from monitor.api.versions import CURRENT, NAMES
 from monitor.lib.actors import Scope
 
@@ -61,6 +63,30 @@ LIST_HEADERS = {
         "description": "Rows on all pages; with count=exact.",
     },
 }
+API_VERSION = OpenApiParameter(
+    "API-Version",
+    {"type": "string", "enum": [CURRENT]},
+    OpenApiParameter.HEADER,
+    description=f"This document describes {CURRENT}. Older versions are known, too, until their"
+    f" sunset: {', '.join(NAMES[1:])}; what differs stands at /docs/api-changelog.",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS, "pattern": "^[!-~]+$"},
+    OpenApiParameter.HEADER,
+    description="Carries this out once: the same request with the same key within 24 hours is given the first"
+    " answer.",
+)
+REPLAY_HEADERS = {
+    REPLAYED: {
+        "schema": {"type": "string", "const": "true"},
+        "description": "This is the answer to an earlier request with the same Idempotency-Key.",
+    },
+    OMITTED: {
+        "schema": {"type": "string"},
+        "description": "Members that are shown once, and null in an answer that is given again.",
+    },
+}
 
 
 class ProblemAutoSchema(AutoSchema):
@@ -77,25 +103,22 @@ class ProblemAutoSchema(AutoSchema):
                 **REQUEST_ID_HEADER,
                 **(VERSION_HEADERS if self._has_versions() and status < "300" else {}),
                 **(LIST_HEADERS if paged else {}),
+                **(REPLAY_HEADERS if self._takes_key() else {}),
             }
         return dict(sorted(bodies.items()))
 
     def get_override_parameters(self) -> list[Any]:
-        if not self._has_versions():
-            return []
         return [
-            OpenApiParameter(
-                "API-Version",
-                {"type": "string", "enum": [CURRENT]},
-                OpenApiParameter.HEADER,
-                description=f"This document describes {CURRENT}. Older versions are known, too, until their"
-                f" sunset: {', '.join(NAMES[1:])}; what differs stands at /docs/api-changelog.",
-            )
+            *([API_VERSION] if self._has_versions() else []),
+            *([IDEMPOTENCY_KEY] if self._takes_key() else []),
         ]
 
     def _has_versions(self) -> bool:
         scopes: dict[str, Scope] = getattr(self.view, "scopes", {})
         return self.path.startswith("/v1/") and scopes.get(self.method) != Scope.INGEST
+
+    def _takes_key(self) -> bool:
+        return self.path.startswith("/v1/") and takes_key(type(self.view), self.method)
 
     def get_filter_backends(self) -> list[Any]:
         """Of lists, and of views that measure what a list would show."""
@@ -115,6 +138,8 @@ class ProblemAutoSchema(AutoSchema):
             statuses.append("404")
         if self.method in ("POST", "PATCH"):
             statuses += ["413", "415"]
+        if self._takes_key():
+            statuses += ["409", "422"]
         return [*statuses, "503"]
 
     def _problem(self, status: str, direction: Any) -> dict[str, Any]:

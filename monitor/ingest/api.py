@@ -32,6 +32,8 @@ class IngestDoor(APIView):
     """Reads the raw body: the pipeline decodes for every door alike, and a chunked body must not get lost."""
 
     scopes = {"POST": Scope.INGEST}
+    # Logs that are sent again are known by their event_id.
+    takes_idempotency_key = False
     door: Door
     met: Door | None = None
 

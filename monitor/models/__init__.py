@@ -15,6 +15,7 @@ from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instan
 from monitor.models.deployments import Deployment
 from monitor.models.events import Event, EventOutbox
 from monitor.models.health import Counter, CounterMinute
+from monitor.models.idempotency import IdempotentRequest
 from monitor.models.issues import ErrorArrival, ErrorIssue, ErrorIssueConsumer, ErrorIssueHour
 from monitor.models.keys import ApiKey
 from monitor.models.logs import LogPayload, RequestLog
@@ -65,6 +66,7 @@ __all__ = [
     "Event",
     "EventOutbox",
     "ExclusionRule",
+    "IdempotentRequest",
     "Instance",
     "LogPayload",
     "Membership",

@@ -13,6 +13,7 @@ from monitor.models import (
     WebhookEndpoint,
     WebhookSecret,
 )
+from monitor.models import ConsumerErasure, IdempotentRequest, Monitor, WebhookEndpoint, WebhookSecret
 
 # Every column that holds something sealed.
 SEALED: tuple[tuple[type[models.Model], str], ...] = (
@@ -21,6 +22,7 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (Monitor, "sealed"),
     (ConsumerErasure, "sealed_names"),
     (NotificationChannel, "sealed"),
+    (IdempotentRequest, "sealed_body"),
 )
 
 
