@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from apimonitor import env
 from monitor.lib import outbound
 
+# Of anything; no limit is meant to be larger.
+MAX_A_MINUTE = 100_000_000
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Running -----------------------------------------------------------------------------------------------
@@ -55,6 +57,25 @@ if ANONYMOUS_ACCESS == "full" and BIND not in LOOPBACK_BINDS and not ANONYMOUS_A
         f"ANONYMOUS_ACCESS=full lets anyone who reaches {BIND}:{PORT} read and change everything. "
         "Set BIND=127.0.0.1, or ANONYMOUS_ACCESS_ANYWHERE=true if that is what you want."
     )
+
+# --- Limits ------------------------------------------------------------------------------------------------
+
+# A minute, 0 for none; an organization's plan or an API key may say otherwise. Test keys have a quarter.
+# Calls of the API by one key or person, and by all of an organization.
+RATE_LIMIT_KEY = env.integer("RATE_LIMIT_KEY", 60_000, least=0, most=MAX_A_MINUTE)
+RATE_LIMIT_ORGANIZATION = env.integer("RATE_LIMIT_ORGANIZATION", 120_000, least=0, most=MAX_A_MINUTE)
+# Of those: changes; requests and webhooks sent again; tests of monitors and webhooks; exports. Pages count.
+RATE_LIMIT_WRITES = env.integer("RATE_LIMIT_WRITES", 6_000, least=0, most=MAX_A_MINUTE)
+RATE_LIMIT_REPLAYS = env.integer("RATE_LIMIT_REPLAYS", 600, least=0, most=MAX_A_MINUTE)
+RATE_LIMIT_TESTS = env.integer("RATE_LIMIT_TESTS", 120, least=0, most=MAX_A_MINUTE)
+RATE_LIMIT_EXPORTS = env.integer("RATE_LIMIT_EXPORTS", 120, least=0, most=MAX_A_MINUTE)
+# Logs of one organization, by all doors; a key may have a limit of its own.
+RATE_LIMIT_LOGS = env.integer("RATE_LIMIT_LOGS", 0, least=0, most=MAX_A_MINUTE)
+# From one address (IPv6: one /64): calls of the API, API keys that open nothing, and forms that need no
+# login, as the login itself. This machine is not limited: a proxy on it stands for the whole world.
+RATE_LIMIT_IP = env.integer("RATE_LIMIT_IP", 12_000, least=0, most=MAX_A_MINUTE)
+RATE_LIMIT_BAD_KEYS = env.integer("RATE_LIMIT_BAD_KEYS", 20, least=0, most=MAX_A_MINUTE)
+RATE_LIMIT_STRANGERS = env.integer("RATE_LIMIT_STRANGERS", 60, least=0, most=MAX_A_MINUTE)
 
 # --- Logs --------------------------------------------------------------------------------------------------
 
@@ -181,6 +202,7 @@ MIDDLEWARE = [
     "monitor.access.auditing.AuditMiddleware",
     "monitor.api.versioning.VersionMiddleware",
     "monitor.api.errors.DatabaseAwayMiddleware",
+    "monitor.limits.middleware.RateLimitMiddleware",
     # Last, so that the view is all that lies within its transaction.
     "monitor.api.once.IdempotencyMiddleware",
 ]

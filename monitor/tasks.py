@@ -9,6 +9,7 @@ from monitor.endpoints.tasks import move_endpoint
 from monitor.health.tasks import forget_minutes
 from monitor.ingest.tasks import forget_reports
 from monitor.issues.tasks import group_errors, remove_old_issues
+from monitor.limits.tasks import forget_full_buckets
 from monitor.metrics.tasks import compact_deltas, remove_old_rollups
 from monitor.monitors.tasks import turn_beat_days, watch_monitors
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
@@ -25,6 +26,7 @@ __all__ = [
     "forget_audit",
     "forget_evaluations",
     "forget_finished_jobs",
+    "forget_full_buckets",
     "forget_idempotency_keys",
     "forget_minutes",
     "forget_old_notifications",

@@ -41,6 +41,8 @@ def issue_key(
     mode: str = Mode.LIVE,
     kind: str = KeyKind.OWN,
     expires_at: datetime | None = None,
+    requests_per_minute: int | None = None,
+    logs_per_minute: int | None = None,
     created_by_id: int | None = None,
     api_version: str = "",
 ) -> tuple[ApiKey, str]:
@@ -64,6 +66,8 @@ def issue_key(
         scopes=list(scopes) if scopes is not None else default_scopes(),
         mode=mode,
         expires_at=expires_at,
+        requests_per_minute=requests_per_minute,
+        logs_per_minute=logs_per_minute,
         created_by_id=created_by_id,
         api_version=api_version,
     )
@@ -88,7 +92,8 @@ def authenticate_key(raw: str, *, now: datetime) -> ApiKey:
     """
     if not apikeys.looks_valid(raw):
         raise KeyRejected("key_invalid", "This is not an API key. Keys begin with mkey_ and are shown once.")
-    key = ApiKey.objects.select_related("service", "organization").filter(digest=apikeys.digest(raw)).first()
+    known = ApiKey.objects.select_related("service", "organization__plan")
+    key = known.filter(digest=apikeys.digest(raw)).first()
     if key is None or (key.service is not None and key.service.deleted_at is not None):
         raise KeyRejected("key_invalid", "No such API key.")
     if key.revoked_at is not None:
@@ -132,7 +137,7 @@ def tell(key: ApiKey, type: str, *, now: datetime) -> None:
 def rotate_key(
     key: ApiKey, *, now: datetime, overlap: timedelta, created_by_id: int | None = None
 ) -> tuple[ApiKey, str]:
-    """A successor with the same name, scopes and mode; the old key works until the overlap ends."""
+    """A successor with the same name, scopes, mode and limits; the old key works until the overlap ends."""
     current = (
         ApiKey.objects.select_for_update(of=("self",))
         .select_related("organization", "service")
@@ -147,6 +152,8 @@ def rotate_key(
         scopes=current.scopes,
         mode=current.mode,
         kind=current.kind,
+        requests_per_minute=current.requests_per_minute,
+        logs_per_minute=current.logs_per_minute,
         created_by_id=created_by_id,
         api_version=current.api_version,
     )

@@ -26,6 +26,7 @@ from monitor.admin.shown import code, list_of, moment
 from monitor.lib.actors import Scope
 from monitor.models import ApiKey
 from monitor.models.keys import KeyKind, default_scopes
+from monitor.models.limits import MAX_A_MINUTE
 from monitor.services.snippets import for_apitally
 
 SCOPE_WORDS = {
@@ -51,7 +52,17 @@ class NewKeyForm(forms.ModelForm):
 
     class Meta:
         model = ApiKey
-        fields = ("service", "organization", "name", "kind", "scopes", "mode", "expires_at")
+        fields = (
+            "service",
+            "organization",
+            "name",
+            "kind",
+            "scopes",
+            "mode",
+            "expires_at",
+            "requests_per_minute",
+            "logs_per_minute",
+        )
         help_texts = {
             "service": "Leave empty for a key of the whole organization; such a key sends no logs.",
             "organization": "Needed only without a service.",
@@ -59,6 +70,8 @@ class NewKeyForm(forms.ModelForm):
             "kind": "Apitally's clients take their own form alone. Such keys report, and do nothing else.",
             "mode": "Logs sent with a test key are marked as test.",
             "expires_at": "Empty: never.",
+            "requests_per_minute": "Calls of the API. Empty: as the plan or the installation is set.",
+            "logs_per_minute": "Empty: no limit beside the organization's.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -103,6 +116,21 @@ class RotationForm(forms.Form):
     )
 
 
+class LimitsForm(forms.Form):
+    requests_per_minute = forms.IntegerField(
+        min_value=1,
+        max_value=MAX_A_MINUTE,
+        required=False,
+        help_text="Calls of the API. Empty: as the plan or the installation is set.",
+    )
+    logs_per_minute = forms.IntegerField(
+        min_value=1,
+        max_value=MAX_A_MINUTE,
+        required=False,
+        help_text="Empty: no limit beside the organization's.",
+    )
+
+
 class StateFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
@@ -130,7 +158,7 @@ class ApiKeyAdmin(NounAdmin):
     search_fields = ("name", "prefix", "service__name")
     search_help_text = "Name, prefix or service. A whole key is never needed here."
     ordering = ("-id",)
-    actions = ("rotate_keys", "revoke_keys")
+    actions = ("rotate_keys", "revoke_keys", "limit_keys")
     change_form_template = "admin/monitor/apikey/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
@@ -158,6 +186,8 @@ class ApiKeyAdmin(NounAdmin):
             "last_used",
             "expires",
             "revoked",
+            "requests_per_minute",
+            "logs_per_minute",
             "created",
             "created_by",
         )
@@ -242,6 +272,20 @@ class ApiKeyAdmin(NounAdmin):
         self.log_addition(request, successor, f"Made as the successor of {key.prefix}….")
         successor.raw_key = raw  # type: ignore[attr-defined] # for this answer only
         return successor
+
+    @admin.action(description="Set the limits of the chosen keys", permissions=["change"])
+    def limit_keys(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        form = LimitsForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            return self.ask(request, queryset, action="limit_keys", title="Set limits", form=form)
+        with transaction.atomic():
+            for key in queryset.order_by("id"):
+                for name, value in form.cleaned_data.items():
+                    setattr(key, name, value)
+                key.save(update_fields=list(form.cleaned_data))
+                self.log_change(request, key, "Limits set.")
+        self.message_user(request, "The limits are set.", messages.SUCCESS)
+        return None
 
     @admin.action(description="Revoke the chosen keys", permissions=["change"])
     def revoke_keys(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:

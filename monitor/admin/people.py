@@ -29,9 +29,10 @@ class MembershipInline(PlainChoices, admin.TabularInline):
 
 @admin.register(Organization)
 class OrganizationAdmin(LeanDeletionAdmin):
-    list_display = ("name", "service_count", "member_count", "created")
+    list_display = ("name", "plan", "service_count", "member_count", "created")
     search_fields = ("name",)
-    fields = ("name",)
+    fields = ("name", "plan")
+    list_select_related = ("plan",)
     ordering = ("name",)
     inlines = (MembershipInline,)
 

@@ -20,7 +20,7 @@ SECTIONS = {
     "Alerts": ("AlertRule", "AlertEvent", "ErrorIssue"),
     "Channels": ("NotificationChannel", "NotificationDelivery"),
     "Webhooks": ("WebhookEndpoint", "WebhookDelivery", "Event"),
-    "People": ("Organization", "Membership", "User"),
+    "People": ("Organization", "Membership", "User", "Plan"),
 }
 OTHERS = "Operation"
 

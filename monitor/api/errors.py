@@ -5,6 +5,7 @@ input `errors`: [{field, pointer, code, message}].
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, cast
@@ -27,6 +28,8 @@ PROBLEM_JSON = "application/problem+json"
 # How a database that is away, or a connection to it that broke, shows itself.
 DATABASE_AWAY = (OperationalError, InterfaceError)
 NARROW = "Narrow it: a shorter window with since and until, one service, or a whole value."
+# draft-ietf-httpapi-ratelimit-headers-11.
+QUOTA_TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 logger = logging.getLogger(__name__)
 
 # What each code is called, and what to do about it; `/docs/errors` shows this table.
@@ -69,6 +72,10 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
         "Done, and the answer is not kept",
         "The request was carried out once; its answer was too large to keep. Read what it made.",
     ),
+    "quota_exceeded": (
+        "Too many requests",
+        "Wait as many seconds as `Retry-After` names. `violated-policies` says which limit it was.",
+    ),
     "request_timeout": ("Request timed out", "Send the body faster, or in smaller pieces."),
     "body_too_large": ("Body too large", "Send less at once; the limits stand in the documentation."),
     "unsupported_media_type": ("Unsupported media type", "Send one of the content types named in `detail`."),
@@ -96,6 +103,7 @@ STATUS_CODES: Mapping[int, str] = {
     413: "body_too_large",
     415: "unsupported_media_type",
     422: "too_much_to_read",
+    429: "quota_exceeded",
     500: "internal_error",
     503: "database_unavailable",
 }
@@ -151,6 +159,34 @@ class RequestTimedOut(APIException):
     default_detail = "The body took too long to arrive."
 
 
+class QuotaExceeded(APIException):
+    """More than a limit allows; nothing of this request was done. `wait_s` until it may fit."""
+
+    status_code = HTTPStatus.TOO_MANY_REQUESTS
+    default_code = "quota_exceeded"
+
+    def __init__(self, *, policy: str, per_minute: int, wait_s: float) -> None:
+        super().__init__(f"More than {per_minute:,} a minute: the limit '{policy}' is reached.")
+        self.policy = policy
+        self.per_minute = per_minute
+        self.wait_s = wait_s
+
+    @property
+    def body(self) -> dict[str, object]:
+        body = problem(self.status_code, self.default_code, str(self.detail))
+        return {**body, "type": QUOTA_TYPE, "violated-policies": [self.policy]}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Never sooner than it may fit: clients heed Retry-After before all else."""
+        wait = math.ceil(self.wait_s) or 1
+        return {
+            "Retry-After": str(wait),
+            "RateLimit-Policy": f'"{self.policy}";q={self.per_minute};w=60',
+            "RateLimit": f'"{self.policy}";r=0;t={wait}',
+        }
+
+
 def pointer_to(field: str) -> str:
     """A field's place in the body as a JSON pointer in a URI fragment: `tags.3` gives `#/tags/3`."""
     return "#/" + field.replace("~", "~0").replace("/", "~1").replace(".", "/")
@@ -202,6 +238,8 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(exc, DATABASE_AWAY):
         logger.warning("The database did not answer: %s", exc)
         exc = DatabaseUnavailable()
+    if isinstance(exc, QuotaExceeded):
+        return Response(exc.body, status=exc.status_code, headers=exc.headers, content_type=PROBLEM_JSON)
     if isinstance(exc, (ServerBusy, DatabaseUnavailable)):
         return come_back_later(exc)
     response: Response | None = exception_handler(exc, cast(Any, context))

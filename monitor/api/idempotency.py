@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -152,14 +153,14 @@ def take_over(row: IdempotentRequest, claim: Claim, *, now: datetime) -> UUID:
     return taken
 
 
-def returned_id(statement: str, values: Mapping[str, object]) -> UUID | None:
+def returned_id(statement: str, values: dict[str, Any]) -> UUID | None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         row = cursor.fetchone()
     return row and UUID(str(row[0]))
 
 
-def parameters(claim: Claim, row_id: UUID) -> dict[str, object]:
+def parameters(claim: Claim, row_id: UUID) -> dict[str, Any]:
     return {
         "id": row_id,
         "organization": claim.organization_id,

@@ -17,6 +17,7 @@ from monitor.curl.command import MAX_COMMAND_CHARS, CurlRequest, read_command
 from monitor.curl.send import send_and_keep
 from monitor.curl.words import NotUnderstood
 from monitor.lib.actors import Actor, Scope
+from monitor.limits.policies import limited_as
 from monitor.models import Service
 from monitor.models.keys import Mode
 from monitor.replay.editor import as_typed, target_of
@@ -63,6 +64,7 @@ class CommandForm(forms.Form):
         self.add_error("command", str(refused))
 
 
+@limited_as(POST="replays")
 @require_http_methods(["GET", "HEAD", "POST"])
 def send_command(request: HttpRequest) -> HttpResponse:
     """A POST shows what would be sent; with `send` it goes out, and its log is opened."""

@@ -30,6 +30,7 @@ class TooBusyToExport(ServerBusy):
 
 
 class ExportLogs(SearchLogs):
+    limited_as = {"GET": "exports"}
     pagination_class = None  # type: ignore[assignment] # a file has no pages
 
     @extend_schema(

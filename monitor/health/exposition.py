@@ -10,11 +10,13 @@ from monitor.lib.counting import (
     DURATION,
     EXCLUDED,
     INGESTED,
+    LIMITED,
     NOTIFICATIONS,
     REJECTED,
     REPEATED,
     WEBHOOKS,
 )
+
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Sums = Mapping[str, Mapping[str, float]]
@@ -40,6 +42,7 @@ COUNTERS = (
         kind="counter",
         help="Attempts to tell people, by kind of channel and what came of them.",
     ),
+    Family(name=LIMITED, kind="counter", help="Requests beyond a limit, by the limit."),
 )
 HISTOGRAM = Family(name=DURATION, kind="histogram", help="Time to answer a request, by face of the product.")
 
@@ -54,7 +57,7 @@ def counter_lines(sums: Sums) -> Iterator[str]:
         yield from head(family)
         # A counter without labels is there from the start, so that its first increase is seen as one.
         found = sums.get(family.name) or (
-            {} if family.name in (REJECTED, WEBHOOKS, NOTIFICATIONS) else {"": 0.0}
+            {} if family.name in (REJECTED, WEBHOOKS, NOTIFICATIONS, LIMITED) else {"": 0.0}
         )
         for labels, value in found.items():
             yield sample(family.name, value, labels)

@@ -14,13 +14,13 @@ from datetime import datetime
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
-from monitor.lib.counting import INGESTED, REJECTED
+from monitor.lib.counting import INGESTED, LIMITED, REJECTED, WEBHOOKS
 from monitor.lib.tally import Key, counts
 
 logger = logging.getLogger(__name__)
 FLUSH_S = 5.0
 # Of these the page shows rates.
-BY_MINUTE = frozenset({INGESTED, REJECTED})
+BY_MINUTE = frozenset({INGESTED, REJECTED, LIMITED, WEBHOOKS})
 UPSERT = (
     "INSERT INTO counter (name, labels, value)"
     " SELECT * FROM unnest(%(names)s::text[], %(labels)s::text[], %(values)s::float8[])"

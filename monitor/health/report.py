@@ -1,5 +1,6 @@
 """One look at everything that tells how this installation is doing."""
 
+from collections import Counter as Counted
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -8,7 +9,7 @@ from django.db import connection
 from django.db.models import Sum
 from django.db.models.functions import TruncMinute
 
-from monitor.lib.counting import INGESTED, REJECTED
+from monitor.lib.counting import DELIVERED, INGESTED, LIMITED, REJECTED, WEBHOOKS
 from monitor.models import Counter, CounterMinute, RequestLog, StorageEvent
 from monitor.models.partitions import existing_days
 from monitor.retention.disk import Disk, look_at_disk
@@ -53,12 +54,15 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """`workers` are their last heartbeats, newest first; `rejected` is by reason, of the last hour."""
+    """`workers` are their last heartbeats, newest first; `rejected` is by reason, of the last hour, of which
+    `limited` and `webhooks_failed` are, too."""
 
     now: datetime
     logs_a_second: float
     logs_by_minute: Mapping[datetime, float]
     rejected: Mapping[str, int]
+    limited: int
+    webhooks_failed: int
     queue: Queue
     workers: list[datetime]
     disk: Disk
@@ -106,13 +110,15 @@ def look(*, now: datetime) -> Report:
     """As the database knows it; counts of the last seconds may still be in other processes' memory."""
     by_minute = logs_by_minute(now=now)
     recent = sum(logs for minute, logs in by_minute.items() if minute >= now - RATE_WINDOW)
-    today = now.date()
+    today, failures = now.date(), failed_within_hour(now=now)
     newest = RequestLog.objects.within(now - timedelta(days=3650), now + timedelta(days=1)).newest_first()
     return Report(
         now=now,
         logs_a_second=recent / RATE_WINDOW.total_seconds(),
         logs_by_minute=by_minute,
         rejected=rejected_by_reason(now=now),
+        limited=failures[LIMITED],
+        webhooks_failed=failures[WEBHOOKS],
         queue=look_at_queue(now=now),
         workers=heartbeats(),
         disk=look_at_disk(),
@@ -145,6 +151,18 @@ def rejected_by_reason(*, now: datetime) -> dict[str, int]:
         .order_by("-times", "labels")
     )
     return {row["labels"].split('"')[1]: int(row["times"]) for row in rows}
+
+
+def failed_within_hour(*, now: datetime) -> Counted[str]:
+    """Calls beyond a limit, and attempts to deliver a webhook that did not."""
+    rows = (
+        CounterMinute.objects.filter(name__in=[LIMITED, WEBHOOKS], minute__gt=now - CHART_WINDOW)
+        .exclude(labels=DELIVERED)
+        .values("name")
+        .annotate(times=Sum("value"))
+        .order_by("name")
+    )
+    return Counted({row["name"]: int(row["times"]) for row in rows})
 
 
 def look_at_queue(*, now: datetime) -> Queue:

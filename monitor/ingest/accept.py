@@ -14,6 +14,7 @@ from monitor.ingest.keep import Kept, keep_apart
 from monitor.ingest.store import store_batch
 from monitor.lib.counting import count_excluded, count_rejected
 from monitor.lib.exclusions import excluded_by
+from monitor.limits import admit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +68,12 @@ class Outcome:
 def accept(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datetime) -> Outcome:
     """Check, mask, name, keep and judge. One bad item does not sink the others.
 
-    When this returns, the accepted entries are committed.
+    When this returns, the accepted entries are committed. Raises QuotaExceeded: then none was kept.
     """
     prepared = prepare_all(items, sender, now=now)
     if not prepared.entries:
         return prepared
+    admit(sender.limits, len(prepared.entries))
     return prepared.after(keep_apart(prepared.entries, partial(store_batch, now=now)))
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from monitor.lib.exclusions import Exclusion
 from monitor.lib.exported import is_exported_event_id, log_of, scope_of
 from monitor.lib.kept_text import RULES, content_type, cut, storable
 from monitor.lib.path_rules import PathRule, route_by_rule
+from monitor.limits.policies import Limit, log_limits
 from monitor.models import ApiKey, Service
 from monitor.models.retention import Retention
 from monitor.models.services import KeepBodies
@@ -46,12 +47,14 @@ class Sender:
     retention: Retention = field(default_factory=default_retention)
     path_rules: Sequence[PathRule] = ()
     exclusions: Sequence[Exclusion] = ()
+    # What the logs count against; none for what people bring themselves.
+    limits: tuple[Limit, ...] = ()
 
     @classmethod
     def of(cls, key: ApiKey) -> "Sender":
         if key.service is None:
             raise ValueError("The key belongs to no service.")
-        return cls.of_service(key.service, mode=key.mode)
+        return replace(cls.of_service(key.service, mode=key.mode), limits=log_limits(key))
 
     @classmethod
     def of_service(cls, service: Service, *, mode: str) -> "Sender":

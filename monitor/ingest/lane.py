@@ -45,6 +45,8 @@ from monitor.lib.apikeys import hide_client_id
 from monitor.lib.counting import count_rejected, count_request
 from monitor.lib.notices import Listener, Notices
 from monitor.lib.requestids import remember_request_id, request_id_for
+from monitor.limits.policies import Limit
+from monitor.limits.shares import shares
 from monitor.models import ApiKey
 
 Message = MutableMapping[str, Any]
@@ -196,6 +198,8 @@ class Lane:
 
             inline = len(body) <= MAX_INLINE_BYTES
             outcome = prepare() if inline else await loop.run_in_executor(self._decoding, prepare)
+            if sender.limits and outcome.entries:
+                await self._admit(sender.limits, len(outcome.entries))
             kept = await self._keep(outcome) if outcome.entries else outcome
             if reports := door.reports():
                 await loop.run_in_executor(self._reports, keep_reports_steadily, reports, sender)
@@ -225,6 +229,12 @@ class Lane:
         finally:
             self._looking_up -= 1
 
+    async def _admit(self, limits: Sequence[Limit], logs: int) -> None:
+        """Count logs against their limits. Raises QuotaExceeded; nothing is kept then."""
+        if not shares.try_take(limits, logs):
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._look_ups, lease_steadily, limits, logs)
+
     async def _keep(self, outcome: Outcome) -> Outcome:
         """Wait for the commit. Raises ServerBusy, or the database's error; nothing was kept then."""
         commits = self._large if len(outcome.entries) > LARGE_SUBMISSION else self._small
@@ -247,6 +257,15 @@ def look_up_steadily(keys: Keys, raw: str) -> Sender | PermissionDenied | Refusa
     except DATABASE_AWAY:
         connection.close()
         return keys.look_up(raw)
+
+
+def lease_steadily(limits: Sequence[Limit], logs: int) -> None:
+    """Lease more, on a second connection when the first one is broken."""
+    try:
+        shares.take(limits, logs)
+    except DATABASE_AWAY:
+        connection.close()
+        shares.take(limits, logs)
 
 
 def keep_reports_steadily(reports: Sequence[Report], sender: Sender) -> None:

@@ -15,6 +15,11 @@ LEFT_OUT_BY_RULE = "left_out_of_counts_by_rule"
 REJECTED = "apimonitor_ingest_rejected_total"
 WEBHOOKS = "apimonitor_webhook_attempts_total"
 NOTIFICATIONS = "apimonitor_notification_attempts_total"
+
+
+# Its label of an attempt that succeeded.
+DELIVERED = 'outcome="delivered"'
+LIMITED = "apimonitor_rate_limited_total"
 DURATION = "apimonitor_request_duration_seconds"
 # Upper ends, in seconds: from a log that met a commit under way to a replay that ran into its limit.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -56,6 +61,11 @@ def count_webhook(outcome: str) -> None:
 def count_notification(kind: str, outcome: str) -> None:
     """An attempt to tell people by a channel of this kind: told, or the class of its error."""
     counts.add(NOTIFICATIONS, labels=f'kind="{kind}",outcome="{outcome}"')
+
+
+def count_limited(policy: str) -> None:
+    """A request that went beyond a limit."""
+    counts.add(LIMITED, labels=f'policy="{policy}"')
 
 
 def count_request(face: str, duration_s: float) -> None:

@@ -18,6 +18,7 @@ from monitor.models.health import Counter, CounterMinute
 from monitor.models.idempotency import IdempotentRequest
 from monitor.models.issues import ErrorArrival, ErrorIssue, ErrorIssueConsumer, ErrorIssueHour
 from monitor.models.keys import ApiKey
+from monitor.models.limits import Plan, RateBucket
 from monitor.models.logs import LogPayload, RequestLog
 from monitor.models.metrics import MetricDelta, MetricRollup
 from monitor.models.monitors import (
@@ -84,7 +85,9 @@ __all__ = [
     "Organization",
     "Ping",
     "PingKey",
+    "Plan",
     "PushTarget",
+    "RateBucket",
     "ReceivedMessage",
     "Replay",
     "RequestLog",

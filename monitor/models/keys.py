@@ -5,15 +5,18 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import new_uuid7
+from monitor.models.limits import MAX_A_MINUTE
 from monitor.models.services import Service
 from monitor.models.tenants import Organization
 
 # Often enough to tell a live key from a forgotten one, rare enough not to write with every log.
 LAST_USED_RESOLUTION = timedelta(minutes=1)
+A_MINUTE = [MinValueValidator(1), MaxValueValidator(MAX_A_MINUTE)]
 
 
 class Mode(models.TextChoices):
@@ -61,6 +64,10 @@ class ApiKey(models.Model):
     kind = models.CharField(max_length=9, choices=KeyKind, default=KeyKind.OWN, db_default=KeyKind.OWN)
     # The version of the API it is answered in where a request names none; empty: the newest.
     api_version = models.CharField(max_length=10, blank=True, default="", db_default="")
+
+    # Of this key alone, beside what holds for its organization. Null: as its plan or the settings say.
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=A_MINUTE)
+    logs_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=A_MINUTE)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )

@@ -7,6 +7,7 @@ from django.db import models
 
 from monitor.lib.actors import Actor, Role
 from monitor.lib.ids import new_uuid7
+from monitor.models.limits import Plan
 
 DEFAULT_ORGANIZATION = "Default"
 
@@ -23,6 +24,8 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
 class Organization(models.Model):
     id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
     name = models.CharField(max_length=128, unique=True)
+    # Null: the limits that the settings say.
+    plan = models.ForeignKey(Plan, models.SET_NULL, null=True, blank=True, related_name="organizations")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganizationQuerySet.as_manager()

@@ -106,6 +106,7 @@ class TargetForbidden(APIException):
 
 class ReplayView(IdsInPath, APIView):
     scopes = {"POST": Scope.REPLAY}
+    limited_as = {"POST": "replays"}
 
     @extend_schema(
         summary="Send a request again", request=OverridesSerializer, responses={201: ReplaySerializer}

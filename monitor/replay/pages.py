@@ -17,6 +17,7 @@ from monitor.api.keyset import cut_page, read_cursor
 from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import SAFE_METHODS, check_service
 from monitor.lib.actors import Scope
+from monitor.limits.policies import limited_as
 from monitor.models import Replay
 from monitor.replay.diff import Diff, diff_bodies, diff_headers
 from monitor.replay.editor import Start, moved_to, start_of, target_of, targets_of, with_kept_overrides
@@ -51,6 +52,7 @@ class Comparison:
         )
 
 
+@limited_as(POST="replays")
 @require_http_methods(["GET", "HEAD", "POST"])
 def replay(request: HttpRequest, log_id: UUID) -> HttpResponse:
     """The editor and what came of it. A POST sends.

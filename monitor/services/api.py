@@ -28,6 +28,7 @@ from monitor.lib.actors import Actor, Scope
 from monitor.lib.outbound import UnusableUrl, origin_of
 from monitor.models import ApiKey, Instance, Organization, Service
 from monitor.models.keys import KeyKind, Mode, default_scopes
+from monitor.models.limits import MAX_A_MINUTE
 from monitor.models.retention import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS
 from monitor.services.register import NameTaken, change_service, register_service, remove_service
 
@@ -167,6 +168,14 @@ class ServiceViewSet(IdsInPath, viewsets.ModelViewSet[Service]):
         remove_service(instance, now=timezone.now())
 
 
+class PerMinuteField(serializers.IntegerField):
+    """A limit, or null for what holds otherwise."""
+
+    def __init__(self, **options: Any) -> None:
+        limits = {"min_value": 1, "max_value": MAX_A_MINUTE}
+        super().__init__(**{"required": False, "allow_null": True, **limits, **options})
+
+
 class KeySerializer(StrictModelSerializer):
     service_id = serializers.UUIDField(read_only=True)
     key_prefix = serializers.CharField(source="prefix", read_only=True)
@@ -190,6 +199,12 @@ class KeySerializer(StrictModelSerializer):
         help_text="Answers are in this version where a request names none; empty: the newest.",
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    requests_per_minute = PerMinuteField(
+        help_text="Calls of the API with this key. null: as the plan or the installation is set."
+    )
+    logs_per_minute = PerMinuteField(
+        help_text="Logs that come with this key. null: no limit beside the organization's."
+    )
 
     class Meta:
         model = ApiKey
@@ -207,6 +222,8 @@ class KeySerializer(StrictModelSerializer):
             "expires_at",
             "revoked_at",
             "last_used_at",
+            "requests_per_minute",
+            "logs_per_minute",
         )
         read_only_fields = ("id", "created_at", "revoked_at", "last_used_at")
 
@@ -225,6 +242,13 @@ class KeySerializer(StrictModelSerializer):
 
     def validate_scopes(self, scopes: list[str]) -> list[str]:
         return sorted(set(scopes))
+
+
+class KeyLimitsSerializer(serializers.Serializer[Any]):
+    """What can be changed of a key; all else is what it was made as."""
+
+    requests_per_minute = PerMinuteField()
+    logs_per_minute = PerMinuteField()
 
 
 class NewKeySerializer(KeySerializer):
@@ -280,6 +304,23 @@ class KeyListView(IdsInPath, mixins.ListModelMixin, viewsets.GenericViewSet[ApiK
 
 
 class KeyView(IdsInPath, APIView):
+    @extend_schema(
+        summary="Change the limits of a key",
+        description="A field that is left out stays. Limits of the organization hold besides.",
+        request=KeyLimitsSerializer,
+        responses=KeySerializer,
+    )
+    def patch(self, request: Request, service_id: UUID, key_id: UUID) -> Response:
+        service = reach_service(actor_of(request), service_id, Scope.MANAGE)
+        key = get_object_or_404(ApiKey, id=key_id, service=service)
+        form = KeyLimitsSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        for name, value in form.validated_data.items():
+            setattr(key, name, value)
+        if form.validated_data:
+            key.save(update_fields=list(form.validated_data))
+        return Response(KeySerializer(key).data)
+
     @extend_schema(summary="Revoke a key", responses={204: None})
     def delete(self, request: Request, service_id: UUID, key_id: UUID) -> Response:
         service = reach_service(actor_of(request), service_id, Scope.MANAGE)

@@ -296,6 +296,7 @@ class RotateSecretView(IdsInPath, APIView):
 
 
 class TestView(IdsInPath, APIView):
+    limited_as = {"POST": "tests"}
     problems = {"POST": ("409",)}
 
     @extend_schema(
@@ -328,6 +329,7 @@ class ReplayedSerializer(serializers.Serializer[Any]):
 
 class ReplayFailedView(IdsInPath, APIView):
     scopes = {"POST": Scope.REPLAY}
+    limited_as = {"POST": "replays"}
     problems = {"POST": ("409",)}
 
     @extend_schema(

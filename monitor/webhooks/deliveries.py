@@ -174,6 +174,7 @@ class DeliveryView(IdsInPath, APIView):
 
 class RetryView(IdsInPath, APIView):
     scopes = {"POST": Scope.REPLAY}
+    limited_as = {"POST": "replays"}
     problems = {"POST": ("409",)}
 
     @extend_schema(

@@ -15,6 +15,7 @@ from monitor.api.keyset import cut_page, read_cursor
 from monitor.api.permissions import require
 from monitor.events.catalogue import TYPES
 from monitor.lib.actors import Actor, Scope
+from monitor.limits.policies import limited_as
 from monitor.models import Organization, WebhookDelivery, WebhookEndpoint
 from monitor.models.webhooks import FAILED, UNFINISHED, DeliveryStatus
 from monitor.services.api import organization_for
@@ -180,6 +181,7 @@ def rotate(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     )
 
 
+@limited_as(POST="tests")
 @reading_or_posting
 def test(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     if request.method != "POST":
@@ -209,6 +211,7 @@ def delete(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     return redirect("pages:webhooks")
 
 
+@limited_as(POST="replays")
 @reading_or_posting
 def resend(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     """Counts what failed, or sends it again: as the button says that was pressed."""
@@ -259,6 +262,7 @@ def delivery(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     return render(request, "webhooks/delivery.html", context)
 
 
+@limited_as(POST="replays")
 @reading_or_posting
 def send_again(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     if request.method == "POST":

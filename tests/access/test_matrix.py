@@ -97,6 +97,9 @@ TABLE = {
     ("DELETE", "v1/services/<str:service_id>/keys/<str:key_id>"): (
         "401 401 204 | 403 403 204 204 404 | 403 403 403 204 | 204 403 404 | 401 401 401"
     ),
+    ("PATCH", "v1/services/<str:service_id>/keys/<str:key_id>"): (
+        "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
+    ),
     ("GET", "v1/services/<str:service_id>/instances"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -415,6 +418,7 @@ class World:
             ("POST", "v1/services"): {"name": "another"},
             ("PATCH", "v1/services/<str:service_id>"): {"description": "changed"},
             ("POST", "v1/services/<str:service_id>/keys"): {"name": "another", "scopes": ["ingest"]},
+            ("PATCH", "v1/services/<str:service_id>/keys/<str:key_id>"): {"requests_per_minute": 100},
             ("POST", "v1/logs"): a_log(),
             ("POST", "v1/logs/batch"): [a_log()],
             ("POST", "v1/import/har"): {"log": {"entries": [chrome_entry()]}},

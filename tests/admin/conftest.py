@@ -24,6 +24,7 @@ from monitor.models import (
     Membership,
     NotificationChannel,
     Organization,
+    Plan,
     Replay,
     SavedView,
     Service,
@@ -84,6 +85,7 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
     )
     Membership.objects.create(organization=service.organization, user=ada, role="owner")
     record("tests.done", organization_id=service.organization_id)
+    Plan.objects.create(name="large", requests=1000)
     organization, now = service.organization, timezone.now()
     make_endpoint(organization=organization, url="https://orders.example/hook", enabled_events=["*"], now=now)
     record_event(organization_id=organization.id, type="order.shipped", data={"order": 7}, now=now)

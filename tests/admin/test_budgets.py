@@ -27,6 +27,7 @@ from monitor.models import (
     SavedView,
     Service,
 )
+from monitor.models import AlertRule, Endpoint, Membership, Organization, Plan, Replay, SavedView, Service
 from monitor.services.exclusions import add_rule
 from monitor.services.tasks import purge_service
 from monitor.webhooks.endpoints import make_endpoint
@@ -39,7 +40,8 @@ MODELS = sorted(django_admin.site._registry, key=lambda model: model._meta.label
 
 def grow(number):
     """One more row of every noun, each with neighbours of its own."""
-    organization = Organization.objects.create(name=f"organization {number}")
+    plan = Plan.objects.create(name=f"plan {number}")
+    organization = Organization.objects.create(name=f"organization {number}", plan=plan)
     service = Service.objects.create(organization=organization, name=f"service {number}")
     issue_key(organization=organization, service=service, name="key")
     AlertRule.objects.create(

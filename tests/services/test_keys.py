@@ -24,6 +24,8 @@ FIELDS = {
     "expires_at",
     "revoked_at",
     "last_used_at",
+    "requests_per_minute",
+    "logs_per_minute",
 }
 
 
