@@ -202,6 +202,7 @@ MIDDLEWARE = [
     "monitor.access.auditing.AuditMiddleware",
     "monitor.api.versioning.VersionMiddleware",
     "monitor.api.errors.DatabaseAwayMiddleware",
+    "monitor.usage.middleware.UsageMiddleware",
     "monitor.limits.middleware.RateLimitMiddleware",
     # Last, so that the view is all that lies within its transaction.
     "monitor.api.once.IdempotencyMiddleware",

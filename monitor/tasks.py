@@ -17,9 +17,11 @@ from monitor.retention.tasks import turn_days, watch_disk
 from monitor.sandbox.tasks import drop_sandbox
 from monitor.search.tasks import index_paths
 from monitor.services.tasks import purge_service
+from monitor.usage.tasks import add_up_usage, forget_old_usage
 from monitor.webhooks.tasks import forget_old_webhooks
 
 __all__ = [
+    "add_up_usage",
     "compact_deltas",
     "drop_sandbox",
     "erase_consumer",
@@ -30,6 +32,7 @@ __all__ = [
     "forget_idempotency_keys",
     "forget_minutes",
     "forget_old_notifications",
+    "forget_old_usage",
     "forget_old_webhooks",
     "forget_reports",
     "group_errors",

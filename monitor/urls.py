@@ -28,6 +28,8 @@ from monitor.metrics.api import MetricsView
 from monitor.metrics.urls import page_routes as metric_page_routes
 from monitor.monitors.urls import api_routes as monitor_routes
 from monitor.monitors.urls import page_routes as monitor_page_routes
+from monitor.organizations.urls import api_routes as organization_routes
+from monitor.organizations.urls import page_routes as organization_page_routes
 from monitor.otlp.api import OneLogOrRecords, Points
 from monitor.otlp.urls import api_routes as trace_routes
 from monitor.otlp.urls import otlp_routes
@@ -45,6 +47,8 @@ from monitor.search.urls import page_routes as search_page_routes
 from monitor.services.urls import api_routes as service_routes
 from monitor.services.urls import page_routes as service_page_routes
 from monitor.tail.urls import api_routes as tail_routes
+from monitor.usage.urls import api_routes as usage_routes
+from monitor.usage.urls import page_routes as usage_page_routes
 from monitor.webhooks.urls import api_routes as webhook_routes
 from monitor.webhooks.urls import page_routes as webhook_page_routes
 
@@ -80,6 +84,8 @@ api_patterns = [
     *audit_routes,
     *own_routes,
     *sandbox_routes,
+    *usage_routes,
+    *organization_routes,
 ]
 
 page_patterns = [
@@ -96,6 +102,8 @@ page_patterns = [
     *replay_page_routes,
     *import_page_routes,
     *curl_page_routes,
+    *usage_page_routes,
+    *organization_page_routes,
     *storage_page_routes,
     *audit_page_routes,
     *own_page_routes,

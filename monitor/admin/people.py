@@ -31,7 +31,7 @@ class MembershipInline(PlainChoices, admin.TabularInline):
 class OrganizationAdmin(LeanDeletionAdmin):
     list_display = ("name", "plan", "service_count", "member_count", "created")
     search_fields = ("name",)
-    fields = ("name", "plan")
+    fields = ("name", "plan", "retention_days", "error_retention_days")
     list_select_related = ("plan",)
     ordering = ("name",)
     inlines = (MembershipInline,)

@@ -57,7 +57,7 @@ class ServiceForm(forms.ModelForm):
         help_texts = {
             "base_url": "http or https. Replays may go to its origin.",
             "keep_bodies": "Headers and everything else are kept either way.",
-            "retention_days": "Days that logs are kept. Empty: as this installation is set.",
+            "retention_days": "Days that logs are kept. Empty: as its organization says, or as installed.",
             "error_retention_days": "Days that requests which failed are kept. Empty: as long as the others.",
         }
 
@@ -77,7 +77,8 @@ class ServiceForm(forms.ModelForm):
         taken = Service.objects.alive().filter(organization=organization, name=fields.get("name"))
         if organization is not None and taken.exclude(pk=self.instance.pk).exists():
             self.add_error("name", TAKEN)
-        least = fields.get("retention_days") or settings.RETENTION_DAYS
+        inherited = getattr(organization, "retention_days", None) or settings.RETENTION_DAYS
+        least = fields.get("retention_days") or inherited
         if (fields.get("error_retention_days") or least) < least:
             words = f"Errors are kept at least as long as other logs: {least} days."
             self.add_error("error_retention_days", words)

@@ -45,7 +45,10 @@ class ActorAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Actor, ApiKey | None]:
         known = getattr(request._request, KNOWN_CALLER, None)
-        actor, key = cast(tuple[Actor, ApiKey | None], known) if known else self.look_up(request)
+        if known is None:
+            known = self.look_up(request)
+            setattr(request._request, KNOWN_CALLER, known)
+        actor, key = cast(tuple[Actor, ApiKey | None], known)
         if not takes_logs(request):
             remember_actor(actor)
         return actor, key

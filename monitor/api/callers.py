@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.http import HttpRequest
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from monitor.api.authentication import KNOWN_CALLER, ActorAuthentication
+from monitor.api.authentication import ActorAuthentication
 from monitor.lib.actors import Actor
 from monitor.models import ApiKey
 
@@ -33,17 +32,5 @@ class Caller:
 
 def identify(request: HttpRequest) -> Caller:
     """Who calls this API route. Raises the APIException that the view would answer with."""
-    known = getattr(request, KNOWN_CALLER, None)
-    if known is None:
-        known = ActorAuthentication().authenticate(Request(request))
-        setattr(request, KNOWN_CALLER, known)
-    actor, key = known
+    actor, key = ActorAuthentication().authenticate(Request(request))
     return Caller(actor=actor, key=key)
-
-
-def identify_if_known(request: HttpRequest) -> Caller | None:
-    """None for who is refused: the view says why."""
-    try:
-        return identify(request)
-    except APIException:
-        return None

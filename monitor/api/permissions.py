@@ -45,7 +45,8 @@ def reach_service(actor: Actor, service_id: UUID, scope: Scope) -> Service:
     404 when it is in none of the actor's organizations, 403 when it is but the scope is missing there
     or the key belongs to another service.
     """
-    service = Service.objects.alive().filter(id=service_id, organization__in=list(actor.grants)).first()
+    reachable = Service.objects.alive().with_retention().filter(organization__in=list(actor.grants))
+    service = reachable.filter(id=service_id).first()
     if service is None:
         raise Http404("No such service.")
     check_service(actor, service, scope)

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from monitor.lib.counting import INGESTED, LIMITED, REJECTED, WEBHOOKS
 from monitor.lib.tally import Key, counts
+from monitor.usage import flush_calls
 
 logger = logging.getLogger(__name__)
 FLUSH_S = 5.0
@@ -35,6 +36,7 @@ UPSERT_MINUTE = (
 
 def flush(*, now: datetime) -> None:
     """Add what was counted since the last time. When the database is away, keep it for the next time."""
+    flush_calls(now=now)
     taken = counts.take()
     if not taken:
         return

@@ -47,6 +47,8 @@ class Sender:
     retention: Retention = field(default_factory=default_retention)
     path_rules: Sequence[PathRule] = ()
     exclusions: Sequence[Exclusion] = ()
+    # The key they came with; None for what people bring themselves.
+    key_id: UUID | None = None
     # What the logs count against; none for what people bring themselves.
     limits: tuple[Limit, ...] = ()
 
@@ -54,7 +56,7 @@ class Sender:
     def of(cls, key: ApiKey) -> "Sender":
         if key.service is None:
             raise ValueError("The key belongs to no service.")
-        return replace(cls.of_service(key.service, mode=key.mode), limits=log_limits(key))
+        return replace(cls.of_service(key.service, mode=key.mode), key_id=key.id, limits=log_limits(key))
 
     @classmethod
     def of_service(cls, service: Service, *, mode: str) -> "Sender":
@@ -96,6 +98,7 @@ class Entry:
     received_at: datetime
     repeatable: bool
     payload: Mapping[str, Any]
+    key_id: UUID | None = None
 
     @property
     def failed(self) -> bool:
@@ -136,6 +139,7 @@ def prepare(item: LogItem, sender: Sender, *, now: datetime) -> Entry:
         captured_at=captured_at,
         received_at=now,
         repeatable=repeatable,
+        key_id=sender.key_id,
         payload=_payload(item, error, event_id=_own_event_id(item, sender), keeps_bodies=keeps_bodies),
     )
 

@@ -48,6 +48,7 @@ from monitor.lib.requestids import remember_request_id, request_id_for
 from monitor.limits.policies import Limit
 from monitor.limits.shares import shares
 from monitor.models import ApiKey
+from monitor.usage import count_call
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -181,6 +182,7 @@ class Lane:
             raise ServerBusy  # before the server's start, or after its stop
         require_host(scope, headers)
         sender = await self._sender(door.credential(headers))
+        count_call(sender.organization_id, key_id=sender.key_id, mode=sender.mode)
         media_type = media_type_of(headers.get("content-type", ""))
         door.check(media_type)
         limit_bytes = door.limit_bytes()

@@ -34,6 +34,7 @@ from monitor.models.replays import Replay
 from monitor.models.services import Consumer, ConsumerErasure, Endpoint, EndpointMove, ExclusionRule, Service
 from monitor.models.storage import StorageEvent
 from monitor.models.tenants import Membership, Organization
+from monitor.models.usage import UsageDay, UsageDelta
 from monitor.models.views import SavedView
 from monitor.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookSecret
 
@@ -94,6 +95,8 @@ __all__ = [
     "SavedView",
     "Service",
     "StorageEvent",
+    "UsageDay",
+    "UsageDelta",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -6,18 +6,16 @@ from typing import Self
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.cache import cache
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Coalesce
 
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import new_uuid7
 from monitor.models.retention import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Retention
-from monitor.models.tenants import Organization
+from monitor.models.tenants import RETENTION_LIMITS, Organization
 
 # Where requests go once a service has as many endpoints, or an organization as many consumers, as it may.
 OTHER = "(other)"
-RETENTION_LIMITS = [MinValueValidator(MIN_RETENTION_DAYS), MaxValueValidator(MAX_RETENTION_DAYS)]
 # Searches ask on every call; a retention that was made longer shows to other processes this much later.
 LONGEST_CHOSEN = "longest_chosen_retention"
 LONGEST_CHOSEN_MAX_AGE_S = 30
@@ -48,16 +46,21 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         return services if actor.service_id is None else services.filter(id=actor.service_id)
 
     def longest_chosen_retention(self) -> int:
-        """The most days that any service asks for by itself, 0 when none does."""
+        """The most days that any service or its organization asks for, 0 when none does."""
+        asked = ("retention_days", "error_retention_days")
         longest = self.alive().aggregate(
-            days=models.Max("retention_days", default=0),
-            error_days=models.Max("error_retention_days", default=0),
+            *(models.Max(name, default=0) for name in asked),
+            *(models.Max(f"organization__{name}", default=0) for name in asked),
         )
-        return int(max(longest["days"], longest["error_days"]))
+        return int(max(longest.values()))
+
+    def with_retention(self) -> Self:
+        """With what `retention` reads."""
+        return self.select_related("organization")
 
     def oldest_whole_day(self, today: date) -> date:
         """The oldest day of which none of these has lost a log to its age."""
-        days = Coalesce("retention_days", settings.RETENTION_DAYS)
+        days = Coalesce("retention_days", "organization__retention_days", settings.RETENTION_DAYS)
         return today - timedelta(days=self.aggregate(days=models.Min(days))["days"] or 0)
 
 
@@ -70,7 +73,8 @@ class Service(models.Model):
     keep_bodies = models.CharField(max_length=8, choices=KeepBodies, default=KeepBodies.ALL)
     # Origins (scheme, host, port) that a replay may go to, beside the base URL's own.
     replay_origins = ArrayField(models.CharField(max_length=300), blank=True, default=list)
-    # Null: as long as RETENTION_DAYS says. Errors: null, or at least as long as everything else.
+    # Null: as the organization says, and RETENTION_DAYS where it says nothing. Errors: null, or at least as
+    # long as everything else.
     retention_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=RETENTION_LIMITS)
     error_retention_days = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=RETENTION_LIMITS
@@ -125,9 +129,12 @@ class Service(models.Model):
 
     @property
     def retention(self) -> Retention:
-        """How long this service's logs are kept, with the default where it asks for nothing else."""
-        days = self.retention_days or settings.RETENTION_DAYS
-        return Retention(days=days, error_days=max(days, self.error_retention_days or 0))
+        """How long this service's logs are kept: as it asks, else as its organization does, else as the
+        installation is set."""
+        whole = self.organization
+        days = self.retention_days or whole.retention_days or settings.RETENTION_DAYS
+        error_days = self.error_retention_days or whole.error_retention_days or 0
+        return Retention(days=days, error_days=max(days, error_days))
 
     def mark_deleted(self, *, now: datetime) -> None:
         self.deleted_at = now

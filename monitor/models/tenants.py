@@ -3,13 +3,16 @@
 from typing import Self
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from monitor.lib.actors import Actor, Role
 from monitor.lib.ids import new_uuid7
 from monitor.models.limits import Plan
+from monitor.models.retention import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS
 
 DEFAULT_ORGANIZATION = "Default"
+RETENTION_LIMITS = [MinValueValidator(MIN_RETENTION_DAYS), MaxValueValidator(MAX_RETENTION_DAYS)]
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
@@ -26,12 +29,29 @@ class Organization(models.Model):
     name = models.CharField(max_length=128, unique=True)
     # Null: the limits that the settings say.
     plan = models.ForeignKey(Plan, models.SET_NULL, null=True, blank=True, related_name="organizations")
+    # What its services inherit. Null: as the settings say; of errors: as long as other logs.
+    retention_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=RETENTION_LIMITS)
+    error_retention_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=RETENTION_LIMITS
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         db_table = "organization"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(retention_days=None)
+                | models.Q(retention_days__range=(MIN_RETENTION_DAYS, MAX_RETENTION_DAYS)),
+                name="organization_retention_in_range",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(error_retention_days=None)
+                | models.Q(error_retention_days__range=(MIN_RETENTION_DAYS, MAX_RETENTION_DAYS)),
+                name="organization_error_retention_in_range",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -3,7 +3,7 @@
 A check whose claim is no longer ours (its lease ran out, and another prober has it) is left out.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,14 @@ from monitor.lib import payload
 from monitor.lib.ids import moment_of, uuid7_at
 from monitor.lib.kept_text import storable
 from monitor.models import Beat, Monitor, MonitorCheck, MonitorStanding
+from monitor.models.keys import Mode
 from monitor.monitors.days import be_ready_for
 from monitor.monitors.hours import Spell, add_to_hours
 from monitor.monitors.recent import RecentBeat, packed_with
 from monitor.monitors.states import Rules, Standing, State, Step, step, wait_until_next
 from monitor.monitors.telling import Change, tell
 from monitor.probing.finding import Finding, Outcome
+from monitor.usage import Use, record_use
 
 MESSAGE_CHARACTERS = 512
 # A state is held to last until the next check, and no longer than this many intervals after the last.
@@ -94,6 +96,7 @@ def keep(checked: Sequence[Checked], *, now: datetime, maintained: Iterable[UUID
         plan_next(mine, check, each, now=now)
         touched.append(check)
     write(beats, [mine.row for mine in held.values()], touched, spells)
+    record_checks(beats, {id_: mine.monitor.organization_id for id_, mine in held.items()})
     tell(changes)
     return beats
 
@@ -311,6 +314,15 @@ UPDATE_CHECK = (
     "UPDATE monitor_check SET next_check_at = %s, planned_at = NULL, claim = NULL, checked_at = %s,"
     " is_failing = %s WHERE id = %s"
 )
+
+
+def record_checks(beats: Sequence[Beat], owners: Mapping[UUID, UUID]) -> None:
+    """Each beat is a check that its organization used."""
+    checks = Counter((owners[beat.monitor_id], moment_of(beat.id).date()) for beat in beats)
+    record_use(
+        Use(organization_id=organization_id, mode=Mode.LIVE, day=day, checks=number)
+        for (organization_id, day), number in checks.items()
+    )
 
 
 def write(

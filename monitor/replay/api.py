@@ -123,6 +123,7 @@ class ReplayView(IdsInPath, APIView):
                 actor_label=actor.label,
                 source_ip=client_address(request._request),
                 now=timezone.now(),
+                key_id=actor.key_id,
             )
         except TargetNotAllowed as refused:
             raise TargetForbidden({refused.field: [str(refused)]}) from None

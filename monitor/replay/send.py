@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -14,10 +15,17 @@ from monitor.models import Replay
 from monitor.models.replays import ReplayStatus
 from monitor.replay.prepare import Outgoing, Overrides, ReplayRefused, lines, prepare
 from monitor.search import LogDetail
+from monitor.usage import Use, record_use
 
 
 def replay(
-    detail: LogDetail, overrides: Overrides, *, actor_label: str, source_ip: str | None, now: datetime
+    detail: LogDetail,
+    overrides: Overrides,
+    *,
+    actor_label: str,
+    source_ip: str | None,
+    now: datetime,
+    key_id: UUID | None = None,
 ) -> Replay:
     """Send the request again and keep the outcome, with who asked and from where.
 
@@ -44,14 +52,22 @@ def replay(
     except OutboundError as error:
         record.status = ReplayStatus.FAILED
         record.error = storable(masking.mask_text(str(error), rules=RULES))
-    keep(record, detail)
+    keep(record, detail, key_id=key_id)
     return record
 
 
 @transaction.atomic
-def keep(record: Replay, detail: LogDetail) -> None:
+def keep(record: Replay, detail: LogDetail, *, key_id: UUID | None) -> None:
     """The replay, and word of it to those who listen."""
     record.save(force_insert=True)
+    use = Use(
+        organization_id=record.service.organization_id,
+        key_id=key_id,
+        mode=detail.log.mode,
+        day=record.replayed_at.date(),
+        replays=1,
+    )
+    record_use([use])
     data = {
         "replay_id": record.id,
         "log_id": record.original_log_id,

@@ -48,7 +48,7 @@ class Plan:
 
 def plan_retention(*, now: datetime) -> Plan:
     """What has to go now. Changes nothing."""
-    services = list(Service.objects.alive())
+    services = list(Service.objects.alive().with_retention())
     oldest_kept = oldest_day_of_any(now=now)
     today = now.date()
     steps = [

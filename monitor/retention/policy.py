@@ -61,13 +61,15 @@ def locked_expiry(expiry: Expiry, *, now: datetime) -> Expiry:
     Whoever makes a retention longer waits for us; the logs that this lets in come after what we remove.
     """
     concerned = Service.objects.alive().filter(id__in=expiry.gone | expiry.failures_stay).order_by("id")
-    return expiry_of(expiry.day, concerned.select_for_update(of=("self",), no_key=True), now=now)
+    held = concerned.with_retention().select_for_update(of=("self", "organization"), no_key=True)
+    return expiry_of(expiry.day, held, now=now)
 
 
 def oldest_day_of_any(*, now: datetime) -> date:
     """The oldest day that some service keeps. Without services: by the default, for the first to come."""
     longest = max(
-        (service.retention.error_days for service in Service.objects.alive()), default=settings.RETENTION_DAYS
+        (service.retention.error_days for service in Service.objects.alive().with_retention()),
+        default=settings.RETENTION_DAYS,
     )
     return today_of(now) - timedelta(days=longest)
 

@@ -65,7 +65,7 @@ def look_at_storage(service_ids: Collection[UUID], *, now: datetime) -> Storage:
     oldest_at = oldest_log(now=now)
     services = [
         storage_of(service, sum(size.by_service.get(service.id, 0) for size in sizes), now=now)
-        for service in Service.objects.alive().filter(id__in=service_ids)
+        for service in Service.objects.alive().with_retention().filter(id__in=service_ids)
     ]
     longest_days = (today_of(now) - oldest_day_of_any(now=now)).days
     return Storage(

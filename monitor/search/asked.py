@@ -144,7 +144,7 @@ def read_address(
     `since` and `until` win over `window`. Without any of them, also in `q`: the shortest window that holds
     the newest log.
     """
-    services = list(Service.objects.visible_to(actor, own=True).order_by("name"))
+    services = list(Service.objects.visible_to(actor, own=True).with_retention().order_by("name"))
     own = [each for each in services if each.is_own and str(each.id) == query.get("service_id")]
     services = [each for each in services if not each.is_own or each in own]
     logs = RequestLog.objects.of_services(each.id for each in own or services)

@@ -69,7 +69,9 @@ class ServiceSerializer(StrictModelSerializer):
         max_length=50,
         help_text="Origins that replays may go to, beside the base URL's own.",
     )
-    retention_days = RetentionField(help_text="Days that logs are kept. null: as the installation is set.")
+    retention_days = RetentionField(
+        help_text="Days that logs are kept. null: as the organization says, else as the installation is set."
+    )
     error_retention_days = RetentionField(
         help_text="Days that requests which failed are kept, at least as long as other logs. null: as long."
     )
@@ -98,7 +100,8 @@ class ServiceSerializer(StrictModelSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         both = ("retention_days", "error_retention_days")
         days, error_days = (attrs.get(name, getattr(self.instance, name, None)) for name in both)
-        least = days or settings.RETENTION_DAYS
+        organization = getattr(self.instance, "organization", None) or attrs.get("organization")
+        least = days or getattr(organization, "retention_days", None) or settings.RETENTION_DAYS
         if error_days is not None and error_days < least and any(name in attrs for name in both):
             raise ValidationError(
                 {"error_retention_days": f"Errors are kept at least as long as other logs: {least} days."}

@@ -80,7 +80,7 @@ class SettingsForm(AboutService):
     retention_days = forms.IntegerField(
         label="Keep logs for (days)",
         required=False,
-        help_text="Empty: as long as this installation is set to. "
+        help_text="Empty: as long as the organization says, or this installation. "
         "When you shorten it, older logs go for good within the hour.",
         widget=forms.NumberInput(attrs={"min": MIN_RETENTION_DAYS, "max": MAX_RETENTION_DAYS}),
     )
@@ -90,10 +90,6 @@ class SettingsForm(AboutService):
         help_text="Empty: as long as the others.",
         widget=forms.NumberInput(attrs={"min": MIN_RETENTION_DAYS, "max": MAX_RETENTION_DAYS}),
     )
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.fields["retention_days"].widget.attrs["placeholder"] = settings.RETENTION_DAYS
 
     @classmethod
     def of(cls, service: Service, data: Any = None) -> "SettingsForm":
@@ -106,7 +102,10 @@ class SettingsForm(AboutService):
             "retention_days": service.retention_days,
             "error_retention_days": service.error_retention_days,
         }
-        return cls(data, instance=service, initial=as_it_is, auto_id="settings_%s")
+        form = cls(data, instance=service, initial=as_it_is, auto_id="settings_%s")
+        inherited = service.organization.retention_days or settings.RETENTION_DAYS
+        form.fields["retention_days"].widget.attrs["placeholder"] = inherited
+        return form
 
     def clean_replay_origins(self) -> list[str]:
         lines = self.cleaned_data["replay_origins"].splitlines()

@@ -1,6 +1,7 @@
 """Write down what became of attempts: all that came in together, in one transaction."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from monitor.events.body import rfc3339
 from monitor.lib.counting import count_webhook
 from monitor.models import WebhookAttempt, WebhookEndpoint
 from monitor.models.webhooks import DeliveryStatus
+from monitor.usage import Use, record_use
 from monitor.webhooks.sending import Outcome
 from monitor.webhooks.telling import delivery_data, endpoint_data
 from monitor.webhooks.verdicts import HEALTH_FIELDS, Turn, Verdict, judge, note_health
@@ -56,6 +58,13 @@ def keep_outcomes(outcomes: Sequence[Outcome], *, now: datetime, draw: Callable[
     ours = write_verdicts(outcomes, verdicts, now=now)
     kept = [pair for pair in zip(outcomes, verdicts, strict=True) if pair[0].job.delivery_id in ours]
     WebhookAttempt.objects.bulk_create([attempt_of(outcome) for outcome, _ in kept])
+    record_use(
+        Use(organization_id=organization_id, mode=mode, day=now.date(), deliveries=attempts)
+        for (organization_id, mode), attempts in Counter(
+            (endpoint.organization_id, endpoint.mode)
+            for endpoint in (endpoints[outcome.job.endpoint_id] for outcome, _ in kept)
+        ).items()
+    )
     tell(kept, endpoints, now=now)
     for outcome, _ in kept:
         count_webhook(outcome.error_class or "delivered")

@@ -377,6 +377,18 @@ TABLE = {
             ("POST", "/clone", 201),
         )
     },
+    ("GET", "v1/usage"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    (
+        "GET",
+        "v1/organizations",
+    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    ("GET", "v1/organizations/<str:organization_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 200 404 | 401 401 401"
+    ),
+    # What holds for all services is not for a key of one.
+    ("PATCH", "v1/organizations/<str:organization_id>"): (
+        "401 401 200 | 403 403 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
+    ),
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -483,6 +495,7 @@ class World:
             ("PATCH", "v1/monitors/<str:monitor_id>"): {"description": "changed"},
             **{("POST", f"v1/monitors/<str:monitor_id>/{verb}"): {} for verb in ("pause", "resume", "clone")},
             ("POST", "v1/sandbox"): {"service_id": str(self.service.id), "requests": 1},
+            ("PATCH", "v1/organizations/<str:organization_id>"): {"retention_days": 20},
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
         }
@@ -498,7 +511,13 @@ def world(db):
         service,
         a_log(status_code=500, request_body='{"password": "x"}', path="/the-log", consumer="the consumer"),
     )
-    ids = {"service_id": service.id, "key_id": key.id, "log_id": log_id, "alert_id": rule.id}
+    ids = {
+        "organization_id": organization.id,
+        "service_id": service.id,
+        "key_id": key.id,
+        "log_id": log_id,
+        "alert_id": rule.id,
+    }
     ids["silence_id"] = AlertSilence.objects.create(
         organization=organization,
         service=service,

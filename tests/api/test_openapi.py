@@ -126,6 +126,7 @@ def ids(service: Service) -> dict[str, str]:
     keep_logs(service, a_log(status_code=500))
     key, _ = a_key(service)
     found = {"service_id": service.id, "log_id": log_id, "alert_id": rule.id, "key_id": key.id}
+    found["organization_id"] = service.organization_id
     found["silence_id"] = AlertSilence.objects.create(
         organization=service.organization,
         starts_at=timezone.now(),

@@ -80,7 +80,8 @@ class FacetsView(GenericAPIView[RequestLog]):
         ],
     )
     def get(self, request: Request) -> Response:
-        services = list(Service.objects.visible_to(actor_of(request)).order_by("name"))
+        visible = Service.objects.visible_to(actor_of(request)).with_retention()
+        services = list(visible.order_by("name"))
         logs = RequestLog.objects.of_services([service.id for service in services])
         filterset = TextLogFilter(request.query_params, queryset=logs, request=request)
         if not filterset.is_valid():

@@ -1,0 +1,5 @@
+"""Organizations: what holds for all of their services."""
+
+from monitor.organizations.change import RetentionTooShort, change_organization
+
+__all__ = ["RetentionTooShort", "change_organization"]
