@@ -96,6 +96,9 @@ def authenticate_key(raw: str, *, now: datetime) -> ApiKey:
     key = known.filter(digest=apikeys.digest(raw)).first()
     if key is None or (key.service is not None and key.service.deleted_at is not None):
         raise KeyRejected("key_invalid", "No such API key.")
+    if key.service is not None:
+        # Loaded above; the service asks it how long logs are kept.
+        key.service.organization = key.organization
     if key.revoked_at is not None:
         raise KeyRejected("key_revoked", "This API key was revoked.")
     if not key.is_active(now):
