@@ -1,9 +1,9 @@
 """A short list: every room's tasks."""
 
 from monitor.alerts.tasks import forget_evaluations, judge_rules
+from monitor.api.tasks import forget_idempotency_keys
 from monitor.audit.tasks import forget_audit
 from monitor.channels.tasks import forget_old_notifications
-from monitor.api.tasks import forget_idempotency_keys
 from monitor.consumers.tasks import erase_consumer
 from monitor.endpoints.tasks import move_endpoint
 from monitor.health.tasks import forget_minutes

@@ -111,6 +111,7 @@ WATCHED: Mapping[str, Watched] = {
     "auth_user_user_permissions": Watched(noun="user_permission"),
     "auth_user_groups": Watched(noun="user_group"),
     "auth_group": Watched(noun="group", label="name"),
+    "plan": Watched(noun="plan", label="name"),
     "auth_group_permissions": Watched(noun="group_permission"),
 }
 
@@ -137,6 +138,7 @@ UNWATCHED: Mapping[str, str] = {
         (
             *("alert_rule_change", "alert_event", "alert_evaluation", "alert_budget"),
             *("alert_arrival", "alert_tally"),
+            *("idempotent_request", "rate_bucket", "usage_day", "usage_delta"),
             *("notification", "notification_delivery", "notification_attempt"),
             *("beat", "monitor_check", "monitor_hour", "monitor_standing", "monitor_event"),
             *("event_outbox", "webhook_delivery", "webhook_attempt", "storage_event"),

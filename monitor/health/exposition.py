@@ -17,7 +17,6 @@ from monitor.lib.counting import (
     WEBHOOKS,
 )
 
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Sums = Mapping[str, Mapping[str, float]]
 

@@ -7,7 +7,7 @@ import monitor.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0026_erased_fields"),
+        ("monitor", "0031_baselines_and_objectives"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -134,7 +134,7 @@ DROP FUNCTION audit_id();
 class Migration(migrations.Migration):
     """Who did what, from where: a table that is only added to, and what adds to it."""
 
-    dependencies = [("monitor", "0031_baselines_and_objectives")]
+    dependencies = [("monitor", "0034_usage")]
 
     operations = [
         migrations.CreateModel(

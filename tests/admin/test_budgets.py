@@ -23,11 +23,11 @@ from monitor.models import (
     Membership,
     NotificationChannel,
     Organization,
+    Plan,
     Replay,
     SavedView,
     Service,
 )
-from monitor.models import AlertRule, Endpoint, Membership, Organization, Plan, Replay, SavedView, Service
 from monitor.services.exclusions import add_rule
 from monitor.services.tasks import purge_service
 from monitor.webhooks.endpoints import make_endpoint

@@ -8,12 +8,12 @@ from django.db import models, transaction
 from monitor.lib.secrets import CannotOpen, reseal
 from monitor.models import (
     ConsumerErasure,
+    IdempotentRequest,
     Monitor,
     NotificationChannel,
     WebhookEndpoint,
     WebhookSecret,
 )
-from monitor.models import ConsumerErasure, IdempotentRequest, Monitor, WebhookEndpoint, WebhookSecret
 
 # Every column that holds something sealed.
 SEALED: tuple[tuple[type[models.Model], str], ...] = (
