@@ -76,6 +76,13 @@ RATE_LIMIT_LOGS = env.integer("RATE_LIMIT_LOGS", 0, least=0, most=MAX_A_MINUTE)
 RATE_LIMIT_IP = env.integer("RATE_LIMIT_IP", 12_000, least=0, most=MAX_A_MINUTE)
 RATE_LIMIT_BAD_KEYS = env.integer("RATE_LIMIT_BAD_KEYS", 20, least=0, most=MAX_A_MINUTE)
 RATE_LIMIT_STRANGERS = env.integer("RATE_LIMIT_STRANGERS", 60, least=0, most=MAX_A_MINUTE)
+# Wrong passwords and codes within so many seconds that lock an account, or an address, for the rest of them.
+LOGIN_TRIES = env.integer("LOGIN_TRIES", 20, least=1, most=10_000)
+LOGIN_WINDOW_S = env.integer("LOGIN_WINDOW_S", 60, least=1, most=24 * 3600)
+# Who must sign in with a second factor: optional (nobody must), admin (to enter /admin/), staff, everyone.
+SECOND_FACTOR = env.choice("SECOND_FACTOR", "optional", options=("optional", "admin", "staff", "everyone"))
+# Seconds after signing in during which keys are made and secrets shown without asking who is there again.
+RECENT_SIGN_IN_S = env.integer("RECENT_SIGN_IN_S", 900, least=30, most=24 * 3600)
 
 # --- Logs --------------------------------------------------------------------------------------------------
 
@@ -139,6 +146,9 @@ _MAIL = env.mail_server("EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.starttls, _MAIL.tls
+# Without a server no password reset is offered, and the links of invitations are shown to be handed over.
+SENDS_MAIL = bool(EMAIL_HOST)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if SENDS_MAIL else 'dummy'}.EmailBackend"
 # Seconds that each step of a talk with the mail server may take.
 EMAIL_TIMEOUT = 10
 # Whom mail comes from.
@@ -180,6 +190,12 @@ INSTALLED_APPS = [
     "django_htmx",
     "corsheaders",
     "procrastinate.contrib.django",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
 ]
 
 MIDDLEWARE = [
@@ -198,6 +214,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "monitor.access.gate.PageGateMiddleware",
     "monitor.access.auditing.AuditMiddleware",
     "monitor.api.versioning.VersionMiddleware",
@@ -250,6 +267,47 @@ LOGIN_URL = "login"
 CSRF_FAILURE_VIEW = "monitor.api.errors.csrf_failure"
 LOGIN_REDIRECT_URL = "pages:services"
 LOGOUT_REDIRECT_URL = "login"
+
+# --- Signing in --------------------------------------------------------------------------------------------
+
+# The second finds people by their mail address as well; it asks for a password like the first.
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+# In memory, one of each process, but for what guards the sign-in: tries must be counted over all processes.
+CACHES = {
+    "default": {"BACKEND": "monitor.access.shared_cache.MemoryWithSharedTries"},
+    "tries": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "shared_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+}
+ACCOUNT_ADAPTER = "monitor.access.sign_in.AccountAdapter"
+ACCOUNT_FORMS = {"login": "monitor.access.sign_in.SignInForm"}
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# A mail to an address that nobody here has would only tell its owner that somebody guesses.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = RECENT_SIGN_IN_S
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "login_failed": f"{LOGIN_TRIES}/{LOGIN_WINDOW_S}s/ip,{LOGIN_TRIES}/{LOGIN_WINDOW_S}s/key",
+    "reauthenticate": f"{LOGIN_TRIES}/{LOGIN_WINDOW_S}s/user",
+}
+MFA_ADAPTER = "monitor.access.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "API Monitor"
+# A clock that is half a minute off still lets its owner in.
+MFA_TOTP_TOLERANCE = 1
+# Browsers offer passkeys on https and on this machine alone.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = PUBLIC_URL.startswith(("http://localhost", "http://127.0.0.1"))
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

@@ -1,7 +1,6 @@
 """Mounts the admin, the API and the pages."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -10,8 +9,7 @@ from monitor.api import health
 urlpatterns = [
     path("health", health.health),
     path("health/live", health.live),
-    path("login", auth.LoginView.as_view(template_name="access/login.html"), name="login"),
-    path("logout", auth.LogoutView.as_view(), name="logout"),
+    path("", include("monitor.access.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("", include("monitor.api.docs")),

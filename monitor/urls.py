@@ -35,6 +35,8 @@ from monitor.otlp.urls import api_routes as trace_routes
 from monitor.otlp.urls import otlp_routes
 from monitor.own.urls import api_routes as own_routes
 from monitor.own.urls import page_routes as own_page_routes
+from monitor.people.urls import invitation_routes
+from monitor.people.urls import page_routes as people_page_routes
 from monitor.push.urls import ping_routes
 from monitor.replay.urls import api_routes as replay_routes
 from monitor.replay.urls import page_routes as replay_page_routes
@@ -109,10 +111,12 @@ page_patterns = [
     *own_page_routes,
     *sandbox_page_routes,
     *health_page_routes,
+    *people_page_routes,
 ]
 
 urlpatterns = [
     *ping_routes,
+    *invitation_routes,
     path("metrics", PrometheusView.as_view()),
     path("v1/", include(api_patterns)),
     path("otlp/", include(otlp_routes)),

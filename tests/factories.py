@@ -1,6 +1,7 @@
 """Things that tests need, made with as little as they take. Everything goes the way the product goes."""
 
 import itertools
+import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -123,6 +124,19 @@ def a_client(raw_key: str | None = None, *, user: User | None = None) -> Client:
     client = Client(headers={"Authorization": f"Bearer {raw_key}"} if raw_key else {})
     if user is not None:
         client.force_login(user)
+    return client
+
+
+def a_recent_client(user: User, *methods: str, ago_s: float = 0, client: Client | None = None) -> Client:
+    """A browser whose person signed in just now, or `ago_s` seconds ago, by these methods (password, mfa)."""
+    client = client or Client()
+    client.force_login(user)
+    session = client.session
+    session["account_authentication_methods"] = [
+        {"method": method, "at": time.time() - ago_s} for method in methods or ("password",)
+    ]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
     return client
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
 from rest_framework.exceptions import APIException
 
 from monitor.access.actors import actor_of_user
 from monitor.access.pages import is_page, refuse
+from monitor.access.second_factor import WHY, is_required_of, used_second_factor
 from monitor.lib.actors import Actor, Scope
 
 
@@ -35,7 +38,12 @@ class PageGateMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        if not is_page(request) or page_actor(request).may(Scope.READ):
+        if not is_page(request):
+            return None
+        if is_required_of(request.user) and not used_second_factor(request):
+            messages.warning(request, WHY)
+            return redirect("mfa_index")
+        if page_actor(request).may(Scope.READ):
             return None
         return redirect_to_login(request.get_full_path())
 

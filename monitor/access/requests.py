@@ -1,6 +1,7 @@
 """What every request gets: an id, the caller's address, a line in the log."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ from monitor.lib.counting import count_request, face_of
 from monitor.lib.requestids import remember_request_id, request_id_for
 
 access_log = logging.getLogger("monitor.access")
+# Links out of mails open an account to whoever has them.
+_LINK_IN_PATH = re.compile(r"^(/(?:invitation|password/reset|account/email)/)[^/]{12,}$")
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -25,6 +28,11 @@ def address_of(forwarded_for: str, peer: str | None) -> str | None:
     if count and hops:
         return hops[-min(count, len(hops))]
     return peer or None
+
+
+def shown_path(path: str) -> str:
+    """The path of a request as logs may show it: without what opens anything."""
+    return _LINK_IN_PATH.sub(r"\1…", hide_client_id(path))
 
 
 class RequestContextMiddleware:
@@ -45,7 +53,7 @@ class RequestContextMiddleware:
         access_log.info(
             "%s %s",
             request.method,
-            hide_client_id(request.path),
+            shown_path(request.path),
             extra={
                 "status": response.status_code,
                 "duration_ms": round(seconds * 1000, 1),

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 
 from monitor.access import issue_key, revoke_key, rotate_key
 from monitor.access.keys import KeyNotUsable
+from monitor.access.recent import confirm_who
 from monitor.admin.shared import NounAdmin
 from monitor.admin.shown import code, list_of, moment
 from monitor.lib.actors import Scope
@@ -219,6 +220,8 @@ class ApiKeyAdmin(NounAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if request.method == "POST":
+            confirm_who(request)
         one_button = {"show_save_and_continue": False, "show_save_and_add_another": False}
         return super().add_view(request, form_url, {**(extra_context or {}), **one_button})
 
@@ -254,6 +257,7 @@ class ApiKeyAdmin(NounAdmin):
         form = RotationForm(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():
             return self.ask(request, queryset, action="rotate_keys", title="Rotate keys", form=form)
+        confirm_who(request)
         overlap = timedelta(seconds=int(form.cleaned_data["overlap"]))
         successors = [self.rotate(request, key, overlap) for key in queryset.order_by("id")]
         made = [key for key in successors if key is not None]

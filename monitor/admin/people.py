@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from django.contrib import admin
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
@@ -10,6 +14,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from monitor.access.recent import confirm_who
 from monitor.admin.shared import LeanDeletionAdmin, NounAdmin, PlainChoices
 from monitor.admin.shown import moment
 from monitor.models import Membership, Organization
@@ -18,6 +23,10 @@ from monitor.models.tenants import DEFAULT_ORGANIZATION
 # What people may do in an organization is their role in it; groups would be a second answer.
 admin.site.unregister(Group)
 admin.site.unregister(User)
+# What people set for themselves about signing in. An operator takes a lost second factor away by the action
+# below; secrets, sessions and the accounts of other providers are nothing to edit here.
+for model in (EmailAddress, Authenticator, UserSession, SocialAccount, SocialApp, SocialToken):
+    admin.site.unregister(model)
 
 
 class MembershipInline(PlainChoices, admin.TabularInline):
@@ -111,6 +120,18 @@ class PersonAdmin(NounAdmin, UserAdmin):
         ),
     )
     readonly_fields = ("last_seen", "joined")
+    actions = ("remove_second_factors",)
+
+    @admin.action(description="Remove the second factors of the chosen people", permissions=["change"])
+    def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For who has lost the phone and the recovery codes. They sign in with the password alone until they
+        add another."""
+        confirm_who(request)
+        people = [user for user in queryset if may_touch(request, user)]
+        for user in people:
+            if Authenticator.objects.filter(user=user).delete()[0]:
+                self.log_change(request, user, "Second factors removed.")
+        self.message_user(request, f"Second factors removed of {len(people)}.", messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("memberships__organization")

@@ -2,11 +2,17 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, resolve_url
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from monitor.access.second_factor import WHY, has_second_factor, is_required_in_admin, used_second_factor
 from monitor.admin.limits import TookTooLong
 from monitor.admin.overview import Overview, last_hour
 from monitor.admin.shared import NAMES
@@ -30,6 +36,25 @@ class MonitorAdminSite(AdminSite):
 
     site_title = site_header = "API Monitor"
     index_title = "Administration"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        if is_required_in_admin(request.user) and not used_second_factor(request):
+            return False
+        return super().has_permission(request)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override] # every answer is a redirect or a refusal
+        """No second way in: the sign-in page has the lockout and the second factor."""
+        target = request.GET.get("next") or resolve_url("admin:index")
+        if not isinstance(request.user, User):
+            return redirect_to_login(target)
+        if not (request.user.is_staff and request.user.is_active):
+            raise PermissionDenied
+        if self.has_permission(request):
+            return redirect("admin:index")
+        if has_second_factor(request.user):
+            return redirect_to_login(target, login_url=resolve_url("mfa_reauthenticate"))
+        messages.warning(request, WHY)
+        return redirect("mfa_index")
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**overview_for(request), **(extra_context or {})})

@@ -6,10 +6,12 @@ from typing import Any, cast
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from monitor.access import KeyRejected, actor_of_key, actor_of_user, anonymous_actor, authenticate_key
+from monitor.access.second_factor import is_required_of, used_second_factor
+from monitor.access.tokens import actor_of_token, authenticate_token, is_personal
 from monitor.audit import remember_actor
 from monitor.lib.actors import Actor, Scope
 from monitor.models import ApiKey
@@ -57,11 +59,15 @@ class ActorAuthentication(BaseAuthentication):
         raw = key_from(request.headers)
         if raw is not None:
             try:
+                if is_personal(raw):
+                    return actor_of_token(authenticate_token(raw, now=timezone.now())), None
                 key = authenticate_key(raw, now=timezone.now())
             except KeyRejected as rejected:
                 raise AuthenticationFailed(str(rejected), code=rejected.code) from None
             return actor_of_key(key), key
         signed_in = _Session().authenticate(request)
+        if signed_in and is_required_of(signed_in[0]) and not used_second_factor(request._request):
+            raise PermissionDenied("Sign in with a second factor first.", code="second_factor_missing")
         return (actor_of_user(signed_in[0]) if signed_in else anonymous_actor()), None
 
     def authenticate_header(self, request: Request) -> str:
@@ -77,7 +83,8 @@ class ActorAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "mkey_…",
-            "description": "An API key. `X-API-Key` is read too.",
+            "description": "An API key, or a personal token (mpat_…), which acts as its person. "
+            "`X-API-Key` is read too.",
         }
 
 

@@ -53,6 +53,12 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
         "Ask an administrator of the organization for the right to do this.",
     ),
     "scope_missing": ("Scope missing", "Use a key that has the scope named in `detail`."),
+    "second_factor_missing": (
+        "Second factor missing",
+        "Sign in with a second factor; this installation asks for one.",
+    ),
+    "sign_in_again": ("Sign in again", "Confirm who you are on the sign-in page, then send it again."),
+    "not_for_keys": ("For people", "Sign in, or send a personal token: keys have no say over people."),
     "other_service": ("Key of another service", "Use a key of the service in question."),
     "not_found": (
         "Not found",

@@ -8,6 +8,7 @@ from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from monitor.access.recent import must_confirm
 from monitor.api.authentication import actor_of
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Service
@@ -29,6 +30,13 @@ def require(actor: Actor, scope: Scope, organization_id: UUID | None = None) -> 
     if actor.is_anonymous:
         raise NotAuthenticated(KEY_OR_SIGN_IN)
     raise PermissionDenied(f"This needs the scope '{scope}'.", code="scope_missing")
+
+
+def require_recent(request: Request) -> None:
+    """Raises PermissionDenied for a session that began too long ago to make keys; keys and tokens pass."""
+    by_session = request.auth is None and actor_of(request).token_id is None
+    if by_session and must_confirm(request._request):
+        raise PermissionDenied("You signed in too long ago: confirm who you are.", code="sign_in_again")
 
 
 class ActorMayPass(BasePermission):

@@ -35,7 +35,8 @@ class Actor:
     """A person, a key or an anonymous visitor, with what each may do in which organization.
 
     `label` names the actor in audit rows (`user:ada`, `key:mkey_1a2b3c4d`, `anonymous`).
-    `service_id` is set for a key that belongs to one service: it reaches nothing beside it.
+    `token_id` is set where a personal token acts for its person, `service_id` for a key that belongs to one
+    service: it reaches nothing beside it.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Actor:
     service_id: UUID | None = None
     user_id: int | None = None
     key_id: UUID | None = None
+    token_id: UUID | None = None
 
     @property
     def is_anonymous(self) -> bool:

@@ -21,9 +21,11 @@ _SHOWN_LENGTH = 8  # characters of the secret that lists may show
 
 # For redaction, and loose on purpose: a key that was cut or has a slip is still mostly secret. Shorter ones
 # are left, so the prefix that lists show stays readable.
-KEY_PATTERN = re.compile(r"mkey_(?:test_)?[0-9A-Za-z]{12,}|\bapt_[0-9A-Za-z]{12,}")
+KEY_PATTERN = re.compile(r"(?:mkey_(?:test_)?|mpat_)[0-9A-Za-z]{12,}|\bapt_[0-9A-Za-z]{12,}")
 
-_WHOLE_KEY = re.compile(r"(mkey_(?:test_)?)[0-9A-Za-z]{38}")
+# What acts in a person's name; the same form otherwise.
+PERSONAL_PREFIX = "mpat_"
+_WHOLE_KEY = re.compile(r"(mkey_(?:test_)?|mpat_)[0-9A-Za-z]{38}")
 
 # Apitally's clients switch themselves off without a credential of exactly their form.
 _APITALLY_PREFIX = "apt_"
@@ -38,7 +40,16 @@ _CLIENT_ID_IN_PATH = re.compile(r"(/v2/[^/]{8})[^/]*")
 
 def make_key(mode: Mode) -> str:
     """A new raw key. It is shown once and then known by its digest only."""
-    body = _PREFIXES[mode] + "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
+    return _make(_PREFIXES[mode])
+
+
+def make_personal() -> str:
+    """A new personal token."""
+    return _make(PERSONAL_PREFIX)
+
+
+def _make(prefix: str) -> str:
+    body = prefix + "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
     return body + checksum(body)
 
 

@@ -29,6 +29,7 @@ from monitor.models.monitors import (
     MonitorHour,
     MonitorStanding,
 )
+from monitor.models.people import Invitation, OrganizationDeletion, PersonalToken
 from monitor.models.push import Ping, PingKey, PushTarget
 from monitor.models.replays import Replay
 from monitor.models.services import Consumer, ConsumerErasure, Endpoint, EndpointMove, ExclusionRule, Service
@@ -70,6 +71,7 @@ __all__ = [
     "ExclusionRule",
     "IdempotentRequest",
     "Instance",
+    "Invitation",
     "LogPayload",
     "Membership",
     "MetricDelta",
@@ -84,6 +86,8 @@ __all__ = [
     "NotificationChannel",
     "NotificationDelivery",
     "Organization",
+    "OrganizationDeletion",
+    "PersonalToken",
     "Ping",
     "PingKey",
     "Plan",

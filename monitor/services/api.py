@@ -22,7 +22,7 @@ from monitor.api.errors import Conflict
 from monitor.api.fields import StrictModelSerializer, TextField
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
-from monitor.api.permissions import reach_service, require, scope_for
+from monitor.api.permissions import reach_service, require, require_recent, scope_for
 from monitor.api.versions import NAMES as API_VERSION_NAMES
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.outbound import UnusableUrl, origin_of
@@ -296,6 +296,7 @@ class KeyListView(IdsInPath, mixins.ListModelMixin, viewsets.GenericViewSet[ApiK
         form.is_valid(raise_exception=True)
         actor = actor_of(request)
         check_scopes_given(actor, form.validated_data["scopes"], service)
+        require_recent(request)
         key, raw = issue_key(
             organization=service.organization,
             service=service,

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from monitor.access import issue_key, revoke_key, rotate_key
 from monitor.access.gate import page_actor
 from monitor.access.keys import KeyNotUsable
+from monitor.access.recent import confirm_who
 from monitor.api.permissions import reach_service, require
 from monitor.lib.actors import Actor, Scope
 from monitor.models import ApiKey, Service
@@ -137,6 +138,7 @@ def make_key(request: HttpRequest, service_id: UUID) -> HttpResponse:
     form = KeyForm(request.POST, auto_id="key_%s")
     if not form.is_valid():
         return service_page(request, service, status=400, key_form=form)
+    confirm_who(request)
     fields = form.judge.validated_data
     check_scopes_given(actor, fields["scopes"], service)
     key, raw_key = issue_key(
@@ -158,6 +160,7 @@ def rotate(request: HttpRequest, service_id: UUID, key_id: UUID) -> HttpResponse
     if not form.is_valid():
         messages.error(request, "Choose how long the old key goes on working.")
         return redirect("pages:service", service_id)
+    confirm_who(request)
     try:
         successor, raw_key = rotate_key(key, now=now, overlap=form.overlap(), created_by_id=actor.user_id)
     except KeyNotUsable as refused:

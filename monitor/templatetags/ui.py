@@ -202,6 +202,7 @@ NAV = (
     NavEntry(section="alerts", words="Alerts", url_name="pages:alerts", icon="alert"),
     NavEntry(section="channels", words="Channels", url_name="pages:channels", icon="channel"),
     NavEntry(section="webhooks", words="Webhooks", url_name="pages:webhooks", icon="webhook"),
+    NavEntry(section="people", words="People", url_name="pages:people", icon="lock", for_managers=True),
     NavEntry(section="audit", words="Audit log", url_name="pages:audit", icon="key", for_managers=True),
     NavEntry(section="storage", words="Storage", url_name="pages:storage", icon="storage", for_managers=True),
     NavEntry(section="health", words="Health", url_name="pages:health", icon="health", for_managers=True),

@@ -20,7 +20,7 @@ from monitor.api.errors import Conflict
 from monitor.api.fields import StrictModelSerializer, TextField, TruthField
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
-from monitor.api.permissions import require
+from monitor.api.permissions import require, require_recent
 from monitor.events.catalogue import API_VERSIONS
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.masking import MASK
@@ -210,6 +210,7 @@ class EndpointsView(GenericAPIView[WebhookEndpoint]):
         form = WebhookEndpointSerializer(data=request.data, context={"mode": mode, "actor": actor})
         form.is_valid(raise_exception=True)
         fields = form.validated_data
+        require_recent(request)
         is_active, now = fields.pop("is_active", True), timezone.now()
         fields["organization"] = organization_for(actor, fields.pop("organization", None))
         endpoint, secret = make_endpoint(now=now, **fields)
@@ -289,6 +290,7 @@ class RotateSecretView(IdsInPath, APIView):
         endpoint = reach_endpoint(actor_of(request), webhook_id, Scope.MANAGE)
         form = RotationSerializer(data=request.data)
         form.is_valid(raise_exception=True)
+        require_recent(request)
         overlap, now = timedelta(hours=form.validated_data["overlap_hours"]), timezone.now()
         secret = there(lambda: rotate_secret(endpoint, overlap=overlap, now=now))
         until = now + overlap if overlap else None

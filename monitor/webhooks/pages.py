@@ -11,6 +11,7 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods, require_safe
 
 from monitor.access.gate import page_actor
+from monitor.access.recent import confirm_who
 from monitor.api.keyset import cut_page, read_cursor
 from monitor.api.permissions import require
 from monitor.events.catalogue import TYPES
@@ -63,6 +64,7 @@ def webhooks(request: HttpRequest) -> HttpResponse:
     form = NewEndpointForm(request.POST, organizations=manageable(actor), auto_id="endpoint_%s")
     if not form.is_valid():
         return endpoint_list(request, actor, form, status=400)
+    confirm_who(request)
     fields = form.judge.validated_data
     fields["organization"] = organization_for(actor, fields.pop("organization", None))
     endpoint, secret = make_endpoint(now=timezone.now(), **fields)
@@ -171,6 +173,7 @@ def rotate(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "Choose when the old secret stops.")
         return redirect("pages:webhook", webhook_id)
+    confirm_who(request)
     now, overlap = timezone.now(), form.overlap()
     try:
         secret = rotate_secret(endpoint, overlap=overlap, now=now)

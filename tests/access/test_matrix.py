@@ -399,6 +399,22 @@ TABLE = {
 # tests/push says what an unknown one is told.
 PINGS = {"ping/<path:rest>", "api/push/<str:token>", "api/v1/push/<str:token>"}
 WITH_A_GATE_OF_ITS_OWN = {"metrics", str(hub_routes[0].pattern), *PINGS}
+# The ways in: each leads on to the next, or opens by a link that was mailed (tests/access, tests/people).
+WAYS_IN = {
+    "login/second-factor",
+    "login/passkey",
+    "password/reset",
+    "password/reset/sent",
+    "password/reset/done",
+    "^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)$",
+    "^account/email/(?P<key>[-:\\w]+)$",
+    "account/email/sent",
+    "account/inactive",
+    "invitation",
+    "invitation/<str:token>",
+}
+# What a person sets about signing in: whoever has not signed in is sent to do so, by the test below.
+OF_ACCOUNT = "account/"
 # What anybody may see: it holds nothing of anybody's.
 PUBLIC = {
     "health",
@@ -618,7 +634,8 @@ def test_every_other_route_is_a_page_the_admins_or_known_to_be_public():
         for route in all_routes()
         if not route.pattern.startswith(API_PREFIXES)
         and not {"pages", "admin"} & set(route.namespaces)
-        and route.pattern not in PUBLIC | WITH_A_GATE_OF_ITS_OWN
+        and route.pattern not in PUBLIC | WITH_A_GATE_OF_ITS_OWN | WAYS_IN
+        and not route.pattern.startswith(OF_ACCOUNT)
     ]
 
     assert unknown_ones == []
@@ -731,6 +748,27 @@ def test_every_page_sends_a_stranger_to_the_sign_in():
         if answer.status_code != 302 or not answer["Location"].startswith("/login?next=/")
     }
     assert elsewhere == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("anonymous_access", ["none", "full"])
+def test_what_people_set_about_signing_in_always_asks_for_a_sign_in(settings, anonymous_access):
+    settings.ANONYMOUS_ACCESS = anonymous_access
+    routes = [
+        route
+        for route in all_routes()
+        if route.pattern.startswith(OF_ACCOUNT) and route.pattern not in WAYS_IN
+    ]
+    assert len(routes) > 10
+
+    for method in ("get", "post"):
+        answers = {route.pattern: getattr(Client(), method)(route.address()) for route in routes}
+        open_ones = {
+            pattern: answer.status_code
+            for pattern, answer in answers.items()
+            if answer.status_code != 302 or not answer["Location"].startswith("/login")
+        }
+        assert open_ones == {}
 
 
 @pytest.mark.django_db

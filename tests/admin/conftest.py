@@ -31,7 +31,7 @@ from monitor.models import (
 )
 from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
-from tests.factories import a_log, keep_logs
+from tests.factories import a_log, a_recent_client, keep_logs
 
 SECRET = "hunter2-is-no-password"
 
@@ -44,8 +44,7 @@ def ada(db: None) -> User:
 @pytest.fixture
 def admin(client: Client, ada: User) -> Client:
     """A browser in which the operator has signed in."""
-    client.force_login(ada)
-    return client
+    return a_recent_client(ada, client=client)
 
 
 @pytest.fixture

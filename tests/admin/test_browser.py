@@ -48,7 +48,7 @@ def signed_in(page, live_server, transactional_db):
     page.goto(f"{live_server.url}/admin/")
     page.fill("#id_username", "ada")
     page.fill("#id_password", "correct-horse-battery")
-    page.click("input[type=submit]")
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_selector("text=The last hour")
     return page
 

@@ -87,7 +87,7 @@ def test_pages_beside_the_nouns_keep_to_the_policy(admin, page):
     if page == "login":
         admin.logout()
 
-    answer = admin.get(reverse(f"admin:{page}"))
+    answer = admin.get(reverse(f"admin:{page}"), follow=True)
 
     assert answer.status_code == 200
     assert blocked_in(answer.text) == []

@@ -19,6 +19,7 @@ PAGES = [
     for name in (
         *("services", "logs", "metrics", "endpoints", "consumers"),
         *("issues", "alerts", "monitors", "channels", "webhooks"),
+        *("issues", "alerts", "monitors", "webhooks", "account"),
     )
 ]
 urlpatterns = [

@@ -59,7 +59,7 @@ def mask_shapes(text: str) -> str:
     """The text without secrets that are known by their form alone. Valid JSON stays valid JSON."""
     if "eyJ" in text:
         text = _JWT.sub(MASK, text)
-    if "mkey_" in text:
+    if "mkey_" in text or "mpat_" in text:
         text = KEY_PATTERN.sub(MASK, text)
     if "@" in text:
         text = _USERINFO.sub(rf"\1{MASK}@", text)

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from apimonitor import env, statics
-from monitor.access.administrator import Administrator, ensure_administrator
+from monitor.access.administrator import DEFAULT_ADDRESS, Administrator, ensure_administrator
 from monitor.access.keys import issue_key
 from monitor.models import Organization, Service
 from monitor.services import register_service
@@ -27,7 +27,8 @@ FIRST_SERVICE = "my-service"
 
 
 class Command(BaseCommand):
-    help = "Migrates the database and makes the first administrator (ADMIN_USERNAME, ADMIN_PASSWORD)."
+    help = "Migrates the database and makes the first administrator (ADMIN_USERNAME, ADMIN_PASSWORD, "
+    help += "ADMIN_EMAIL)."
     # They take half a second, and scripts/test and the deployment run them.
     requires_system_checks = []
 
@@ -66,7 +67,11 @@ class Command(BaseCommand):
         if password is None and not quick_start:
             return None
         try:
-            return ensure_administrator(username=env.text("ADMIN_USERNAME", "admin"), password=password)
+            return ensure_administrator(
+                username=env.text("ADMIN_USERNAME", "admin"),
+                password=password,
+                email=env.text("ADMIN_EMAIL", DEFAULT_ADDRESS),
+            )
         except ValidationError as error:
             raise CommandError(f"ADMIN_PASSWORD is too weak. {' '.join(error.messages)}") from None
 

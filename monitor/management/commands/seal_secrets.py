@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 
@@ -25,6 +26,11 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (IdempotentRequest, "sealed_body"),
 )
 
+# JSON columns with sealed texts under these names: authenticator apps, and the seeds of recovery codes.
+SEALED_WITHIN: tuple[tuple[type[models.Model], str, tuple[str, ...]], ...] = (
+    (Authenticator, "data", ("secret", "seed")),
+)
+
 
 class Command(BaseCommand):
     help = "Seals secrets with the newest key. Afterwards the older ones may be taken out of SECRETS_KEYS."
@@ -34,6 +40,9 @@ class Command(BaseCommand):
         for model, column in SEALED:
             for pk in list(model._default_manager.exclude(**{column: None}).values_list("pk", flat=True)):
                 count += seal_again(model, pk, column)
+        for model, column, names in SEALED_WITHIN:
+            for pk in list(model._default_manager.values_list("pk", flat=True)):
+                count += seal_within(model, pk, column, names)
         self.stdout.write(f"{count} secrets are sealed with the first key.")
 
 
@@ -50,3 +59,20 @@ def seal_again(model: type[models.Model], pk: object, column: str) -> int:
         raise CommandError(f"{model._meta.verbose_name} {pk}: {error}") from None
     row.save(update_fields=[column])
     return 1
+
+
+@transaction.atomic
+def seal_within(model: type[models.Model], pk: object, column: str, names: tuple[str, ...]) -> int:
+    """How many of the names held a secret."""
+    row = model._default_manager.select_for_update().filter(pk=pk).first()
+    found: dict[str, Any] = getattr(row, column, None) or {}
+    secrets = {name: found[name] for name in names if name in found}
+    if row is None or not secrets:
+        return 0
+    try:
+        renewed = {name: reseal(text.encode()).decode() for name, text in secrets.items()}
+    except CannotOpen as error:
+        raise CommandError(f"{model._meta.verbose_name} {pk}: {error}") from None
+    setattr(row, column, {**found, **renewed})
+    row.save(update_fields=[column])
+    return len(renewed)

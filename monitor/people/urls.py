@@ -1,0 +1,20 @@
+"""Routes of people: their own page, members and invitations."""
+
+from django.urls import path
+
+from monitor.people import account_pages, invitation_pages, pages
+
+page_routes = [
+    path("account", account_pages.account, name="account"),
+    path("account/tokens", account_pages.make_token, name="account-tokens"),
+    path("account/tokens/<uuid:token_id>/revoke", account_pages.drop_token, name="account-token-revoke"),
+    path("people", pages.people, name="people"),
+    path("people/<uuid:membership_id>", pages.change_member, name="people-member"),
+    path("people/invitations/<uuid:invitation_id>", pages.take_back, name="people-invitation"),
+]
+
+# Whoever has the link may open it: it is the key.
+invitation_routes = [
+    path("invitation", invitation_pages.invitation, name="invitation-open"),
+    path("invitation/<str:token>", invitation_pages.open_link, name="invitation"),
+]
