@@ -2,21 +2,19 @@
 
 import logging
 import smtplib
-import time
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import LoginForm
-from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.views import LoginView
 from allauth.core.internal.httpkit import clean_client_ip
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render, resolve_url
 
 from monitor.access.gate import page_actor
+from monitor.access.recent import signed_in_recently
 from monitor.access.requests import client_address
 
 logger = logging.getLogger(__name__)
@@ -45,7 +43,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Whoever has just signed in is not asked again at once."""
-        return not signed_in_recently(self.request)
+        return not signed_in_recently(self.request, self.request.user)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:
@@ -106,15 +104,6 @@ class SignInView(LoginView):
 
     def get_context_data(self, **options: Any) -> dict[str, Any]:
         return {**super().get_context_data(**options), "sends_mail": settings.SENDS_MAIL}
-
-
-def signed_in_recently(request: HttpRequest) -> bool:
-    """Whether this browser's person has shown within RECENT_SIGN_IN_S who they are."""
-    user = request.user
-    if not isinstance(user, AbstractBaseUser) or not user.is_authenticated:
-        return False
-    moments = [record["at"] for record in get_authentication_records(request, user)]
-    return bool(moments) and time.time() - max(moments) < settings.RECENT_SIGN_IN_S
 
 
 def public(address: str) -> str:

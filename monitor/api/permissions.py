@@ -9,7 +9,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from monitor.access.recent import must_confirm
-from monitor.api.authentication import actor_of
+from monitor.api.authentication import actor_of, person_of_session
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Service
 
@@ -34,8 +34,7 @@ def require(actor: Actor, scope: Scope, organization_id: UUID | None = None) -> 
 
 def require_recent(request: Request) -> None:
     """Raises PermissionDenied for a session that began too long ago to make keys; keys and tokens pass."""
-    by_session = request.auth is None and actor_of(request).token_id is None
-    if by_session and must_confirm(request._request):
+    if must_confirm(request._request, person_of_session(request)):
         raise PermissionDenied("You signed in too long ago: confirm who you are.", code="sign_in_again")
 
 
