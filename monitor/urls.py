@@ -35,6 +35,7 @@ from monitor.otlp.urls import api_routes as trace_routes
 from monitor.otlp.urls import otlp_routes
 from monitor.own.urls import api_routes as own_routes
 from monitor.own.urls import page_routes as own_page_routes
+from monitor.people.urls import api_routes as people_routes
 from monitor.people.urls import invitation_routes
 from monitor.people.urls import page_routes as people_page_routes
 from monitor.push.urls import ping_routes
@@ -88,6 +89,7 @@ api_patterns = [
     *sandbox_routes,
     *usage_routes,
     *organization_routes,
+    *people_routes,
 ]
 
 page_patterns = [

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
@@ -81,6 +82,8 @@ class NewAccountForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         fields = super().clean() or {}
+        if EmailAddress.objects.filter(email__iexact=self.email, verified=True).exists():
+            self.add_error(None, "There is an account with this address: sign in, and join with it.")
         password = fields.get("password")
         if password:
             try:

@@ -1,7 +1,9 @@
 """Invite people by mail, and let them in once."""
 
 import hashlib
+import logging
 import secrets
+import smtplib
 from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
@@ -15,6 +17,7 @@ from django.urls import reverse
 from monitor.lib.actors import Role
 from monitor.models import Invitation, Membership, Organization
 
+logger = logging.getLogger(__name__)
 TOKEN_BYTES = 24
 DEFAULT_LIFE = timedelta(days=7)
 LONGEST_LIFE = timedelta(days=30)
@@ -66,8 +69,20 @@ def invite(
     return invitation, settings.PUBLIC_URL + reverse("invitation", args=[token])
 
 
+def send_or_hand(invitation: Invitation, link: str, *, sends_mail: bool) -> str | None:
+    """Mails the link. Where no mail went out, the link, which then has to be handed over."""
+    if not sends_mail:
+        return link
+    try:
+        mail_invitation(invitation, link)
+    except (OSError, smtplib.SMTPException):
+        logger.exception("An invitation could not be mailed.", extra={"invitation": str(invitation.id)})
+        return link
+    return None
+
+
 def mail_invitation(invitation: Invitation, link: str) -> None:
-    """Raises OSError or SMTPException where the mail server refuses; the link then has to be handed over."""
+    """Raises OSError or SMTPException where the mail server refuses."""
     context = {"invitation": invitation, "link": link, "public_url": settings.PUBLIC_URL}
     subject = f"You are invited to {invitation.organization} on API Monitor"
     send_mail(subject, render_to_string("people/invitation.txt", context), None, [invitation.email])

@@ -1,7 +1,5 @@
 """The page of an organization's people: members, roles, invitations."""
 
-import logging
-import smtplib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,11 +20,10 @@ from monitor.api.permissions import require
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Invitation, Membership, Organization
 from monitor.people.forms import ROLE_WORDS, InviteForm
-from monitor.people.invitations import AlreadyMember, invite, mail_invitation, revoke_invitation
+from monitor.people.invitations import AlreadyMember, invite, revoke_invitation, send_or_hand
 from monitor.people.members import LastOwner, change_role, remove_member
 from monitor.people.roles import require_say, role_in
 
-logger = logging.getLogger(__name__)
 MAX_LISTED = 500
 reading_or_posting = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -74,23 +71,14 @@ def people(request: HttpRequest) -> HttpResponse:
     except AlreadyMember as there:
         form.add_error("email", str(there))
         return people_page(request, actor, organization, status=400, form=form)
-    if not settings.SENDS_MAIL or not was_mailed(invitation, link):
-        response = people_page(
-            request, actor, organization, status=201, handed=Handed(email=invitation.email, link=link)
-        )
+    handed = send_or_hand(invitation, link, sends_mail=settings.SENDS_MAIL)
+    if handed is not None:
+        shown = Handed(email=invitation.email, link=handed)
+        response = people_page(request, actor, organization, status=201, handed=shown)
         add_never_cache_headers(response)
         return response
     messages.success(request, f"{invitation.email} is invited. The link works once.")
     return redirect(address_of(organization))
-
-
-def was_mailed(invitation: Invitation, link: str) -> bool:
-    try:
-        mail_invitation(invitation, link)
-    except (OSError, smtplib.SMTPException):
-        logger.exception("An invitation could not be mailed.", extra={"invitation": str(invitation.id)})
-        return False
-    return True
 
 
 def people_page(

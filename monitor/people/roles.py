@@ -3,12 +3,13 @@
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 
 from monitor.api.permissions import require
 from monitor.lib.actors import Actor, Role, Scope
 from monitor.models import Membership
 
+SIGN_IN = "Only people have a say over people: sign in, or send a personal token."
 # From the least to the most; nobody gives or takes more than they have.
 ORDER = (Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER)
 
@@ -30,8 +31,10 @@ def require_say(actor: Actor, organization_id: UUID, *roles: str) -> None:
     """
     require(actor, Scope.MANAGE, organization_id)
     own = role_in(actor, organization_id)
+    if actor.is_anonymous:
+        raise NotAuthenticated(SIGN_IN)
     if own is None:
-        raise PermissionDenied("Only people have a say over people: sign in.", code="not_for_keys")
+        raise PermissionDenied(SIGN_IN, code="not_for_keys")
     if any(ORDER.index(Role(role)) > ORDER.index(own) for role in roles):
         raise PermissionDenied("Your role does not reach that far.", code="permission_denied")
 

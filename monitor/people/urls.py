@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from monitor.people import account_pages, invitation_pages, pages
+from monitor.people import account_pages, api, invitation_pages, pages
+
+api_routes = [
+    path("members", api.MemberViewSet.as_view({"get": "list"})),
+    path(
+        "members/<str:member_id>",
+        api.MemberViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
+    ),
+    path("invitations", api.InvitationViewSet.as_view({"get": "list", "post": "create"})),
+    path("invitations/<str:invitation_id>", api.InvitationViewSet.as_view({"delete": "destroy"})),
+]
 
 page_routes = [
     path("account", account_pages.account, name="account"),

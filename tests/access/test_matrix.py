@@ -31,6 +31,7 @@ from monitor.models import (
     SavedView,
     Service,
 )
+from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
@@ -389,6 +390,26 @@ TABLE = {
     ("PATCH", "v1/organizations/<str:organization_id>"): (
         "401 401 200 | 403 403 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
     ),
+    # Keys have no say over people, and visitors none either.
+    **{
+        ("GET", f"v1/{nouns}"): (
+            "401 401 200 | 403 403 200 200 200 | 403 403 403 403 | 200 403 403 | 401 401 401"
+        )
+        for nouns in ("members", "invitations")
+    },
+        "POST",
+        "v1/invitations",
+    ): "401 401 401 | 403 403 201 201 201 | 403 403 403 403 | 403 403 403 | 401 401 401",
+    **{
+        (method, address): (
+            f"401 401 401 | 403 403 {code} {code} 404 | 403 403 403 403 | 403 403 403 | 401 401 401"
+        )
+        for method, address, code in (
+            ("PATCH", "v1/members/<str:member_id>", 200),
+            ("DELETE", "v1/members/<str:member_id>", 204),
+            ("DELETE", "v1/invitations/<str:invitation_id>", 204),
+        )
+    },
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -512,6 +533,8 @@ class World:
             **{("POST", f"v1/monitors/<str:monitor_id>/{verb}"): {} for verb in ("pause", "resume", "clone")},
             ("POST", "v1/sandbox"): {"service_id": str(self.service.id), "requests": 1},
             ("PATCH", "v1/organizations/<str:organization_id>"): {"retention_days": 20},
+            ("POST", "v1/invitations"): {"email": "eve@example.com"},
+            ("PATCH", "v1/members/<str:member_id>"): {"role": "member"},
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
         }
@@ -541,6 +564,14 @@ def world(db):
         ends_at=timezone.now() + timedelta(hours=1),
         created_by="tests",
     ).id
+    ids["member_id"] = organization.memberships.create(user=a_user(email="the-member@example.com")).id
+    ids["invitation_id"] = invite(
+        organization=organization,
+        email="the-guest@example.com",
+        role="viewer",
+        invited_by_id=None,
+        now=timezone.now(),
+    )[0].id
     ids["view_id"] = SavedView.objects.create(organization=organization, name="the view").id
     group_errors(now=timezone.now())
     ids["exclusion_id"] = add_rule(service, kind="path", pattern="/nothing", by="user:ada").id
@@ -678,6 +709,8 @@ def names_anything_of(world: World, text: str) -> bool:
         "the monitor",
         "/the-log",
         "the-endpoint",
+        "the-member",
+        "the-guest",
     )
     return any(word in text for word in (*world.ids.values(), *words))
 
