@@ -84,6 +84,33 @@ SECOND_FACTOR = env.choice("SECOND_FACTOR", "optional", options=("optional", "ad
 # Seconds after signing in during which keys are made and secrets shown without asking who is there again.
 RECENT_SIGN_IN_S = env.integer("RECENT_SIGN_IN_S", 900, least=30, most=24 * 3600)
 
+# OpenID Connect: the provider's address, as https://id.example.com/realms/staff, and what it knows us by. Its
+# redirect address is PUBLIC_URL/login/oidc/sso/callback.
+OIDC_ISSUER = env.text("OIDC_ISSUER", "").rstrip("/")
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET", "")
+# What the button on the sign-in page calls it.
+OIDC_NAME = env.text("OIDC_NAME", "single sign-on")
+OIDC_PROVIDER_ID = "sso"
+# Addresses of these domains, comma-separated, come in without an invitation: into this organization, as this.
+OIDC_DOMAINS = env.words("OIDC_DOMAINS")
+OIDC_ORGANIZATION = env.text("OIDC_ORGANIZATION", "Default")
+OIDC_ROLE = env.choice("OIDC_ROLE", "viewer", options=("viewer", "member", "admin", "owner"))
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
+    raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET beside it.")
+if OIDC_ISSUER and not OIDC_ISSUER.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+    # What it says about people is believed for the certificate of its address.
+    raise ImproperlyConfigured("OIDC_ISSUER must begin with https://.")
+
+# --- Mail --------------------------------------------------------------------------------------------------
+
+# smtp://user:password@host:587 or smtps://…:465; without it nothing is mailed, and no password reset offered.
+_MAIL = env.mail("EMAIL_URL")
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+globals().update(_MAIL)
+SENDS_MAIL = not str(EMAIL_BACKEND).endswith("dummy.EmailBackend")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "API Monitor <monitor@localhost>")
+
 # --- Logs --------------------------------------------------------------------------------------------------
 
 # Kept of each request body and of each response body, in bytes of UTF-8; longer ones are cut and marked.
@@ -300,6 +327,13 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": f"{LOGIN_TRIES}/{LOGIN_WINDOW_S}s/ip,{LOGIN_TRIES}/{LOGIN_WINDOW_S}s/key",
     "reauthenticate": f"{LOGIN_TRIES}/{LOGIN_WINDOW_S}s/user",
 }
+SOCIALACCOUNT_ADAPTER = "monitor.people.openid.OpenIdAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+# A link, as a form would not be let through to the provider by our own policy (form-action). Whoever is sent
+# there by a foreign page comes back as themselves.
+SOCIALACCOUNT_LOGIN_ON_GET = True
 MFA_ADAPTER = "monitor.access.second_factor.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -36,7 +36,7 @@ from monitor.otlp.urls import otlp_routes
 from monitor.own.urls import api_routes as own_routes
 from monitor.own.urls import page_routes as own_page_routes
 from monitor.people.urls import api_routes as people_routes
-from monitor.people.urls import invitation_routes
+from monitor.people.urls import invitation_routes, openid_routes
 from monitor.people.urls import page_routes as people_page_routes
 from monitor.push.urls import ping_routes
 from monitor.replay.urls import api_routes as replay_routes
@@ -119,6 +119,7 @@ page_patterns = [
 urlpatterns = [
     *ping_routes,
     *invitation_routes,
+    *openid_routes,
     path("metrics", PrometheusView.as_view()),
     path("v1/", include(api_patterns)),
     path("otlp/", include(otlp_routes)),

@@ -1,8 +1,10 @@
 """Routes of people: their own page, members and invitations."""
 
+from allauth.socialaccount import views as social
+from allauth.socialaccount.providers.openid_connect import views as openid
 from django.urls import path
 
-from monitor.people import account_pages, api, invitation_pages, pages
+from monitor.people import account_pages, api, invitation_pages, openid_pages, pages
 
 api_routes = [
     path("members", api.MemberViewSet.as_view({"get": "list"})),
@@ -21,6 +23,14 @@ page_routes = [
     path("people", pages.people, name="people"),
     path("people/<uuid:membership_id>", pages.change_member, name="people-member"),
     path("people/invitations/<uuid:invitation_id>", pages.take_back, name="people-invitation"),
+]
+
+# Named as allauth looks for them. There is no form to sign up with: who is let in is decided before.
+openid_routes = [
+    path("login/oidc/<str:provider_id>", openid_pages.begin, name="openid_connect_login"),
+    path("login/oidc/<str:provider_id>/callback", openid.callback, name="openid_connect_callback"),
+    path("login/oidc-cancelled", social.login_cancelled, name="socialaccount_login_cancelled"),
+    path("login/oidc-error", social.login_error, name="socialaccount_login_error"),
 ]
 
 # Whoever has the link may open it: it is the key.

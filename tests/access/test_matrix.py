@@ -431,6 +431,10 @@ WAYS_IN = {
     "^account/email/(?P<key>[-:\\w]+)$",
     "account/email/sent",
     "account/inactive",
+    "login/oidc/<str:provider_id>",
+    "login/oidc/<str:provider_id>/callback",
+    "login/oidc-cancelled",
+    "login/oidc-error",
     "invitation",
     "invitation/<str:token>",
 }

@@ -29,10 +29,12 @@ from monitor.models import (
     SavedView,
     Service,
 )
+from monitor.models import AlertSilence, Consumer, Endpoint, ErrorIssue, SavedView, Service
+from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import api_routes
-from tests.factories import a_key, a_log, a_rule, a_service, keep_logs
+from tests.factories import a_key, a_log, a_rule, a_service, a_user, keep_logs
 from tests.monitors.scenes import a_monitor, check
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +163,14 @@ def ids(service: Service) -> dict[str, str]:
     found |= {"channel_id": channel.id, "notification_delivery_id": told.id}
     monitor = a_monitor(service.organization, kind="manual", service=service)
     found |= {"monitor_id": monitor.id, "beat_id": check(monitor).id}
+    found["member_id"] = service.organization.memberships.create(user=a_user()).id
+    found["invitation_id"] = invite(
+        organization=service.organization,
+        email="eve@example.com",
+        role="viewer",
+        invited_by_id=None,
+        now=timezone.now(),
+    )[0].id
     return {name: str(id_) for name, id_ in found.items()}
 
 
