@@ -4,6 +4,7 @@ from monitor.alerts.tasks import forget_evaluations, judge_rules
 from monitor.api.tasks import forget_idempotency_keys
 from monitor.audit.tasks import forget_audit
 from monitor.channels.tasks import forget_old_notifications
+from monitor.compliance.tasks import delete_organization
 from monitor.consumers.tasks import erase_consumer
 from monitor.endpoints.tasks import move_endpoint
 from monitor.health.tasks import forget_minutes
@@ -24,6 +25,7 @@ __all__ = [
     "add_up_usage",
     "compact_deltas",
     "drop_sandbox",
+    "delete_organization",
     "erase_consumer",
     "forget_audit",
     "forget_evaluations",

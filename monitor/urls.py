@@ -9,6 +9,9 @@ from monitor.audit.urls import api_routes as audit_routes
 from monitor.audit.urls import page_routes as audit_page_routes
 from monitor.channels.urls import api_routes as channel_routes
 from monitor.channels.urls import page_routes as channel_page_routes
+from monitor.compliance.urls import api_routes as compliance_routes
+from monitor.compliance.urls import page_routes as compliance_page_routes
+from monitor.compliance.urls import receipt_routes
 from monitor.consumers.urls import api_routes as consumer_routes
 from monitor.consumers.urls import page_routes as consumer_page_routes
 from monitor.curl.urls import page_routes as curl_page_routes
@@ -90,6 +93,7 @@ api_patterns = [
     *usage_routes,
     *organization_routes,
     *people_routes,
+    *compliance_routes,
 ]
 
 page_patterns = [
@@ -114,12 +118,14 @@ page_patterns = [
     *sandbox_page_routes,
     *health_page_routes,
     *people_page_routes,
+    *compliance_page_routes,
 ]
 
 urlpatterns = [
     *ping_routes,
     *invitation_routes,
     *openid_routes,
+    *receipt_routes,
     path("metrics", PrometheusView.as_view()),
     path("v1/", include(api_patterns)),
     path("otlp/", include(otlp_routes)),

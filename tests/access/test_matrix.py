@@ -36,6 +36,7 @@ from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
+    UNKNOWN_ID,
     a_client,
     a_key,
     a_log,
@@ -410,6 +411,18 @@ TABLE = {
             ("DELETE", "v1/invitations/<str:invitation_id>", 204),
         )
     },
+    # Owners, in person. 409: the Default organization, of this table, stays.
+    ("DELETE", "v1/organizations/<str:organization_id>"): (
+        "401 401 401 | 403 403 403 409 404 | 403 403 403 403 | 403 403 404 | 401 401 401"
+    ),
+    ("POST", "v1/organizations/<str:organization_id>/export"): (
+        "401 401 401 | 403 403 403 200 404 | 403 403 403 403 | 403 403 404 | 401 401 401"
+    ),
+    # Nobody here has asked for a deletion.
+    (
+        "GET",
+        "v1/organization-deletions/<str:deletion_id>",
+    ): "401 401 401 | 404 404 404 404 404 | 404 404 404 404 | 404 404 404 | 401 401 401",
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -419,7 +432,8 @@ TABLE = {
 # the address; tests/apitally tells of those that open nothing. Pings: the token in the address is their key;
 # tests/push says what an unknown one is told.
 PINGS = {"ping/<path:rest>", "api/push/<str:token>", "api/v1/push/<str:token>"}
-WITH_A_GATE_OF_ITS_OWN = {"metrics", str(hub_routes[0].pattern), *PINGS}
+# A receipt is for who asked for it, who may belong nowhere since (tests/compliance).
+WITH_A_GATE_OF_ITS_OWN = {"metrics", "receipts/<uuid:deletion_id>", str(hub_routes[0].pattern), *PINGS}
 # The ways in: each leads on to the next, or opens by a link that was mailed (tests/access, tests/people).
 WAYS_IN = {
     "login/second-factor",
@@ -568,6 +582,7 @@ def world(db):
         ends_at=timezone.now() + timedelta(hours=1),
         created_by="tests",
     ).id
+    ids |= {"organization_id": organization.id, "deletion_id": UNKNOWN_ID}
     ids["member_id"] = organization.memberships.create(user=a_user(email="the-member@example.com")).id
     ids["invitation_id"] = invite(
         organization=organization,

@@ -34,7 +34,7 @@ from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import api_routes
-from tests.factories import a_key, a_log, a_rule, a_service, a_user, keep_logs
+from tests.factories import UNKNOWN_ID, a_key, a_log, a_rule, a_service, a_user, an_organization, keep_logs
 from tests.monitors.scenes import a_monitor, check
 
 pytestmark = pytest.mark.django_db
@@ -163,6 +163,8 @@ def ids(service: Service) -> dict[str, str]:
     found |= {"channel_id": channel.id, "notification_delivery_id": told.id}
     monitor = a_monitor(service.organization, kind="manual", service=service)
     found |= {"monitor_id": monitor.id, "beat_id": check(monitor).id}
+    # Of another: a call that deletes what the others stand on would leave them nothing.
+    found |= {"organization_id": an_organization().id, "deletion_id": UNKNOWN_ID}
     found["member_id"] = service.organization.memberships.create(user=a_user()).id
     found["invitation_id"] = invite(
         organization=service.organization,
