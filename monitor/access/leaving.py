@@ -116,7 +116,13 @@ class CancelWhenLeft:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if not is_plain_read(scope):
-            await self._behind(scope, receive, send)
+            # A request that waits on a kept connection is begun by the task of the one before it, whose
+            # reader this context would go on to name: one that has left, as its answer is complete.
+            before = _reader.set(None)
+            try:
+                await self._behind(scope, receive, send)
+            finally:
+                _reader.reset(before)
             return
         reader = Reader()
         messages: asyncio.Queue[Message] = asyncio.Queue()

@@ -1,11 +1,13 @@
 """What happens to a query whose reader leaves, on a real server."""
 
+import asyncio
 import time
 
 import httpx
 import pytest
 from django.db import connection
 
+from monitor.access.leaving import CancelWhenLeft, _reader
 from tests.factories import a_key, a_log, a_service, keep_logs
 from tests.web import running_web_server
 
@@ -72,3 +74,23 @@ def test_a_reader_who_stays_is_answered_after_others_left_on_the_same_connection
             answers.append(httpx.get(f"{server.address}/v1/logs", headers=headers).status_code)
 
     assert set(answers) == {200}
+
+
+def test_what_is_posted_next_on_a_kept_connection_has_no_reader_who_left():
+    """A server begins the next request in the task that ends the one before, whose reader is gone by then."""
+    readers = []
+
+    async def behind(scope, receive, send):
+        readers.append(_reader.get())
+        if scope["method"] == "GET":
+            await asyncio.create_task(front({**scope, "method": "POST"}, gone, send))
+
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    front = CancelWhenLeft(behind)
+    asyncio.run(front({"type": "http", "method": "GET", "headers": []}, gone, print))
+
+    reader_of_get, reader_of_post = readers
+    assert reader_of_get is not None
+    assert reader_of_post is None
