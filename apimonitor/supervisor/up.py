@@ -32,6 +32,7 @@ What can be set in the environment (.env.example has everything):
   DATA_DIR=var       database, generated secrets and logs; one for each installation
   DATABASE_URL       your own PostgreSQL 15 or newer instead of the embedded one
   ADMIN_USERNAME, ADMIN_PASSWORD   the first administrator, instead of a generated password
+  ADMIN_EMAIL                      the administrator's address, which counts as confirmed (admin@localhost)
   ANONYMOUS_ACCESS   none, read or full (here the default, on this machine only)
 """
 
