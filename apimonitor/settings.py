@@ -102,15 +102,6 @@ if OIDC_ISSUER and not OIDC_ISSUER.startswith(("https://", "http://127.0.0.1", "
     # What it says about people is believed for the certificate of its address.
     raise ImproperlyConfigured("OIDC_ISSUER must begin with https://.")
 
-# --- Mail --------------------------------------------------------------------------------------------------
-
-# smtp://user:password@host:587 or smtps://…:465; without it nothing is mailed, and no password reset offered.
-_MAIL = env.mail("EMAIL_URL")
-EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
-globals().update(_MAIL)
-SENDS_MAIL = not str(EMAIL_BACKEND).endswith("dummy.EmailBackend")
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "API Monitor <monitor@localhost>")
-
 # --- Logs --------------------------------------------------------------------------------------------------
 
 # Kept of each request body and of each response body, in bytes of UTF-8; longer ones are cut and marked.

@@ -24,8 +24,8 @@ from monitor.webhooks.tasks import forget_old_webhooks
 __all__ = [
     "add_up_usage",
     "compact_deltas",
-    "drop_sandbox",
     "delete_organization",
+    "drop_sandbox",
     "erase_consumer",
     "forget_audit",
     "forget_evaluations",

@@ -112,6 +112,17 @@ WATCHED: Mapping[str, Watched] = {
     "auth_user_groups": Watched(noun="user_group"),
     "auth_group": Watched(noun="group", label="name"),
     "plan": Watched(noun="plan", label="name"),
+    "account_emailaddress": Watched(noun="mail_address", label="email"),
+    "mfa_authenticator": Watched(
+        noun="second_factor", label="type", secret=("data",), quiet=("last_used_at",)
+    ),
+    "socialaccount_socialaccount": Watched(
+        noun="single_sign_on", label="provider", secret=("extra_data",), quiet=("last_login",)
+    ),
+    "invitation": Watched(noun="invitation", label="role", secret=("digest",)),
+    "personal_token": Watched(
+        noun="personal_token", label="name", secret=("digest",), quiet=("last_used_at",)
+    ),
     "auth_group_permissions": Watched(noun="group_permission"),
 }
 
@@ -156,6 +167,15 @@ UNWATCHED: Mapping[str, str] = {
         _MACHINE,
     ),
     "consumer_erasure": "the consumer tells that it was forgotten",
+    **dict.fromkeys(
+        ("usersessions_usersession", "account_emailconfirmation", "shared_cache"),
+        "signing in and out is recorded by itself",
+    ),
+    **dict.fromkeys(
+        ("socialaccount_socialapp", "socialaccount_socialtoken"),
+        "empty: the provider stands in the settings, and its tokens are not kept",
+    ),
+    "organization_deletion": "the organization tells that it was deleted, and the receipt what went with it",
     "event": "tells of what is recorded already; one that somebody sends is recorded as a request",
     "django_admin_log": "a list of the same, in Django's own words",
     "django_session": "signing in and out is recorded by itself",

@@ -16,6 +16,6 @@ CREATE INDEX shared_cache_expires ON shared_cache (expires);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitor", "0026_erased_fields")]
+    dependencies = [("monitor", "0037_own_service")]
 
     operations = [migrations.RunSQL(MAKE, "DROP TABLE shared_cache")]

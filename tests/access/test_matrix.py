@@ -398,6 +398,7 @@ TABLE = {
         )
         for nouns in ("members", "invitations")
     },
+    (
         "POST",
         "v1/invitations",
     ): "401 401 401 | 403 403 201 201 201 | 403 403 403 403 | 403 403 403 | 401 401 401",

@@ -29,7 +29,6 @@ from monitor.models import (
     SavedView,
     Service,
 )
-from monitor.models import AlertSilence, Consumer, Endpoint, ErrorIssue, SavedView, Service
 from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
