@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.lib.options import destinations, masked_place, restored
+from monitor.lib.options import masked_place, restored
 from monitor.lib.secrets import CannotOpen, seal, unseal
 from monitor.models import Monitor
 from monitor.probing import BadConfig, Kind, kind_named
@@ -39,8 +39,8 @@ def filled(config: Mapping[str, Any], *, kind: Kind, monitor: Monitor | None) ->
         found = restored(sent, shown=monitor.config, kept=kept)
         if found != sent:
             sent = kind.plain(kind.read(found))
-            here = destinations(kept)
-            for place, there in sorted(destinations(sent).items()):
+            here = kind.destinations(kept)
+            for place, there in sorted(kind.destinations(sent).items()):
                 if here.get(place) != there:
                     raise BadConfig(f"{place} changed: send the secrets again.", field=place)
     whole = kind.plain(kind.read(sent))

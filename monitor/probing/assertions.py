@@ -11,6 +11,7 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
@@ -166,6 +167,11 @@ def check_assertion(assertion: Assertion) -> None:
         raise BadAssertion("'valid' belongs to json_schema.")
     if comparison not in WITHOUT_TARGET and target is None and source != "jsonpath":
         raise BadAssertion(f"'{comparison}' needs something to compare with.")
+    check_comparison(comparison, target)
+
+
+def check_comparison(comparison: str, target: Any) -> None:
+    """Raises BadAssertion for what could never be compared."""
     if comparison == "matches":
         compiled_pattern(str(target))
     if comparison in ORDERED and number_of(target) is None:
@@ -177,13 +183,20 @@ def check_assertion(assertion: Assertion) -> None:
 _deadline: ContextVar[float] = ContextVar("deadline")
 
 
-def judge_all(assertions: Iterable[Assertion], subject: Subject) -> list[Verdict]:
-    """Each in turn, within one deadline; those it leaves no time for do not hold, and say so."""
+@contextmanager
+def judging() -> Iterator[None]:
+    """One deadline for all that is judged within."""
     token = _deadline.set(time.monotonic() + JUDGING_LIMIT_S)
     try:
-        return [_judged(each, subject) for each in assertions]
+        yield
     finally:
         _deadline.reset(token)
+
+
+def judge_all(assertions: Iterable[Assertion], subject: Subject) -> list[Verdict]:
+    """Each in turn, within one deadline; those it leaves no time for do not hold, and say so."""
+    with judging():
+        return [_judged(each, subject) for each in assertions]
 
 
 def judge(assertion: Assertion, subject: Subject) -> Verdict:
@@ -193,11 +206,8 @@ def judge(assertion: Assertion, subject: Subject) -> Verdict:
 
 def matches_any(pattern: str, texts: Iterable[str]) -> bool:
     """Whether the pattern is in one of them. Raises TooSlow when the deadline of a check passes."""
-    token = _deadline.set(time.monotonic() + JUDGING_LIMIT_S)
-    try:
+    with judging():
         return any(searched(pattern, text) for text in texts)
-    finally:
-        _deadline.reset(token)
 
 
 def left_s() -> float:
@@ -390,6 +400,20 @@ def searched(pattern: str, text: str) -> bool:
         return compiled_pattern(pattern).search(text, timeout=limit_s) is not None
     except TimeoutError:
         raise TooSlow from None
+
+
+def found_by(pattern: str, text: str, *, most: int) -> list[str]:
+    """What the pattern finds: its first group, or all of it where it has none. Raises TooSlow."""
+    known = compiled_pattern(pattern)
+    found: list[str] = []
+    try:
+        for match in known.finditer(text, timeout=min(PATTERN_LIMIT_S, left_s())):
+            found.append((match[1] if known.groups else match[0]) or "")
+            if len(found) >= most:
+                break
+    except TimeoutError:
+        raise TooSlow from None
+    return found
 
 
 class _BoundedPattern(FilterFunction):

@@ -46,21 +46,28 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     key: Text = ""
 
     def __post_init__(self) -> None:
-        needed = {
-            "basic": ("username",),
-            "digest": ("username",),
-            "bearer": ("token",),
-            "api_key": ("token", "header"),
-            "oauth2": ("token_url", "client_id"),
-            "mtls": ("certificate", "key"),
-        }.get(self.type, ())
-        if missing := [name for name in needed if not getattr(self, name)]:
-            raise ValueError(f"auth {self.type} needs {' and '.join(missing)}")
+        check_needed(self)
         if self.type == "oauth2":
             try:
                 parse_url(self.token_url)
             except UnusableUrl as error:
                 raise ValueError(f"token_url: {error}") from None
+
+
+_NEEDED = {
+    "basic": ("username",),
+    "digest": ("username",),
+    "bearer": ("token",),
+    "api_key": ("token", "header"),
+    "oauth2": ("token_url", "client_id"),
+    "mtls": ("certificate", "key"),
+}
+
+
+def check_needed(auth: Auth) -> None:
+    """Raises ValueError for what its type cannot do without."""
+    if missing := [name for name in _NEEDED.get(auth.type, ()) if not getattr(auth, name)]:
+        raise ValueError(f"auth {auth.type} needs {' and '.join(missing)}")
 
 
 class NoToken(Exception):

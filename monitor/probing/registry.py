@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.lib import masking
 from monitor.lib.masking import MASK
-from monitor.lib.options import BadConfig, Field
+from monitor.lib.options import BadConfig, Field, destinations
 from monitor.lib.outbound.messages import is_plain_header
 from monitor.probing.finding import Finding, Way
 
@@ -31,7 +31,7 @@ class Kind:
     probe: Callable[[Any, Way], Awaitable[Finding]] | None = None
     # What is looked at, in a line without secrets.
     target: Callable[[Any], str]
-    # Places of options that are secret whatever they are named.
+    # Places of options that are secret whatever they are named; `name.*` for all within a mapping.
     secrets: frozenset[str] = field(default_factory=frozenset)
     # Sorts the kinds where people choose.
     order: int = 50
@@ -57,8 +57,13 @@ class Kind:
         """The options as they may be shown."""
         return {name: self._masked(name, value) for name, value in config.items()}
 
+    def destinations(self, config: Mapping[str, Any]) -> dict[str, str]:
+        """Where secrets would go, by what says so; see `destinations` below."""
+        return destinations(config)
+
     def _masked(self, place: str, value: Any) -> Any:
-        if place in self.secrets:
+        around, dot, _ = place.partition(".")
+        if place in self.secrets or (dot and f"{around}.*" in self.secrets):
             return MASK if value else value
         if isinstance(value, Mapping):
             return {name: self._masked(f"{place}.{name}", inner) for name, inner in value.items()}
