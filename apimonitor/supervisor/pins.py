@@ -9,7 +9,7 @@ from pathlib import Path
 from apimonitor.supervisor.errors import CannotStart, run_main, say
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("requirements.txt", "requirements-dev.txt")
+FILES = ("requirements.txt", "requirements-postman.txt", "requirements-dev.txt")
 HEADER = (
     "# Exact versions of what requirements.txt and requirements-dev.txt bring with them: "
     "scripts/lock writes this file.\n"
@@ -34,7 +34,7 @@ def resolve(folder: Path) -> list[str]:
         (folder / file).write_text("".join(line for line in lines if not line.startswith("-c ")))
     run(sys.executable, "-m", "venv", str(folder / "venv"))
     python = str(folder / "venv" / "bin" / "python")
-    run(python, "-m", "pip", "install", "--quiet", "-r", str(folder / FILES[1]))
+    run(python, "-m", "pip", "install", "--quiet", "-r", str(folder / FILES[-1]))
     return run(python, "-m", "pip", "freeze").split()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import msgspec
 
@@ -53,7 +53,8 @@ def prepared(step: Step, journey: Journey, scope: Scope) -> Prepared:
             url=url,
             method=step.method,
             headers=[(scope.fill(name), scope.fill(value)) for name, value in step.headers],
-            body=scope.fill(step.body),
+            # In a form, a value's own & and = would be signs of the form.
+            body=scope.fill(step.body, encode=quote_plus if step.body_type == "form" else None),
             body_type=step.body_type,
             auth=filled_auth(step.auth, scope),
             proxy=journey.proxy,

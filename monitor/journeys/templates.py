@@ -90,9 +90,9 @@ class Scope:
         """All variables as they stand, for scripts."""
         return {**self._written, **self._found}
 
-    def fill(self, text: str) -> str:
-        """The text with every variable in its place. Raises BadTemplate."""
-        return self._filled(text, 0)
+    def fill(self, text: str, *, encode: Callable[[str], str] | None = None) -> str:
+        """The text with every variable in its place, encoded if asked. Raises BadTemplate."""
+        return self._filled(text, 0, encode)
 
     def fill_value(self, value: Any) -> Any:
         """The same within lists and mappings; a text that is one variable alone becomes its value."""
@@ -105,7 +105,7 @@ class Scope:
         whole = HOLE.fullmatch(value.strip())
         return self._value(whole[1], 0) if whole else self.fill(value)
 
-    def _filled(self, text: str, depth: int) -> str:
+    def _filled(self, text: str, depth: int, encode: Callable[[str], str] | None = None) -> str:
         if "{{" not in text:
             return text
         left = MOST_CHARACTERS
@@ -113,6 +113,7 @@ class Scope:
         def put_in(match: re.Match[str]) -> str:
             nonlocal left
             found = as_text(self._value(match[1], depth))
+            found = encode(found) if encode else found
             left -= len(found)
             if left < 0:
                 raise BadTemplate("The text grows too long when its variables are filled in.")

@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-from monitor.journeys import read_document
+from monitor.journeys import Journey, read_document
 from monitor.journeys.results import JourneyRun
 from monitor.journeys.running import run_journey
 from monitor.lib.outbound import OutboundPolicy
@@ -100,3 +100,7 @@ def go(
 
 def outcomes(run: JourneyRun) -> list[str]:
     return [str(step.outcome) for step in run.steps]
+
+
+def go_through(journey: Journey, *, timeout_s: float = 20) -> JourneyRun:
+    return asyncio.run(run_journey(journey, Way(policy=HOME, timeout_s=timeout_s)))

@@ -85,9 +85,7 @@ def test_a_journey_that_hangs_still_tells_its_steps(target):
 def test_each_row_of_data_is_a_run(target, shop):
     shop.broken.add("/orders/2")
     order = {**me(target.url("")), "name": "Order", "url": target.url("/orders/{{number}}")}
-    found = look_at(
-        "journey", **document(log_in(target.url("")), order, rows=[{"number": 1}, {"number": 2}])
-    )
+    found = look_at("journey", **document(log_in(target.url("")), order, rows=[{"number": 1}, {"number": 2}]))
 
     assert found.message == "Row 2, step 2, Order: The status is 500."
     assert found.detail["rows"] == [2, 2]
