@@ -27,6 +27,8 @@ from monitor.imports.urls import page_routes as import_page_routes
 from monitor.ingest.api import IngestBatch
 from monitor.issues.urls import api_routes as issue_routes
 from monitor.issues.urls import page_routes as issue_page_routes
+from monitor.journeys.urls import api_routes as journey_routes
+from monitor.journeys.urls import page_routes as journey_page_routes
 from monitor.metrics.api import MetricsView
 from monitor.metrics.urls import page_routes as metric_page_routes
 from monitor.monitors.urls import api_routes as monitor_routes
@@ -94,6 +96,7 @@ api_patterns = [
     *organization_routes,
     *people_routes,
     *compliance_routes,
+    *journey_routes,
 ]
 
 page_patterns = [
@@ -104,6 +107,7 @@ page_patterns = [
     *consumer_page_routes,
     *issue_page_routes,
     *monitor_page_routes,
+    *journey_page_routes,
     *alert_page_routes,
     *channel_page_routes,
     *webhook_page_routes,

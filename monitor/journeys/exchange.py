@@ -46,15 +46,20 @@ class Exchanged:
 
 def prepared(step: Step, journey: Journey, scope: Scope) -> Prepared:
     """Raises BadTemplate and UnusableUrl."""
+    headers = [(scope.fill(name), scope.fill(value)) for name, value in step.headers]
+    # In a form, a value's own & and = would be signs of the form.
+    body = scope.fill(step.body, encode=quote_plus if step.body_type == "form" else None)
+    if any(name.lower() == "content-type" and "multipart/" in value.lower() for name, value in headers):
+        # RFC 2046 ends lines with CRLF, which forms on pages and YAML do not keep.
+        body = body.replace("\r\n", "\n").replace("\n", "\r\n")
     url = quote(scope.fill(step.url).strip().partition("#")[0], safe=_URL_CHARACTERS)
     parse_url(url)
     return Prepared(
         options=HttpOptions(
             url=url,
             method=step.method,
-            headers=[(scope.fill(name), scope.fill(value)) for name, value in step.headers],
-            # In a form, a value's own & and = would be signs of the form.
-            body=scope.fill(step.body, encode=quote_plus if step.body_type == "form" else None),
+            headers=headers,
+            body=body,
             body_type=step.body_type,
             auth=filled_auth(step.auth, scope),
             proxy=journey.proxy,

@@ -185,7 +185,7 @@ def as_yaml(journey: Journey) -> str:
 
 def as_written(journey: Journey) -> dict[str, Any]:
     """The same as a mapping."""
-    given = _without_defaults(as_plain(journey), Journey)
+    given = without_defaults(as_plain(journey), Journey)
     if "secrets" in given:
         given["secrets"] = {name: value or None for name, value in journey.secrets.items()}
     if "proxy" in given:
@@ -195,19 +195,19 @@ def as_written(journey: Journey) -> dict[str, Any]:
 
 
 def _written_step(step: Step) -> dict[str, Any]:
-    given = _without_defaults(msgspec.to_builtins(step), Step)
+    given = without_defaults(msgspec.to_builtins(step), Step)
     if "auth" in given:
-        given["auth"] = _without_defaults(given["auth"], Auth)
+        given["auth"] = without_defaults(given["auth"], Auth)
     if "headers" in given:
         given["headers"] = _written_headers(step.headers)
     if "assertions" in given:
         given["assertions"] = [written_assertion(each) for each in step.assertions]
     if "extract" in given:
-        given["extract"] = [_written_extraction(each) for each in step.extract]
+        given["extract"] = [written_extraction(each) for each in step.extract]
     return {_WRITTEN.get(name, name): value for name, value in given.items()}
 
 
-def _without_defaults(given: Mapping[str, Any], type_: type[msgspec.Struct]) -> dict[str, Any]:
+def without_defaults(given: Mapping[str, Any], type_: type[msgspec.Struct]) -> dict[str, Any]:
     kept = {}
     for field in msgspec.structs.fields(type_):
         default = field.default
@@ -236,7 +236,7 @@ def written_assertion(each: Assertion) -> Any:
     return msgspec.to_builtins(each)
 
 
-def _written_extraction(each: extracting.Extraction) -> Any:
+def written_extraction(each: extracting.Extraction) -> Any:
     line = extracting.as_line(each)
     try:
         if "\n" not in line and extracting.from_line(line) == each:

@@ -160,6 +160,7 @@ def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
         "tiles": [(words, stats_of(found, window, now=now)) for window, words in TILE_WINDOWS],
         "chart": response_chart(found, now=now),
         "checks": [(beat, moment_of(beat.id), word_of(beat), pill_of(beat)) for beat in beats],
+        "newest_detail": payload.unpack(beats[0].detail) if beats and beats[0].detail else {},
         "last_failure": last_failure(found),
         "events": list(MonitorEvent.objects.filter(monitor=found).order_by("-id")[:EVENTS_SHOWN]),
         "logs_link": logs_link(found, now=now),
@@ -280,6 +281,8 @@ def new(request: HttpRequest) -> HttpResponse:
         kind = kind_named(request.GET.get("kind", "http"))
     except BadConfig:
         raise Http404("No such kind.") from None
+    if kind.editor:
+        return redirect(f"{reverse(f'pages:{kind.editor}-new')}?{request.GET.urlencode()}")
     services = manageable(actor)
     data = request.POST if request.method == "POST" else None
     form = MonitorForm.of(kind, monitor=None, services=services, data=data)
@@ -313,6 +316,8 @@ def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
     actor = page_actor(request)
     found = reach_monitor(actor, monitor_id, Scope.MANAGE)
     kind = kind_named(found.kind)
+    if kind.editor:
+        return redirect(f"pages:{kind.editor}-edit", monitor_id)
     data = request.POST if request.method == "POST" else None
     form = MonitorForm.of(kind, monitor=found, services=manageable(actor), data=data)
     if data is None:

@@ -33,6 +33,8 @@ class Kind:
     target: Callable[[Any], str]
     # Places of options that are secret whatever they are named; `name.*` for all within a mapping.
     secrets: frozenset[str] = field(default_factory=frozenset)
+    # A kind with a form of its own: its pages are `<editor>-new` and `<editor>-edit`.
+    editor: str = ""
     # Sorts the kinds where people choose.
     order: int = 50
 

@@ -180,6 +180,7 @@ def log(request: HttpRequest, log_id: UUID) -> HttpResponse:
         "trace_search": trace_search(found),
         "caller_is_findable": span_number(detail.parent_span_id) is not None,
         "issues": issues_of_log(found, error=detail.error, body=detail.response_body),
+        "may_import": page_actor(request).may(Scope.MANAGE),
     }
     return render(request, "search/detail.html", context)
 

@@ -126,7 +126,7 @@ def test_a_viewer_looks_and_changes_nothing(organization):
 
 @pytest.mark.parametrize("kind", [kind.name for kind in all_kinds()])
 def test_every_kind_has_its_form(client, kind):
-    page = client.get(f"/monitors/new?kind={kind}")
+    page = client.get(f"/monitors/new?kind={kind}", follow=True)
 
     assert page.status_code == 200
     assert "Save" in page.content.decode()

@@ -244,8 +244,8 @@ def _take_form(given: Sequence[Any], step: dict[str, Any], brought: Imported) ->
         if value and not HOLE.search(value) and RULES.is_sensitive_key(name):
             value = brought.secret(name, value)
         quoted = name.replace('"', "%22")
-        parts.append(f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{quoted}"\r\n\r\n{value}\r\n')
-    step["body"] = f"{''.join(parts)}--{BOUNDARY}--\r\n"
+        parts.append(f'--{BOUNDARY}\nContent-Disposition: form-data; name="{quoted}"\n\n{value}\n')
+    step["body"] = f"{''.join(parts)}--{BOUNDARY}--\n"
     step["headers"] = [
         *(pair for pair in step["headers"] if pair[0].lower() != "content-type"),
         ["Content-Type", f"multipart/form-data; boundary={BOUNDARY}"],

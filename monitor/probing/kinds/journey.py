@@ -142,6 +142,7 @@ KIND = JourneyKind(
     words="Journey",
     icon="health",
     order=2,
+    editor="journey",
     options=Journey,
     probe=probe,
     target=target,
