@@ -31,7 +31,7 @@ class JourneyImportSerializer(serializers.Serializer[Any]):
     environment = serializers.CharField(
         required=False, max_length=MAX_BYTES, help_text="A Postman environment, as JSON text."
     )
-    data = serializers.CharField(
+    rows = serializers.CharField(
         required=False, max_length=MAX_BYTES, help_text="Rows of data for a Postman collection: CSV or JSON."
     )
     log_ids = serializers.ListField(
@@ -90,7 +90,7 @@ class JourneyImportView(APIView):
                 asked["format"],
                 asked["text"],
                 environment=asked.get("environment", ""),
-                rows=asked.get("data", ""),
+                rows=asked.get("rows", ""),
             )
         except BadImport as error:
             raise ValidationError({"log_ids" if is_of_logs else "text": str(error)}) from None

@@ -7,7 +7,7 @@ repository. So a header, URL or body that carries one in plain words is refused,
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -31,8 +31,9 @@ MOST_ROWS = 20
 # Of rows times steps: a run is one check.
 MOST_REQUESTS = 200
 MOST_VARIABLES = 200
-MAX_STEP_TIMEOUT_S = 120.0
+MAX_STEP_TIMEOUT_S = 300.0
 
+Read = TypeVar("Read")
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 Script = Annotated[str, msgspec.Meta(max_length=65_536)]
 SCHEMES = ("bearer", "basic", "token", "digest", "apikey", "key", "jwt")
@@ -169,7 +170,7 @@ def as_plain(journey: Journey) -> dict[str, Any]:
     return msgspec.json.decode(msgspec.json.encode(journey), type=dict[str, Any])
 
 
-def _read(given: Mapping[str, Any], type_: type[Any], place: str, *, words: str = "") -> Any:
+def _read(given: Mapping[str, Any], type_: type[Read], place: str, *, words: str = "") -> Read:
     try:
         return msgspec.convert(given, type_)
     except msgspec.ValidationError as error:

@@ -76,9 +76,9 @@ def filled_auth(auth: StepAuth, scope: Scope) -> Auth:
     for secret in (values["password"], values["token"], values["client_secret"]):
         scope.veil.add(secret)
     try:
-        return Auth(**values)
-    except ValueError as error:
-        raise UnusableUrl(f"auth: {error}.") from None
+        return msgspec.convert(values, Auth)
+    except msgspec.ValidationError as error:
+        raise UnusableUrl(f"auth: {str(error).partition(' - at `$')[0].rstrip('.')}.") from None
 
 
 async def exchange(prepared: Prepared, way: Way, cookies: Cookies | None) -> Exchanged:

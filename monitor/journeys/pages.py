@@ -41,7 +41,8 @@ def new(request: HttpRequest) -> HttpResponse:
     require(actor, Scope.MANAGE)
     if request.method == "POST":
         return posted(request, actor, None)
-    draft, notes, shown = Draft(), (), {"service_id": request.GET.get("service_id", "")}
+    draft, shown = Draft(), {"service_id": request.GET.get("service_id", "")}
+    notes: tuple[Note, ...] = ()
     if ids := request.GET.getlist("log"):
         try:
             brought, service = read_logs([UUID(each) for each in ids], actor=actor)
@@ -158,7 +159,7 @@ class ImportForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
     )
     environment = forms.FileField(required=False, label="Environment (Postman)")
-    data = forms.FileField(required=False, label="Rows of data (CSV or JSON)")
+    rows = forms.FileField(required=False, label="Rows of data (CSV or JSON)")
 
     def text_of(self, name: str) -> str:
         """A file as text. Adds an error where it is none."""
@@ -176,7 +177,7 @@ class ImportForm(forms.Form):
 
     def brought(self) -> tuple[Journey, tuple[Note, ...]] | None:
         """None where it cannot be read; the errors say why."""
-        texts = {name: self.text_of(name) for name in ("file", "environment", "data")}
+        texts = {name: self.text_of(name) for name in ("file", "environment", "rows")}
         text = texts["file"] or self.cleaned_data["text"]
         if not self.errors and not text.strip():
             self.add_error("file", "Choose a file, or paste its text.")
@@ -184,7 +185,7 @@ class ImportForm(forms.Form):
             return None
         try:
             found = read_import(
-                self.cleaned_data["format"], text, environment=texts["environment"], rows=texts["data"]
+                self.cleaned_data["format"], text, environment=texts["environment"], rows=texts["rows"]
             )
         except BadImport as error:
             self.add_error(None, str(error))

@@ -24,7 +24,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise BadDocument(f"Line {self.peek_event().start_mark.line + 1}: aliases (*) are not read here.")
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call] # of the library
+            raise BadDocument(f"Line {line}: aliases (*) are not read here.")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:

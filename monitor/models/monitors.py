@@ -18,7 +18,8 @@ from monitor.models.services import Service
 from monitor.models.tenants import Organization
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 5, 31 * 86_400
-MAX_TIMEOUT_S = 120
+# A journey may take its time; all else is over much sooner.
+MAX_TIMEOUT_S = 300
 MAX_RETRIES = 100
 MAX_TAGS = 32
 # How many of the newest checks a standing carries for the bars of lists.

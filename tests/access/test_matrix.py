@@ -361,6 +361,12 @@ TABLE = {
     ("POST", "v1/monitors/test"): (
         "401 401 400 | 403 403 400 400 400 | 403 403 403 400 | 400 400 400 | 401 401 401"
     ),
+    ("POST", "v1/journeys/import"): (
+        "401 401 200 | 403 403 200 200 200 | 403 403 403 200 | 200 200 200 | 401 401 401"
+    ),
+    ("GET", "v1/journeys/ready-made"): (
+        "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401"
+    ),
     **{
         ("GET", f"v1/monitors/<str:monitor_id>{rest}"): (
             "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
@@ -548,6 +554,7 @@ class World:
             },
             ("POST", "v1/monitors/batch"): {"ids": [self.ids["monitor_id"]], "action": "pause"},
             ("POST", "v1/monitors/test"): {"kind": "manual", "config": {}},
+            ("POST", "v1/journeys/import"): {"format": "yaml", "text": "steps: []"},
             ("PATCH", "v1/monitors/<str:monitor_id>"): {"description": "changed"},
             **{("POST", f"v1/monitors/<str:monitor_id>/{verb}"): {} for verb in ("pause", "resume", "clone")},
             ("POST", "v1/sandbox"): {"service_id": str(self.service.id), "requests": 1},

@@ -235,7 +235,7 @@ def test_an_import_by_api_keeps_nothing_and_can_be_posted(caller):
             "format": "postman",
             "text": json.dumps(shop_collection()),
             "environment": json.dumps({"values": [{"key": "base", "value": "http://shop.example"}]}),
-            "data": "n\n1\n",
+            "rows": "n\n1\n",
         },
     ).json()
 
@@ -255,7 +255,7 @@ def test_an_import_by_api_keeps_nothing_and_can_be_posted(caller):
         ({"format": "postman"}, "text"),
         ({"format": "logs"}, "log_ids"),
         ({"format": "har", "text": "{}"}, "text"),
-        ({"format": "postman", "text": json.dumps(shop_collection()), "data": "[3]"}, "text"),
+        ({"format": "postman", "text": json.dumps(shop_collection()), "rows": "[3]"}, "text"),
     ],
 )
 def test_what_cannot_be_imported_is_refused_at_its_field(caller, given, field):

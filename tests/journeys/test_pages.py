@@ -297,7 +297,7 @@ def test_an_import_is_shown_with_its_report_and_saves_nothing(client):
             "format": "postman",
             "file": a_file(json.dumps(shop_collection())),
             "environment": a_file(environment),
-            "data": a_file("n\n1\n2\n", "rows.csv"),
+            "rows": a_file("n\n1\n2\n", "rows.csv"),
         },
     )
 

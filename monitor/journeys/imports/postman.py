@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from monitor.journeys.imports.bringing import MOST_BODY, BadImport, Imported, form_encoded, kept_headers
-from monitor.journeys.imports.scripts import read_script
+from monitor.journeys.imports.scripts import Read, read_script
 from monitor.journeys.templates import DYNAMIC, HOLE, NAME
 from monitor.lib.kept_text import RULES
 from monitor.probing.kinds.http import METHODS
@@ -354,13 +354,19 @@ def _take_scripts(
         if read.script:
             left.append(read.script)
         became = len(read.assertions) + len(read.extract)
-        how = f"{became} of it became plain assertions or extractions" if became else "as a script"
-        brought.note(read.fate, where, how if read.runs_something else "nothing of it can run")  # type: ignore[arg-type] # one of them
+        brought.note(read.fate, where, _how(became, read))
     if left:
         # Each in a scope of its own, as Postman runs them.
         step["before" if event == "prerequest" else "after"] = (
             left[0] if len(left) == 1 else "\n".join(f"(() => {{\n{each}\n}})();" for each in left)
         )
+
+
+def _how(became: int, read: Read) -> str:
+    if not read.runs_something:
+        return "nothing of it can run."
+    plain = f"{became} plain assertions or extractions" if became else ""
+    return " and ".join(filter(None, [plain, "a script" if read.script else ""])) + "."
 
 
 def _tell_names(step: Mapping[str, Any], brought: Imported) -> None:

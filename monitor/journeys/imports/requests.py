@@ -1,6 +1,7 @@
 """A step out of one request as it was sent: the common ground of HAR, cURL and logs."""
 
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.journeys.imports.bringing import MOST_BODY, Imported, body_type_of, kept_headers
@@ -34,7 +35,7 @@ def add_request(
         for header, value in kept_headers(headers)
         if not header.lower().startswith(_BROWSERS_OWN) and (keep_cookies or header.lower() != "cookie")
     ]
-    step = {
+    step: dict[str, Any] = {
         "name": name,
         "method": method,
         "url": url.partition("#")[0],

@@ -2,9 +2,11 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from monitor.journeys.imports.bringing import Fate
 from monitor.journeys.imports.statements import Statement, statements
 
 # What the shim knows; everything else of `pm` is said to be unsupported.
@@ -50,7 +52,7 @@ _STORE = (
     r"(?:pm\.(?:environment|collectionVariables|variables|globals)\.set"
     r"|postman\.set(?:Environment|Global)Variable)"
 )
-_STATUS = {
+_STATUS: Mapping[str, Sequence[tuple[str, Any]]] = {
     "ok": [("==", 200)], "success": [("in", ["2xx"])], "redirection": [("in", ["3xx"])],
     "info": [("in", ["1xx"])],
     "clientError": [("in", ["4xx"])], "serverError": [("in", ["5xx"])], "error": [("in", ["4xx", "5xx"])],
@@ -77,7 +79,7 @@ class Read:
     runs_something: bool = False
 
     @property
-    def fate(self) -> str:
+    def fate(self) -> Fate:
         if not self.problems:
             return "runs"
         return "partly" if self.runs_something else "unsupported"
