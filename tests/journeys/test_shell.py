@@ -93,7 +93,7 @@ def test_a_failure_is_exit_code_1_and_a_failing_case(folder):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("run", "shop.yaml", *HERE), "base is not known"),
+        (("run", "shop.yaml", *HERE), "password has no value"),
         (("run", "shop.yaml", "--env", "local.env"), "OUTBOUND_ALLOW"),
         (("run", "nothing.yaml"), "cannot be read"),
         (("run", "local.env"), "mapping with 'steps'"),
