@@ -139,6 +139,9 @@ ELSEWHERE = {
     ),
     "a proxy": lambda config: config.update(proxy={"url": "http://evil.example:1"}),
     "a script": lambda config: config["steps"][0].update(before="pm.variables.set('base', 'http://evil')"),
+    "a line that nobody checks": lambda config: config.update(verify_tls=False),
+    "an authority of one's own": lambda config: config.update(authorities="-----BEGIN"),
+    "a known host that had no need of it": lambda config: config["steps"][2].update(body="{{hidden}}"),
     "a host that continues": lambda config: config["steps"].append(
         {"name": "x", "url": "{{base}}.evil.example/"}
     ),
@@ -148,8 +151,11 @@ ELSEWHERE = {
 @pytest.mark.django_db
 @pytest.mark.parametrize("story", ELSEWHERE)
 def test_a_kept_secret_goes_to_no_other_target(client, story):
-    made = post_json(client, "/v1/monitors", {"name": "Shop", "kind": "journey", "config": parts()}).json()
+    given = parts()
+    given["steps"].append({"name": "Other", "method": "POST", "url": "http://other.example/"})
+    made = post_json(client, "/v1/monitors", {"name": "Shop", "kind": "journey", "config": given}).json()
     config = made["config"]
+    config["variables"]["hidden"] = "{{password}}"
     ELSEWHERE[story](config)
 
     answer = patch_json(client, f"/v1/monitors/{made['id']}", {"config": config})

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.journeys.document import BadDocument, Journey, as_plain, read_document
+from monitor.journeys.document import BadDocument, Journey, Step, as_plain, read_document
 from monitor.journeys.results import JourneyRun, StepOutcome
 from monitor.journeys.running import run_rows
 from monitor.journeys.templates import HOLE, as_text, names_in
@@ -41,6 +41,9 @@ class JourneyKind(Kind):
         could change that while it runs (extractions that fill an origin, scripts)."""
         journey = read_document(config)
         found = {f"proxy {journey.proxy.url}"} if journey.proxy.url else set()
+        # Whom the line trusts to be there, besides the public authorities.
+        found |= {f"authorities {digest(journey.authorities)}"} if journey.authorities else set()
+        found |= set() if journey.verify_tls else {"verify_tls"}
         found |= {
             f"script {digest(text)}" for step in journey.steps for text in (step.before, step.after) if text
         }
@@ -49,7 +52,20 @@ class JourneyKind(Kind):
                 origin = origin_of(url, journey)
                 found.add(origin)
                 found |= {f"{origin} {filler}" for filler in fillers_of(origin, journey)}
+                # Each for itself: what one host was told is not for the next.
+                found |= {f"{origin} {name}" for name in secrets_in(step, journey)}
         return {each: each for each in found}
+
+
+def secrets_in(step: Step, journey: Journey) -> set[str]:
+    """The secrets that a step sends, also those within variables."""
+    texts = [step.url, step.body, *(value for _, value in step.headers)]
+    texts += [text for text in msgspec.structs.asdict(step.auth).values() if isinstance(text, str)]
+    names = {name for text in texts for name in names_in(text)}
+    for _ in range(MOST_NAMES_DEEP):
+        values = (journey.variables.get(name) for name in names)
+        names |= {name for value in values if isinstance(value, str) for name in names_in(value)}
+    return names & set(journey.secrets)
 
 
 def origin_of(url: str, journey: Journey) -> str:
