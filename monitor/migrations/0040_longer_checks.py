@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """A journey of many steps may take five minutes. Wider than before: old code goes on as it was."""
 
-    dependencies = [("monitor", "0031_baselines_and_objectives")]
+    dependencies = [("monitor", "0039_people")]
 
     operations = [
         migrations.RemoveConstraint(model_name="monitor", name="monitor_timeout_in_range"),
