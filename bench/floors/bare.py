@@ -21,6 +21,7 @@ django.setup()
 from bench.floors.copying import Copier, Row  # noqa: E402
 from monitor.ingest.decode import LogItem  # noqa: E402
 from monitor.lib import payload  # noqa: E402
+from monitor.lib.span_ids import span_number  # noqa: E402
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -70,6 +71,7 @@ def rows_of(item: LogItem) -> tuple[Row, Row]:
         *(id_, SERVICE, ENDPOINT, None, "live", item.environment or "", item.method, item.url, item.path),
         *(item.status_code, item.latency_ms, item.error, item.tags or []),
         *(ip_address(item.source_ip) if item.source_ip else None, item.trace_id or ""),
+        span_number(item.span_id),
         *(len(item.request_body or ""), len(item.response_body or ""), now, now),
     )
     return row, (id_, payload.pack(heavy))
