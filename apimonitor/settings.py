@@ -440,6 +440,8 @@ SPECTACULAR_SETTINGS = {
         "AlertKindEnum": "monitor.models.alerts.RuleKind",
         "MonitorKindEnum": "monitor.monitors.api.KINDS",
         "MonitorStateEnum": "monitor.monitors.api.STATES",
+        "MaintenanceStateEnum": "monitor.monitors.maintenance_api.MAINTENANCE_STATES",
+        "MaintenanceStrategyEnum": "monitor.models.maintenance.MaintenanceStrategy",
         "BeatStateEnum": ["down", "up", "pending", "maintenance", "no_data"],
         "IssueKindEnum": "monitor.models.issues.IssueKind",
         "IssueStateEnum": "monitor.models.issues.IssueState",

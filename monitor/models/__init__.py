@@ -20,6 +20,7 @@ from monitor.models.issues import ErrorArrival, ErrorIssue, ErrorIssueConsumer, 
 from monitor.models.keys import ApiKey
 from monitor.models.limits import Plan, RateBucket
 from monitor.models.logs import LogPayload, RequestLog
+from monitor.models.maintenance import Maintenance
 from monitor.models.metrics import MetricDelta, MetricRollup
 from monitor.models.monitors import (
     Beat,
@@ -73,6 +74,7 @@ __all__ = [
     "Instance",
     "Invitation",
     "LogPayload",
+    "Maintenance",
     "Membership",
     "MetricDelta",
     "MetricRollup",

@@ -19,6 +19,7 @@ from monitor.models import Beat, Monitor, MonitorCheck, MonitorStanding
 from monitor.models.keys import Mode
 from monitor.monitors.days import be_ready_for
 from monitor.monitors.hours import Spell, add_to_hours
+from monitor.monitors.maintenance import Maintained, maintained_within
 from monitor.monitors.recent import RecentBeat, packed_with
 from monitor.monitors.states import Rules, Standing, State, Step, step, wait_until_next
 from monitor.monitors.telling import Change, tell
@@ -55,10 +56,13 @@ class Held:
 
 
 @transaction.atomic
-def keep(checked: Sequence[Checked], *, now: datetime, maintained: Iterable[UUID] = ()) -> list[Beat]:
-    """The beats that were kept. `maintained` are the monitors inside a maintenance window."""
+def keep(
+    checked: Sequence[Checked], *, now: datetime, maintained: Iterable[UUID] | None = None
+) -> list[Beat]:
+    """The beats that were kept. `maintained` are the monitors inside a maintenance window; left out, their
+    plans are asked."""
     held = hold({each.monitor_id for each in checked})
-    in_window = set(maintained)
+    planned = windows_over(checked, held) if maintained is None else Maintained.throughout(maintained)
     beats: list[Beat] = []
     changes: list[Change] = []
     spells: list[Spell] = []
@@ -75,7 +79,7 @@ def keep(checked: Sequence[Checked], *, now: datetime, maintained: Iterable[UUID
             outcome,
             rules=rules_of(mine, check),
             now=each.checked_at,
-            in_maintenance=each.monitor_id in in_window,
+            in_maintenance=planned.holds(each.monitor_id, each.checked_at),
         )
         beat = beat_of(mine, check, each, taken)
         beats.append(beat)
@@ -99,6 +103,15 @@ def keep(checked: Sequence[Checked], *, now: datetime, maintained: Iterable[UUID
     record_checks(beats, {id_: mine.monitor.organization_id for id_, mine in held.items()})
     tell(changes)
     return beats
+
+
+def windows_over(checked: Sequence[Checked], held: Mapping[UUID, Held]) -> Maintained:
+    """The maintenance windows that are open at some of these checks."""
+    moments = [each.checked_at for each in checked]
+    monitors = [mine.monitor for mine in held.values()]
+    if not monitors:
+        return Maintained(windows_of={})
+    return maintained_within(monitors, since=min(moments), until=max(moments))
 
 
 def is_anothers(check: MonitorCheck, each: Checked) -> bool:

@@ -1,4 +1,4 @@
-"""Which monitors an actor may see and change."""
+"""Which monitors and maintenances an actor may see and change."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from monitor.api.permissions import check_service, require
 from monitor.lib.actors import Actor, Scope
-from monitor.models import Monitor, Organization, Service
+from monitor.models import Maintenance, Monitor, Organization, Service
 from monitor.models.tenants import DEFAULT_ORGANIZATION
 
 NO_SUCH_ORGANIZATION = "No such organization."
@@ -63,3 +63,20 @@ def service_for(actor: Actor, service_id: UUID | None) -> Service | None:
         raise Http404("No such service.")
     check_service(actor, service, Scope.MANAGE)
     return service
+
+
+def reach_maintenance(actor: Actor, maintenance_id: UUID, scope: Scope) -> Maintenance:
+    """The maintenance, when the actor may do this to it: 404 beyond what it sees, else 403."""
+    found = Maintenance.objects.filter(id=maintenance_id, organization__in=list(actor.grants)).first()
+    if found is None:
+        raise Http404("No such maintenance.")
+    require(actor, scope, found.organization_id)
+    if scope != Scope.READ or not Maintenance.objects.visible_to(actor).filter(id=found.id).exists():
+        require_whole(actor)
+    return found
+
+
+def require_whole(actor: Actor) -> None:
+    """Windows reach across services, so a key of one service makes none. Raises PermissionDenied."""
+    if actor.service_id is not None:
+        raise PermissionDenied("This API key belongs to one service.", code="other_service")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitor.monitors import api, pages
+from monitor.monitors import api, maintenance_api, maintenance_pages, pages
 
 api_routes = [
     path("monitors", api.MonitorViewSet.as_view({"get": "list", "post": "create"})),
@@ -19,11 +19,33 @@ api_routes = [
     path("monitors/<str:monitor_id>/heartbeats/<str:beat_id>", api.HeartbeatView.as_view()),
     path("monitors/<str:monitor_id>/events", api.MonitorEventsView.as_view()),
     path("monitors/<str:monitor_id>/stats", api.StatsView.as_view()),
+    path("maintenances", maintenance_api.MaintenanceViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "maintenances/<str:maintenance_id>",
+        maintenance_api.MaintenanceViewSet.as_view(
+            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+        ),
+    ),
+    path("maintenances/<str:maintenance_id>/pause", maintenance_api.MaintenancePauseView.as_view()),
+    path("maintenances/<str:maintenance_id>/resume", maintenance_api.MaintenanceResumeView.as_view()),
 ]
 
 page_routes = [
     path("monitors", pages.monitors, name="monitors"),
     path("monitors/new", pages.new, name="monitor-new"),
+    path("monitors/maintenance", maintenance_pages.maintenances, name="maintenances"),
+    path("monitors/maintenance/new", maintenance_pages.new, name="maintenance-new"),
+    path("monitors/maintenance/<uuid:maintenance_id>", maintenance_pages.edit, name="maintenance-edit"),
+    path(
+        "monitors/maintenance/<uuid:maintenance_id>/pause",
+        maintenance_pages.pause,
+        name="maintenance-pause",
+    ),
+    path(
+        "monitors/maintenance/<uuid:maintenance_id>/delete",
+        maintenance_pages.delete,
+        name="maintenance-delete",
+    ),
     path("monitors/<uuid:monitor_id>", pages.monitor, name="monitor"),
     path("monitors/<uuid:monitor_id>/edit", pages.edit, name="monitor-edit"),
     path("monitors/<uuid:monitor_id>/pause", pages.pause, name="monitor-pause"),

@@ -26,6 +26,7 @@ from monitor.models import (
     Consumer,
     Endpoint,
     ErrorIssue,
+    Maintenance,
     NotificationChannel,
     Organization,
     SavedView,
@@ -430,6 +431,29 @@ TABLE = {
         "GET",
         "v1/organization-deletions/<str:deletion_id>",
     ): "401 401 401 | 404 404 404 404 404 | 404 404 404 404 | 404 404 404 | 401 401 401",
+    # Maintenance reaches across services: their keys see what concerns them, and plan none.
+    (
+        "GET",
+        "v1/maintenances",
+    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    (
+        "POST",
+        "v1/maintenances",
+    ): "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
+    ("GET", "v1/maintenances/<str:maintenance_id>"): (
+        "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 200 404 | 401 401 401"
+    ),
+    **{
+        (method, f"v1/maintenances/<str:maintenance_id>{rest}"): (
+            f"401 401 {code} | 403 403 {code} {code} 404 | 403 403 403 403 | {code} 403 404 | 401 401 401"
+        )
+        for method, rest, code in (
+            ("PATCH", "", 200),
+            ("DELETE", "", 204),
+            ("POST", "/pause", 200),
+            ("POST", "/resume", 200),
+        )
+    },
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -561,6 +585,9 @@ class World:
             ("PATCH", "v1/organizations/<str:organization_id>"): {"retention_days": 20},
             ("POST", "v1/invitations"): {"email": "eve@example.com"},
             ("PATCH", "v1/members/<str:member_id>"): {"role": "member"},
+            ("POST", "v1/maintenances"): {"title": "another", "strategy": "manual"},
+            ("PATCH", "v1/maintenances/<str:maintenance_id>"): {"title": "changed"},
+            **{("POST", f"v1/maintenances/<str:maintenance_id>/{verb}"): {} for verb in ("pause", "resume")},
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
         }
@@ -626,6 +653,9 @@ def world(db):
     ids |= {"channel_id": channel.id, "notification_delivery_id": told.id}
     monitor = a_monitor(organization, kind="manual", service=service)
     ids |= {"monitor_id": monitor.id, "beat_id": check(monitor).id}
+    ids["maintenance_id"] = Maintenance.objects.create(
+        organization=organization, title="the maintenance", strategy="manual", covers_all=True
+    ).id
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id
     return World(
         organization=organization,

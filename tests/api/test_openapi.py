@@ -25,6 +25,7 @@ from monitor.models import (
     Consumer,
     Endpoint,
     ErrorIssue,
+    Maintenance,
     NotificationChannel,
     SavedView,
     Service,
@@ -133,6 +134,9 @@ def ids(service: Service) -> dict[str, str]:
         starts_at=timezone.now(),
         ends_at=timezone.now() + timedelta(hours=1),
         created_by="tests",
+    ).id
+    found["maintenance_id"] = Maintenance.objects.create(
+        organization=service.organization, title="the maintenance", strategy="manual", covers_all=True
     ).id
     found["view_id"] = SavedView.objects.create(organization=service.organization, name="errors").id
     found["consumer_id"] = Consumer.objects.get(identifier="acme").id
