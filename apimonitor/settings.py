@@ -188,6 +188,9 @@ BEAT_RETENTION_DAYS = env.integer("BEAT_RETENTION_DAYS", 35, least=2, most=3650)
 # Checks that one prober has under way at a time; each is a socket and some memory.
 PROBER_CONCURRENCY = env.integer("PROBER_CONCURRENCY", 500, least=1, most=10_000)
 
+# Where rendered status pages are kept for when the database is away; one folder for each machine that serves.
+STATUS_COPIES_DIR = env.path("STATUS_COPIES_DIR", DATA_DIR / "status-pages")
+
 # --- Django ------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -220,6 +223,8 @@ MIDDLEWARE = [
     "monitor.access.requests.RequestContextMiddleware",
     "monitor.own.middleware.OwnRequestsMiddleware",
     "monitor.access.leaving.StoppableMiddleware",
+    # Before what judges the Host by settings: domains of status pages stand in the database.
+    "monitor.status.domains.StatusDomainMiddleware",
     # In front of what redirects: a browser follows no redirect of its question whether it may ask.
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -441,6 +446,9 @@ SPECTACULAR_SETTINGS = {
         "MonitorKindEnum": "monitor.monitors.api.KINDS",
         "MonitorStateEnum": "monitor.monitors.api.STATES",
         "MaintenanceStateEnum": "monitor.monitors.maintenance_api.MAINTENANCE_STATES",
+        "IncidentImpactEnum": "monitor.models.status_pages.IncidentImpact",
+        "IncidentStatusEnum": "monitor.models.status_pages.IncidentStatus",
+        "StatusThemeEnum": "monitor.models.status_pages.StatusTheme",
         "MaintenanceStrategyEnum": "monitor.models.maintenance.MaintenanceStrategy",
         "BeatStateEnum": ["down", "up", "pending", "maintenance", "no_data"],
         "IssueKindEnum": "monitor.models.issues.IssueKind",

@@ -54,6 +54,9 @@ from monitor.search.urls import api_routes as search_routes
 from monitor.search.urls import page_routes as search_page_routes
 from monitor.services.urls import api_routes as service_routes
 from monitor.services.urls import page_routes as service_page_routes
+from monitor.status.urls import api_routes as status_routes
+from monitor.status.urls import page_routes as status_page_routes
+from monitor.status.urls import public_routes as status_public_routes
 from monitor.tail.urls import api_routes as tail_routes
 from monitor.usage.urls import api_routes as usage_routes
 from monitor.usage.urls import page_routes as usage_page_routes
@@ -97,6 +100,7 @@ api_patterns = [
     *people_routes,
     *compliance_routes,
     *journey_routes,
+    *status_routes,
 ]
 
 page_patterns = [
@@ -108,6 +112,7 @@ page_patterns = [
     *issue_page_routes,
     *monitor_page_routes,
     *journey_page_routes,
+    *status_page_routes,
     *alert_page_routes,
     *channel_page_routes,
     *webhook_page_routes,
@@ -130,6 +135,7 @@ urlpatterns = [
     *invitation_routes,
     *openid_routes,
     *receipt_routes,
+    *status_public_routes,
     path("metrics", PrometheusView.as_view()),
     path("v1/", include(api_patterns)),
     path("otlp/", include(otlp_routes)),

@@ -34,6 +34,7 @@ from monitor.models.people import Invitation, OrganizationDeletion, PersonalToke
 from monitor.models.push import Ping, PingKey, PushTarget
 from monitor.models.replays import Replay
 from monitor.models.services import Consumer, ConsumerErasure, Endpoint, EndpointMove, ExclusionRule, Service
+from monitor.models.status_pages import StatusEntry, StatusIncident, StatusPage, StatusUpdate
 from monitor.models.storage import StorageEvent
 from monitor.models.tenants import Membership, Organization
 from monitor.models.usage import UsageDay, UsageDelta
@@ -100,6 +101,10 @@ __all__ = [
     "RequestLog",
     "SavedView",
     "Service",
+    "StatusEntry",
+    "StatusIncident",
+    "StatusPage",
+    "StatusUpdate",
     "StorageEvent",
     "UsageDay",
     "UsageDelta",

@@ -31,9 +31,12 @@ from monitor.models import (
     Organization,
     SavedView,
     Service,
+    StatusPage,
 )
 from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
+from monitor.status.register import open_incident
+from monitor.status.rendering import ALL_PARTS
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
@@ -454,6 +457,34 @@ TABLE = {
             ("POST", "/resume", 200),
         )
     },
+    # Status pages too are of an organization: the keys of its services read them, and change none.
+    (
+        "GET",
+        "v1/status-pages",
+    ): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
+    (
+        "POST",
+        "v1/status-pages",
+    ): "401 401 201 | 403 403 201 201 201 | 403 403 403 403 | 201 403 403 | 401 401 401",
+    **{
+        ("GET", f"v1/status-pages/<str:status_page_id>{rest}"): (
+            "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 200 404 | 401 401 401"
+        )
+        for rest in ("", "/incidents", "/incidents/<str:incident_id>")
+    },
+    **{
+        (method, f"v1/status-pages/<str:status_page_id>{rest}"): (
+            f"401 401 {code} | 403 403 {code} {code} 404 | 403 403 403 403 | {code} 403 404 | 401 401 401"
+        )
+        for method, rest, code in (
+            ("PATCH", "", 200),
+            ("DELETE", "", 204),
+            ("POST", "/incidents", 201),
+            ("PATCH", "/incidents/<str:incident_id>", 200),
+            ("DELETE", "/incidents/<str:incident_id>", 204),
+            ("POST", "/incidents/<str:incident_id>/updates", 201),
+        )
+    },
     ("GET", "v1/alerts/<str:alert_id>/events"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
@@ -485,6 +516,9 @@ WAYS_IN = {
 }
 # What a person sets about signing in: whoever has not signed in is sent to do so, by the test below.
 OF_ACCOUNT = "account/"
+# Status pages are for anybody, and those with a password ask for it: tests/status.
+STATUS_PAGES = {f"status/<str:slug>/{part}".rstrip("/") for part in ALL_PARTS}
+WITH_A_GATE_OF_ITS_OWN = {"metrics", str(hub_routes[0].pattern), *PINGS, *STATUS_PAGES}
 # What anybody may see: it holds nothing of anybody's.
 PUBLIC = {
     "health",
@@ -588,6 +622,16 @@ class World:
             ("POST", "v1/maintenances"): {"title": "another", "strategy": "manual"},
             ("PATCH", "v1/maintenances/<str:maintenance_id>"): {"title": "changed"},
             **{("POST", f"v1/maintenances/<str:maintenance_id>/{verb}"): {} for verb in ("pause", "resume")},
+            ("POST", "v1/status-pages"): {"name": "another", "slug": "another"},
+            ("PATCH", "v1/status-pages/<str:status_page_id>"): {"name": "changed"},
+            ("POST", "v1/status-pages/<str:status_page_id>/incidents"): {"title": "another", "body": "x"},
+            ("PATCH", "v1/status-pages/<str:status_page_id>/incidents/<str:incident_id>"): {
+                "title": "changed"
+            },
+            ("POST", "v1/status-pages/<str:status_page_id>/incidents/<str:incident_id>/updates"): {
+                "status": "resolved",
+                "body": "x",
+            },
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
         }
@@ -656,6 +700,9 @@ def world(db):
     ids["maintenance_id"] = Maintenance.objects.create(
         organization=organization, title="the maintenance", strategy="manual", covers_all=True
     ).id
+    page = StatusPage.objects.create(organization=organization, slug="the-page", name="the page")
+    said = open_incident(page, title="it", impact="minor", status="identified", body="x", now=timezone.now())
+    ids |= {"status_page_id": page.id, "incident_id": said.id}
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id
     return World(
         organization=organization,

@@ -29,9 +29,11 @@ from monitor.models import (
     NotificationChannel,
     SavedView,
     Service,
+    StatusPage,
 )
 from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
+from monitor.status.register import open_incident
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import api_routes
 from tests.factories import UNKNOWN_ID, a_key, a_log, a_rule, a_service, a_user, an_organization, keep_logs
@@ -138,6 +140,9 @@ def ids(service: Service) -> dict[str, str]:
     found["maintenance_id"] = Maintenance.objects.create(
         organization=service.organization, title="the maintenance", strategy="manual", covers_all=True
     ).id
+    page = StatusPage.objects.create(organization=service.organization, slug="the-page", name="the page")
+    said = open_incident(page, title="it", impact="minor", status="identified", body="x", now=timezone.now())
+    found |= {"status_page_id": page.id, "incident_id": said.id}
     found["view_id"] = SavedView.objects.create(organization=service.organization, name="errors").id
     found["consumer_id"] = Consumer.objects.get(identifier="acme").id
     found["endpoint_id"] = Endpoint.objects.filter(service=service)[0].id

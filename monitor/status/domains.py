@@ -1,0 +1,43 @@
+"""Domains of status pages: a Host that no setting names is looked up in the database, and gets its page.
+
+ALLOWED_HOSTS stays what it is, so nothing else of the product answers there: no sign-in, no API, no admin.
+"""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.request import split_domain_port, validate_host
+
+from monitor.api.errors import DATABASE_AWAY
+from monitor.models import StatusPage
+from monitor.status.copies import read_copy
+from monitor.status.public import Asked, answer
+from monitor.status.rendering import ALL_PARTS
+
+
+class StatusDomainMiddleware:
+    """Stands before what judges the Host by settings."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        domain, _ = split_domain_port(request.META.get("HTTP_HOST", ""))
+        part = request.path.removeprefix("/")
+        if not domain or validate_host(domain, settings.ALLOWED_HOSTS) or part not in ALL_PARTS:
+            return self.get_response(request)
+        if not is_of_a_page(domain):
+            return self.get_response(request)
+        if urlsplit(settings.PUBLIC_URL).scheme == "https" and not request.is_secure():
+            return HttpResponseRedirect(f"https://{domain}{request.path}")
+        return answer(request, Asked(name=domain, is_domain=True, part=part))
+
+
+def is_of_a_page(domain: str) -> bool:
+    """Asked of the database each time: one small read for readers that the cache did not answer."""
+    try:
+        return StatusPage.objects.filter(domain=domain, is_published=True).exists()
+    except DATABASE_AWAY:
+        return read_copy(domain, "") is not None

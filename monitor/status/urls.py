@@ -1,0 +1,40 @@
+"""Routes of status pages: the public ones, the API's, and those that manage."""
+
+from django.urls import path
+
+from monitor.status import api, pages, public
+from monitor.status.rendering import ALL_PARTS
+
+# For anybody; a page with a password asks for it.
+public_routes = [
+    path(f"status/<str:slug>{'/' if part else ''}{part}", public.at_slug, {"part": part})
+    for part in ALL_PARTS
+]
+
+api_routes = [
+    path("status-pages", api.StatusPageViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "status-pages/<str:status_page_id>",
+        api.StatusPageViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    path("status-pages/<str:status_page_id>/incidents", api.StatusIncidentsView.as_view()),
+    path("status-pages/<str:status_page_id>/incidents/<str:incident_id>", api.StatusIncidentView.as_view()),
+    path(
+        "status-pages/<str:status_page_id>/incidents/<str:incident_id>/updates",
+        api.StatusUpdatesView.as_view(),
+    ),
+]
+
+page_routes = [
+    path("status-pages", pages.status_pages, name="status-pages"),
+    path("status-pages/new", pages.new, name="status-page-new"),
+    path("status-pages/<uuid:page_id>", pages.edit, name="status-page"),
+    path("status-pages/<uuid:page_id>/preview", pages.preview, name="status-page-preview"),
+    path("status-pages/<uuid:page_id>/delete", pages.delete, name="status-page-delete"),
+    path("status-pages/<uuid:page_id>/incidents", pages.tell, name="status-incident-new"),
+    path(
+        "status-pages/<uuid:page_id>/incidents/<uuid:incident_id>",
+        pages.update,
+        name="status-incident-update",
+    ),
+]
