@@ -55,6 +55,7 @@ from monitor.search.urls import page_routes as search_page_routes
 from monitor.services.urls import api_routes as service_routes
 from monitor.services.urls import page_routes as service_page_routes
 from monitor.status.urls import api_routes as status_routes
+from monitor.status.urls import badge_routes
 from monitor.status.urls import page_routes as status_page_routes
 from monitor.status.urls import public_routes as status_public_routes
 from monitor.tail.urls import api_routes as tail_routes
@@ -136,6 +137,7 @@ urlpatterns = [
     *openid_routes,
     *receipt_routes,
     *status_public_routes,
+    *badge_routes,
     path("metrics", PrometheusView.as_view()),
     path("v1/", include(api_patterns)),
     path("otlp/", include(otlp_routes)),

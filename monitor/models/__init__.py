@@ -25,6 +25,7 @@ from monitor.models.metrics import MetricDelta, MetricRollup
 from monitor.models.monitors import (
     Beat,
     Monitor,
+    MonitorBadge,
     MonitorCheck,
     MonitorEvent,
     MonitorHour,
@@ -80,6 +81,7 @@ __all__ = [
     "MetricDelta",
     "MetricRollup",
     "Monitor",
+    "MonitorBadge",
     "MonitorCheck",
     "MonitorEvent",
     "MonitorHour",

@@ -77,6 +77,8 @@ class Monitor(models.Model):
     regions = ArrayField(models.CharField(max_length=32), blank=True, default=list)
     down_regions = models.PositiveSmallIntegerField(default=1)
     tags = ArrayField(models.CharField(max_length=64), blank=True, default=list)
+    # While one of these is down, nobody is told that this one is.
+    depends_on = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="dependents")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -99,6 +101,24 @@ class Monitor(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def depends_on_ids(self) -> list[UUID]:
+        return sorted(monitor.id for monitor in self.depends_on.all())
+
+
+class MonitorBadge(models.Model):
+    """What opens a monitor's badges to anybody: random, so that it says nothing of the monitor."""
+
+    monitor = models.OneToOneField(Monitor, models.CASCADE, primary_key=True, related_name="badge")
+    key = models.CharField(max_length=32, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "monitor_badge"
+
+    def __str__(self) -> str:
+        return f"badge of {self.monitor_id}"
 
 
 class MonitorStanding(models.Model):

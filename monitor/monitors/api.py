@@ -58,6 +58,7 @@ from monitor.search.filters import MomentFilter
 MOST_IN_A_BATCH = 1000
 # What an id can carry.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+MAX_DEPENDENCIES = 50
 STATES = ("up", "slow", "down", "pending", "maintenance", "no_data", "new", "paused")
 
 
@@ -106,6 +107,12 @@ class MonitorSerializer(StrictModelSerializer):
         required=False, default=1, min_value=1, max_value=20, help_text="Down when this many regions say so."
     )
     tags = serializers.ListField(child=TextField(max_length=64), required=False, max_length=MAX_TAGS)
+    depends_on_ids = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=MAX_DEPENDENCIES,
+        help_text="While one of these is down, nobody is told that this one is.",
+    )
     state = serializers.SerializerMethodField(help_text="How it stands now.")
     since = serializers.DateTimeField(source="standing.since", read_only=True, allow_null=True)
     message = serializers.CharField(source="standing.message", read_only=True)
@@ -139,6 +146,7 @@ class MonitorSerializer(StrictModelSerializer):
             "regions",
             "down_regions",
             "tags",
+            "depends_on_ids",
             "state",
             "since",
             "message",
@@ -178,7 +186,7 @@ class MonitorSerializer(StrictModelSerializer):
 
 
 def as_invalid(error: BadConfig) -> ValidationError:
-    if error.field in ("timeout_s", "kind"):
+    if error.field in ("timeout_s", "kind", "depends_on_ids"):
         return ValidationError({error.field: error.message})
     return ValidationError({"config": {error.field: error.message} if error.field else error.message})
 
@@ -303,7 +311,7 @@ class MonitorViewSet(IdsInPath, viewsets.ModelViewSet[Monitor]):
 
     def get_queryset(self) -> QuerySet[Monitor]:
         monitors = Monitor.objects.visible_to(actor_of(self.request)).select_related("standing")
-        return monitors.order_by("-id")
+        return monitors.prefetch_related("depends_on").order_by("-id")
 
     def get_object(self) -> Monitor:
         scope = scope_for(self, self.request.method or "GET")
@@ -311,13 +319,13 @@ class MonitorViewSet(IdsInPath, viewsets.ModelViewSet[Monitor]):
 
     def perform_create(self, serializer: Any) -> None:
         actor, fields = actor_of(self.request), dict(serializer.validated_data)
-        config = fields.pop("config")
+        config, needed = fields.pop("config"), fields.pop("depends_on_ids", [])
         service = service_for(actor, fields.pop("service_id", None))
         organization = home_of(actor, fields.pop("organization", None), service)
         parent = parent_for(fields.pop("parent_id", None), organization.id)
         monitor = Monitor(organization=organization, service=service, parent=parent, **fields)
         try:
-            serializer.instance = make_monitor(monitor, config, now=timezone.now())
+            serializer.instance = make_monitor(monitor, config, now=timezone.now(), depends_on_ids=needed)
         except BadConfig as error:
             raise as_invalid(error) from None
 

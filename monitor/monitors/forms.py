@@ -1,6 +1,6 @@
 """The form of a monitor: what every monitor has, and what its kind asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -50,27 +50,54 @@ class MonitorForm(SerializerForm):
     )
     service_id = forms.ChoiceField(label="Service", required=False)
     tags = forms.CharField(required=False, help_text="With commas.")
+    depends_on_ids = forms.MultipleChoiceField(
+        label="Depends on",
+        required=False,
+        help_text="While one of these is down, nobody is told that this one is.",
+    )
     description = forms.CharField(max_length=512, required=False)
 
-    def __init__(self, *args: Any, kind: Kind, services: list[Service], **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        kind: Kind,
+        services: list[Service],
+        others: Sequence[Monitor] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self.kind = kind
         service: Any = self.fields["service_id"]
         service.choices = [("", "None"), *((str(each.id), each.name) for each in services)]
+        needed: Any = self.fields["depends_on_ids"]
+        needed.choices = [(str(each.id), each.name) for each in others]
         for each in kind.fields:
             self.fields[place_of(each)] = form_field(each)
 
     @classmethod
     def of(
-        cls, kind: Kind, *, monitor: Monitor | None, services: list[Service], data: Any = None
+        cls,
+        kind: Kind,
+        *,
+        monitor: Monitor | None,
+        services: list[Service],
+        others: Sequence[Monitor] = (),
+        data: Any = None,
     ) -> "MonitorForm":
         initial = initial_config(kind, monitor.config if monitor else None)
         if monitor is not None:
             initial |= {name: getattr(monitor, name) for name in COMMON if name != "tags"}
             initial["tags"] = ", ".join(monitor.tags)
             initial["service_id"] = str(monitor.service_id or "")
+            initial["depends_on_ids"] = [str(id_) for id_ in monitor.depends_on_ids]
         return cls(
-            data, kind=kind, services=services, instance=monitor, initial=initial, auto_id="monitor_%s"
+            data,
+            kind=kind,
+            services=services,
+            others=others,
+            instance=monitor,
+            initial=initial,
+            auto_id="monitor_%s",
         )
 
     def plain_fields(self) -> list[Any]:
@@ -84,6 +111,7 @@ class MonitorForm(SerializerForm):
         sent = {name: given.get(name) for name in COMMON}
         sent["service_id"] = given.get("service_id") or None
         sent["tags"] = split(given.get("tags", ""))
+        sent["depends_on_ids"] = given.get("depends_on_ids", [])
         if self.instance is None:
             sent["kind"] = self.kind.name
         sent["config"] = self.config(given)

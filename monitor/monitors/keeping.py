@@ -63,6 +63,7 @@ def keep(
     plans are asked."""
     held = hold({each.monitor_id for each in checked})
     planned = windows_over(checked, held) if maintained is None else Maintained.throughout(maintained)
+    needed = dependencies_of(held)
     beats: list[Beat] = []
     changes: list[Change] = []
     spells: list[Spell] = []
@@ -80,6 +81,7 @@ def keep(
             rules=rules_of(mine, check),
             now=each.checked_at,
             in_maintenance=planned.holds(each.monitor_id, each.checked_at),
+            is_held_back=any(is_down(other, held) for other in needed.get(each.monitor_id, ())),
         )
         beat = beat_of(mine, check, each, taken)
         beats.append(beat)
@@ -112,6 +114,23 @@ def windows_over(checked: Sequence[Checked], held: Mapping[UUID, Held]) -> Maint
     if not monitors:
         return Maintained(windows_of={})
     return maintained_within(monitors, since=min(moments), until=max(moments))
+
+
+def dependencies_of(held: Mapping[UUID, Held]) -> dict[UUID, list[MonitorStanding]]:
+    """How the monitors stand that these depend on: one hop, and those that are checked alone."""
+    found: dict[UUID, list[MonitorStanding]] = defaultdict(list)
+    for link in Monitor.depends_on.through.objects.filter(
+        from_monitor__in=list(held), to_monitor__is_active=True
+    ).select_related("to_monitor__standing"):
+        found[link.from_monitor_id].append(link.to_monitor.standing)
+    return found
+
+
+def is_down(other: MonitorStanding, held: Mapping[UUID, Held]) -> bool:
+    """As known now: what is kept in the same batch counts. What nobody looks at any more excuses nothing."""
+    mine = held.get(other.monitor_id)
+    state = mine.standing.state if mine is not None else other.state
+    return state == State.DOWN and other.silent_since is None
 
 
 def is_anothers(check: MonitorCheck, each: Checked) -> bool:

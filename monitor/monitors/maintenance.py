@@ -99,7 +99,7 @@ def covered(maintenance_ids: Iterable[UUID], monitor_ids: Iterable[UUID]) -> lis
     """Which of these maintenances cover which of these monitors: pairs of their ids."""
     with connection.cursor() as cursor:
         cursor.execute(COVERED, {"maintenances": list(maintenance_ids), "monitors": list(monitor_ids)})
-        return cursor.fetchall()
+        return [(maintenance_id, monitor_id) for maintenance_id, monitor_id in cursor.fetchall()]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -272,6 +272,14 @@ def manageable(actor: Actor) -> list[Service]:
     return list(Service.objects.within_reach_of(actor, Scope.MANAGE).order_by("name", "id")[:MAX_CHOICES])
 
 
+def others_of(actor: Actor, found: Monitor | None = None) -> list[Monitor]:
+    """What a monitor may depend on."""
+    monitors = Monitor.objects.within_reach_of(actor, Scope.MANAGE).only("id", "name")
+    if found is not None:
+        monitors = monitors.filter(organization=found.organization_id).exclude(id=found.id)
+    return list(monitors.order_by("name", "id")[:MAX_CHOICES])
+
+
 @reading_or_posting
 def new(request: HttpRequest) -> HttpResponse:
     """The kind first, then only its fields. A POST saves, or looks once."""
@@ -285,7 +293,7 @@ def new(request: HttpRequest) -> HttpResponse:
         return redirect(f"{reverse(f'pages:{kind.editor}-new')}?{request.GET.urlencode()}")
     services = manageable(actor)
     data = request.POST if request.method == "POST" else None
-    form = MonitorForm.of(kind, monitor=None, services=services, data=data)
+    form = MonitorForm.of(kind, monitor=None, services=services, others=others_of(actor), data=data)
     if data is None:
         form.initial["service_id"] = request.GET.get("service_id", "")
         return form_page(request, form)
@@ -294,12 +302,15 @@ def new(request: HttpRequest) -> HttpResponse:
     if "look" in data:
         return form_page(request, form, looked=look_by(form))
     fields = dict(form.judge.validated_data)
-    config = fields.pop("config")
+    config, needed = fields.pop("config"), fields.pop("depends_on_ids", [])
     service = service_for(actor, fields.pop("service_id", None))
     try:
         organization = home_of(actor, None, service)
         made = make_monitor(
-            Monitor(organization=organization, service=service, **fields), config, now=timezone.now()
+            Monitor(organization=organization, service=service, **fields),
+            config,
+            now=timezone.now(),
+            depends_on_ids=needed,
         )
     except BadConfig as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
@@ -319,7 +330,9 @@ def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
     if kind.editor:
         return redirect(f"pages:{kind.editor}-edit", monitor_id)
     data = request.POST if request.method == "POST" else None
-    form = MonitorForm.of(kind, monitor=found, services=manageable(actor), data=data)
+    form = MonitorForm.of(
+        kind, monitor=found, services=manageable(actor), others=others_of(actor, found), data=data
+    )
     if data is None:
         return form_page(request, form)
     if not form.is_valid():

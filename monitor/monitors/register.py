@@ -44,11 +44,15 @@ def check_times(monitor: Monitor) -> None:
 
 
 @transaction.atomic
-def make_monitor(monitor: Monitor, config: Mapping[str, Any], *, now: datetime) -> Monitor:
+def make_monitor(
+    monitor: Monitor, config: Mapping[str, Any], *, now: datetime, depends_on_ids: Iterable[UUID] = ()
+) -> Monitor:
     """Save a new monitor with these options, ready to be checked. Raises BadConfig."""
     put_config(monitor, config)
     check_times(monitor)
     monitor.save(force_insert=True)
+    if depends_on_ids:
+        put_dependencies(monitor, depends_on_ids)
     make_ready(monitor, now=now)
     return monitor
 
@@ -64,12 +68,16 @@ def change_monitor(
     monitor: Monitor, fields: Mapping[str, Any], config: Mapping[str, Any] | None, *, now: datetime
 ) -> Monitor:
     """Change what is named. A check follows soon, so that a mistake shows at once. Raises BadConfig."""
-    for name, value in fields.items():
+    changes = dict(fields)
+    depends_on_ids = changes.pop("depends_on_ids", None)
+    for name, value in changes.items():
         setattr(monitor, name, value)
     if config is not None:
         put_config(monitor, config)
     check_times(monitor)
     monitor.save()
+    if depends_on_ids is not None:
+        put_dependencies(monitor, depends_on_ids)
     sync_checks(monitor, now=now)
     prepare(monitor, now=now)
     return monitor
@@ -121,8 +129,30 @@ def clone_monitor(monitor: Monitor, *, name: str, now: datetime) -> Monitor:
         # An address belongs to one monitor; the copy has its token.
         copy.config = {**copy.config, "slug": ""}
     copy.save(force_insert=True)
+    copy.depends_on.set(monitor.depends_on.all())
     make_ready(copy, now=now)
     return copy
+
+
+def put_dependencies(monitor: Monitor, ids: Iterable[UUID]) -> None:
+    """What it depends on. Raises BadConfig for what is no monitor of its organization, and for a ring: all in
+    it would wait for each other, and nobody would be told."""
+    asked = set(ids)
+    homes = Monitor.objects.filter(organization=monitor.organization_id)
+    if homes.filter(id__in=asked).count() != len(asked):
+        raise BadConfig("No such monitor in the organization.", field="depends_on_ids")
+    links = Monitor.depends_on.through.objects.filter(from_monitor__organization=monitor.organization_id)
+    below: dict[UUID, set[UUID]] = {}
+    for from_id, to_id in links.values_list("from_monitor_id", "to_monitor_id"):
+        below.setdefault(from_id, set()).add(to_id)
+    reached, ahead = set(asked), list(asked)
+    while ahead:
+        fresh = below.get(ahead.pop(), set()) - reached
+        reached |= fresh
+        ahead.extend(fresh)
+    if monitor.id in reached:
+        raise BadConfig("It would depend on itself.", field="depends_on_ids")
+    monitor.depends_on.set(asked)
 
 
 def remove_monitor(monitor: Monitor) -> None:

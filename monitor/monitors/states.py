@@ -83,10 +83,18 @@ class Step:
 
 
 def step(
-    before: Standing, outcome: Outcome, *, rules: Rules, now: datetime, in_maintenance: bool = False
+    before: Standing,
+    outcome: Outcome,
+    *,
+    rules: Rules,
+    now: datetime,
+    in_maintenance: bool = False,
+    is_held_back: bool = False,
 ) -> Step:
     """The next standing, the beat's state, and what to tell. Source: the transition table of Uptime Kuma and
-    Peekaping, without their faults; see tests/monitors/test_states.py."""
+    Peekaping, without their faults; see tests/monitors/test_states.py.
+
+    `is_held_back`: something that the monitor depends on is down, so nobody is told that this one is."""
     window_changed = in_maintenance != before.in_maintenance
     standing = replace(before, in_maintenance=in_maintenance)
     if outcome == Outcome.UNKNOWN:
@@ -104,7 +112,7 @@ def step(
     )
     if in_maintenance or state == State.PENDING:
         return told
-    return with_notice(told, rules=rules, now=now)
+    return with_notice(told, rules=rules, now=now, is_held_back=is_held_back)
 
 
 def judged(standing: Standing, outcome: Outcome, *, rules: Rules, now: datetime) -> Standing:
@@ -155,9 +163,13 @@ def is_turn(before: Standing, after: Standing) -> bool:
     return after.state == State.UP and (before.state == State.DOWN or before.last_notified_state is None)
 
 
-def with_notice(told: Step, *, rules: Rules, now: datetime) -> Step:
+def with_notice(told: Step, *, rules: Rules, now: datetime, is_held_back: bool = False) -> Step:
     """Adds what people hear, if anything, of a state that is settled and outside every window."""
     standing = told.standing
+    if is_held_back and standing.state == State.DOWN:
+        # What people were told last stays what news is measured against: said once it holds on its own, and
+        # an end that follows no notice is none. The end of what was told is never kept back.
+        return told
     if standing.is_flapping:
         if standing.changes and now - standing.changes[-1] < SETTLED_AFTER:
             return told

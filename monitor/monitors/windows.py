@@ -4,7 +4,7 @@ A plan by the clock speaks of the clock on the wall of its zone: 23:00 to 02:00 
 clocks change, and is an hour longer or shorter for it. A plan by cron begins by the wall and lasts minutes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -166,7 +166,9 @@ def check_plan(plan: Plan) -> None:
         raise BadPlan("timezone", "No such time zone; Europe/Berlin is one.") from None
     if plan.starts_at and plan.ends_at and plan.ends_at <= plan.starts_at:
         raise BadPlan("ends_at", "Must be after the start.")
-    _CHECKS.get(plan.strategy, lambda plan: None)(plan)
+    check = _CHECKS.get(plan.strategy)
+    if check is not None:
+        check(plan)
 
 
 def _check_once(plan: Plan) -> None:
@@ -194,7 +196,7 @@ def _check_days(plan: Plan) -> None:
         raise BadPlan("starts_at", "Days are counted from here.")
 
 
-_CHECKS = {
+_CHECKS: Mapping[Strategy, Callable[[Plan], None]] = {
     Strategy.ONCE: _check_once,
     Strategy.CRON: _check_cron,
     Strategy.WEEKLY: _check_days,

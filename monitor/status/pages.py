@@ -19,14 +19,16 @@ from monitor.api.forms import SerializerForm
 from monitor.api.keyset import cut_page, read_cursor
 from monitor.api.permissions import require
 from monitor.lib.actors import Actor, Scope
-from monitor.models import Monitor, StatusIncident, StatusPage
+from monitor.models import Monitor, MonitorBadge, StatusIncident, StatusPage
 from monitor.models.status_pages import IncidentImpact, IncidentStatus, StatusTheme
+from monitor.monitors.reach import reach_monitor
 from monitor.status.api import (
     StatusIncidentSerializer,
     StatusPageSerializer,
     StatusUpdateSerializer,
     kept,
 )
+from monitor.status.badge_doors import addresses_of, new_badge
 from monitor.status.register import MAX_LOGO_BYTES, open_incident, reach_page, remove_page, say
 from monitor.status.rendering import Place, page_context
 from monitor.status.view import public_view
@@ -279,3 +281,32 @@ def update(request: HttpRequest, page_id: UUID, incident_id: UUID) -> HttpRespon
         say(incident, **asked.validated_data, now=timezone.now())
         messages.success(request, "Told.")
     return redirect("pages:status-page", page_id)
+
+
+# --- Badges ------------------------------------------------------------------------------------------------
+
+
+@reading_or_posting
+def badges(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
+    """A monitor's badges with their addresses. A POST opens them by a new key, or closes them."""
+    actor = page_actor(request)
+    scope = Scope.MANAGE if request.method == "POST" else Scope.READ
+    monitor = reach_monitor(actor, monitor_id, scope)
+    if request.method == "POST":
+        if request.POST.get("do") == "close":
+            MonitorBadge.objects.filter(monitor=monitor).delete()
+        else:
+            new_badge(monitor)
+        return redirect("pages:monitor-badges", monitor_id)
+    found = MonitorBadge.objects.filter(monitor=monitor).first()
+    context = {
+        "section": "monitors",
+        "monitor": monitor,
+        "may_manage": actor.may(Scope.MANAGE, monitor.organization_id),
+        "badges": [
+            (what, address, f"/badge/{found.key}/{what}.svg") for what, address in addresses_of(found).items()
+        ]
+        if found
+        else [],
+    }
+    return render(request, "status/badges.html", context)

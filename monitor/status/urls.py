@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitor.status import api, pages, public
+from monitor.status import api, badge_doors, pages, public
 from monitor.status.rendering import ALL_PARTS
 
 # For anybody; a page with a password asks for it.
@@ -10,8 +10,11 @@ public_routes = [
     path(f"status/<str:slug>{'/' if part else ''}{part}", public.at_slug, {"part": part})
     for part in ALL_PARTS
 ]
+# The key in the address is all that is asked for.
+badge_routes = [path("badge/<str:key>/<str:what>", badge_doors.badge)]
 
 api_routes = [
+    path("monitors/<str:monitor_id>/badge", badge_doors.BadgeView.as_view()),
     path("status-pages", api.StatusPageViewSet.as_view({"get": "list", "post": "create"})),
     path(
         "status-pages/<str:status_page_id>",
@@ -26,6 +29,7 @@ api_routes = [
 ]
 
 page_routes = [
+    path("monitors/<uuid:monitor_id>/badges", pages.badges, name="monitor-badges"),
     path("status-pages", pages.status_pages, name="status-pages"),
     path("status-pages/new", pages.new, name="status-page-new"),
     path("status-pages/<uuid:page_id>", pages.edit, name="status-page"),

@@ -375,7 +375,7 @@ TABLE = {
         ("GET", f"v1/monitors/<str:monitor_id>{rest}"): (
             "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
         )
-        for rest in ("", "/heartbeats", "/heartbeats/<str:beat_id>", "/events", "/stats")
+        for rest in ("", "/heartbeats", "/heartbeats/<str:beat_id>", "/events", "/stats", "/badge")
     },
     **{
         (method, f"v1/monitors/<str:monitor_id>{rest}"): (
@@ -387,6 +387,8 @@ TABLE = {
             ("POST", "/pause", 200),
             ("POST", "/resume", 200),
             ("POST", "/clone", 201),
+            ("POST", "/badge", 201),
+            ("DELETE", "/badge", 204),
         )
     },
     ("GET", "v1/usage"): "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401",
@@ -494,8 +496,6 @@ TABLE = {
 # the address; tests/apitally tells of those that open nothing. Pings: the token in the address is their key;
 # tests/push says what an unknown one is told.
 PINGS = {"ping/<path:rest>", "api/push/<str:token>", "api/v1/push/<str:token>"}
-# A receipt is for who asked for it, who may belong nowhere since (tests/compliance).
-WITH_A_GATE_OF_ITS_OWN = {"metrics", "receipts/<uuid:deletion_id>", str(hub_routes[0].pattern), *PINGS}
 # The ways in: each leads on to the next, or opens by a link that was mailed (tests/access, tests/people).
 WAYS_IN = {
     "login/second-factor",
@@ -516,9 +516,19 @@ WAYS_IN = {
 }
 # What a person sets about signing in: whoever has not signed in is sent to do so, by the test below.
 OF_ACCOUNT = "account/"
+# Badges: the key in the address.
+BADGE = "badge/<str:key>/<str:what>"
 # Status pages are for anybody, and those with a password ask for it: tests/status.
 STATUS_PAGES = {f"status/<str:slug>/{part}".rstrip("/") for part in ALL_PARTS}
-WITH_A_GATE_OF_ITS_OWN = {"metrics", str(hub_routes[0].pattern), *PINGS, *STATUS_PAGES}
+# A receipt is for who asked for it, who may belong nowhere since (tests/compliance).
+WITH_A_GATE_OF_ITS_OWN = {
+    "metrics",
+    "receipts/<uuid:deletion_id>",
+    str(hub_routes[0].pattern),
+    *PINGS,
+    *STATUS_PAGES,
+    BADGE,
+}
 # What anybody may see: it holds nothing of anybody's.
 PUBLIC = {
     "health",
@@ -614,11 +624,14 @@ class World:
             ("POST", "v1/monitors/test"): {"kind": "manual", "config": {}},
             ("POST", "v1/journeys/import"): {"format": "yaml", "text": "steps: []"},
             ("PATCH", "v1/monitors/<str:monitor_id>"): {"description": "changed"},
-            **{("POST", f"v1/monitors/<str:monitor_id>/{verb}"): {} for verb in ("pause", "resume", "clone")},
             ("POST", "v1/sandbox"): {"service_id": str(self.service.id), "requests": 1},
             ("PATCH", "v1/organizations/<str:organization_id>"): {"retention_days": 20},
             ("POST", "v1/invitations"): {"email": "eve@example.com"},
             ("PATCH", "v1/members/<str:member_id>"): {"role": "member"},
+            **{
+                ("POST", f"v1/monitors/<str:monitor_id>/{verb}"): {}
+                for verb in ("pause", "resume", "clone", "badge")
+            },
             ("POST", "v1/maintenances"): {"title": "another", "strategy": "manual"},
             ("PATCH", "v1/maintenances/<str:maintenance_id>"): {"title": "changed"},
             **{("POST", f"v1/maintenances/<str:maintenance_id>/{verb}"): {} for verb in ("pause", "resume")},
