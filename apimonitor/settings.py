@@ -188,6 +188,15 @@ BEAT_RETENTION_DAYS = env.integer("BEAT_RETENTION_DAYS", 35, least=2, most=3650)
 # Checks that one prober has under way at a time; each is a socket and some memory.
 PROBER_CONCURRENCY = env.integer("PROBER_CONCURRENCY", 500, least=1, most=10_000)
 
+# Days before a certificate or a watched domain ends at which people are told, comma-separated; of those that
+# are crossed the smallest alone. Empty tells nobody.
+try:
+    EXPIRY_DAYS = tuple(sorted(int(days) for days in env.words("EXPIRY_DAYS", "21,14,7")))
+except ValueError:
+    raise ImproperlyConfigured("EXPIRY_DAYS must be whole numbers with commas, as 21,14,7.") from None
+# Where registrations of domains are looked up; this one hands on to each registry.
+RDAP_URL = env.text("RDAP_URL", "https://rdap.org")
+
 # Where rendered status pages are kept for when the database is away; one folder for each machine that serves.
 STATUS_COPIES_DIR = env.path("STATUS_COPIES_DIR", DATA_DIR / "status-pages")
 

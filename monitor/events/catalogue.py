@@ -256,6 +256,18 @@ TYPES = (
         data=members(_MONITOR, {"down_s": NUMBER}),
         example={**_A_MONITOR, "reason": None, "down_s": 312.0},
     ),
+    EventType(
+        name="monitor.expiring",
+        description="The certificate or the domain of a monitored address ends soon.",
+        data=members(_MONITOR, {"what": TEXT, "until": TEXT, "days": NUMBER}),
+        example={
+            **_A_MONITOR,
+            "reason": "The certificate ends in 6 days, on 2026-11-28.",
+            "what": "certificate",
+            "until": "2026-11-28T09:30:00Z",
+            "days": 6,
+        },
+    ),
     _endpoint_event("created", "A webhook endpoint was made."),
     _endpoint_event("updated", "A webhook endpoint was changed, or its secret."),
     _endpoint_event("deleted", "A webhook endpoint was removed."),

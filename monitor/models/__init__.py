@@ -28,6 +28,7 @@ from monitor.models.monitors import (
     MonitorBadge,
     MonitorCheck,
     MonitorEvent,
+    MonitorExpiry,
     MonitorHour,
     MonitorStanding,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "MonitorBadge",
     "MonitorCheck",
     "MonitorEvent",
+    "MonitorExpiry",
     "MonitorHour",
     "MonitorStanding",
     "Notification",

@@ -36,6 +36,11 @@ class BeatState(models.IntegerChoices):
     NO_DATA = 4, "No data"
 
 
+class ExpiringThing(models.TextChoices):
+    CERTIFICATE = "certificate", "Certificate"
+    DOMAIN = "domain", "Domain"
+
+
 class MonitorQuerySet(models.QuerySet["Monitor"]):
     def within_reach_of(self, actor: Actor, scope: Scope = Scope.READ) -> Self:
         """Every monitor of the organizations the actor holds the scope in."""
@@ -77,6 +82,8 @@ class Monitor(models.Model):
     regions = ArrayField(models.CharField(max_length=32), blank=True, default=list)
     down_regions = models.PositiveSmallIntegerField(default=1)
     tags = ArrayField(models.CharField(max_length=64), blank=True, default=list)
+    # Whether the registration of its domain is looked up, and its end told.
+    watches_domain = models.BooleanField(default=False, db_default=False)
     # While one of these is down, nobody is told that this one is.
     depends_on = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="dependents")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -121,6 +128,29 @@ class MonitorBadge(models.Model):
         return f"badge of {self.monitor_id}"
 
 
+class MonitorExpiry(models.Model):
+    """What was told of the end of a certificate, or of a domain's registration."""
+
+    monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="expiries")
+    what = models.CharField(max_length=16, choices=ExpiringThing)
+    # The end that was told of; another one is another certificate, and told anew.
+    until = models.DateTimeField(null=True)
+    # The fewest days left that were told of.
+    told_days = models.SmallIntegerField(null=True)
+    # When the registry was asked last, and what was wrong.
+    asked_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=200, default="")
+
+    class Meta:
+        db_table = "monitor_expiry"
+        constraints = [
+            models.UniqueConstraint(fields=["monitor", "what"], name="monitor_expiry_once_of_a_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} of {self.monitor_id}"
+
+
 class MonitorStanding(models.Model):
     """How a monitor stands after its newest check: the state machine's memory, and the bars of lists."""
 
@@ -145,6 +175,7 @@ class MonitorStanding(models.Model):
     message = models.CharField(max_length=512, default="")
     response_ms = models.FloatField(null=True)
     certificate_until = models.DateTimeField(null=True)
+    domain_until = models.DateTimeField(null=True)
     # The newest checks, packed: see monitor.monitors.recent.
     recent = models.BinaryField(default=b"")
     # Since when no check came though one was due; the watchdog writes it.

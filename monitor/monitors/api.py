@@ -121,6 +121,9 @@ class MonitorSerializer(StrictModelSerializer):
     certificate_until = serializers.DateTimeField(
         source="standing.certificate_until", read_only=True, allow_null=True
     )
+    domain_until = serializers.DateTimeField(
+        source="standing.domain_until", read_only=True, allow_null=True, help_text="When watches_domain."
+    )
     is_flapping = serializers.BooleanField(source="standing.is_flapping", read_only=True)
 
     class Meta:
@@ -147,12 +150,14 @@ class MonitorSerializer(StrictModelSerializer):
             "down_regions",
             "tags",
             "depends_on_ids",
+            "watches_domain",
             "state",
             "since",
             "message",
             "response_ms",
             "last_beat_at",
             "certificate_until",
+            "domain_until",
             "is_flapping",
             "created_at",
             "updated_at",

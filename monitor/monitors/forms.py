@@ -26,6 +26,7 @@ COMMON = (
     "degraded_ms",
     "reminder_minutes",
     "tags",
+    "watches_domain",
 )
 
 
@@ -50,6 +51,9 @@ class MonitorForm(SerializerForm):
     )
     service_id = forms.ChoiceField(label="Service", required=False)
     tags = forms.CharField(required=False, help_text="With commas.")
+    watches_domain = forms.BooleanField(
+        label="Tell before its domain ends", required=False, help_text="Asks the registry once a day."
+    )
     depends_on_ids = forms.MultipleChoiceField(
         label="Depends on",
         required=False,

@@ -34,6 +34,7 @@ COPIED = (
     "regions",
     "down_regions",
     "tags",
+    "watches_domain",
 )
 
 
