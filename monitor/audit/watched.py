@@ -84,6 +84,14 @@ WATCHED: Mapping[str, Watched] = {
     "monitor": Watched(
         noun="monitor", label="name", secret=("sealed",), turns={"is_active": "resumed/paused"}
     ),
+    "monitor_depends_on": Watched(noun="monitor_dependency"),
+    "monitor_badge": Watched(noun="badge", secret=("key",)),
+    "maintenance": Watched(noun="maintenance", label="title", turns={"is_active": "resumed/paused"}),
+    "maintenance_monitors": Watched(noun="maintenance_monitor"),
+    "status_page": Watched(noun="status_page", label="name", secret=("password", "logo"), quiet=("version",)),
+    "status_entry": Watched(noun="status_entry", label="name"),
+    "status_incident": Watched(noun="status_incident", label="title"),
+    "status_update": Watched(noun="status_update", label="status"),
     "push_target": Watched(
         noun="push_address",
         label="slug",
@@ -151,7 +159,7 @@ UNWATCHED: Mapping[str, str] = {
             *("alert_arrival", "alert_tally"),
             *("idempotent_request", "rate_bucket", "usage_day", "usage_delta"),
             *("notification", "notification_delivery", "notification_attempt"),
-            *("beat", "monitor_check", "monitor_hour", "monitor_standing", "monitor_event"),
+            *("beat", "monitor_check", "monitor_hour", "monitor_standing", "monitor_event", "monitor_expiry"),
             *("event_outbox", "webhook_delivery", "webhook_attempt", "storage_event"),
             *(
                 "retention_change",

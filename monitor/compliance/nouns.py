@@ -62,7 +62,11 @@ def nouns() -> tuple[Noun, ...]:
 
 def paths_to_organization() -> dict[type[Model], str]:
     """Model -> the shortest way over foreign keys, those that must be set before those that may be empty."""
-    models = sorted(apps.get_app_config("monitor").get_models(), key=lambda model: model._meta.db_table)
+    # Tables of many to many too: their keys hold back the rows they name.
+    models = sorted(
+        apps.get_app_config("monitor").get_models(include_auto_created=True),
+        key=lambda model: model._meta.db_table,
+    )
     paths: dict[type[Model], str] = {}
     nearer: dict[type[Model], str] = {Organization: ""}
     while nearer:

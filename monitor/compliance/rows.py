@@ -11,7 +11,7 @@ from django.db.models import BinaryField, Model
 from monitor.compliance.nouns import Noun, nouns
 from monitor.export.as_ndjson import item_of
 from monitor.export.walking import walk_pages
-from monitor.models import LogPayload, PingKey, PushTarget, RequestLog
+from monitor.models import LogPayload, MonitorBadge, PingKey, PushTarget, RequestLog, StatusPage
 from monitor.search.finding import Search
 from monitor.search.window import Window
 
@@ -20,6 +20,8 @@ PAGE = 1000
 KEYS: dict[type[Model], frozenset[str]] = {
     PushTarget: frozenset({"token"}),
     PingKey: frozenset({"key"}),
+    MonitorBadge: frozenset({"key"}),
+    StatusPage: frozenset({"password"}),
 }
 # Written in words of their own, below.
 APART: frozenset[type[Model]] = frozenset({RequestLog, LogPayload})

@@ -9,12 +9,15 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
+from monitor.channels import Announcement, announce
 from monitor.events import Draft, record_events
 from monitor.lib.ids import new_uuid7, uuid7_at
 from monitor.models import Beat, Monitor, MonitorEvent, MonitorExpiry
+from monitor.models.alerts import Severity
+from monitor.models.channels import Subject
 from monitor.models.monitors import ExpiringThing
+from monitor.monitors.changes import target_of
 from monitor.monitors.states import State
-from monitor.monitors.telling import target_of
 
 WORDS = {ExpiringThing.CERTIFICATE: "certificate", ExpiringThing.DOMAIN: "registration of the domain"}
 
@@ -73,6 +76,7 @@ def note(monitor: Monitor, what: ExpiringThing, until: datetime, *, now: datetim
         beat_id=newest or new_uuid7(),
         happened_at=now,
     )
+    announce([announcement_of(monitor, what, message, now=now)])
     record_events(
         [
             Draft(
@@ -93,6 +97,24 @@ def note(monitor: Monitor, what: ExpiringThing, until: datetime, *, now: datetim
         ]
     )
     return event
+
+
+def announcement_of(monitor: Monitor, what: ExpiringThing, message: str, *, now: datetime) -> Announcement:
+    """As channels take it: a warning of its own, which no recovery closes."""
+    return Announcement(
+        organization_id=monitor.organization_id,
+        subject=Subject.MONITOR,
+        kind=what,
+        severity=Severity.WARNING,
+        service_id=monitor.service_id,
+        key=f"expiring:{monitor.id}:{what}:{now:%Y%m%d}",
+        title=f"{what.label} ends soon: {monitor.name}",
+        message=message,
+        happened_at=now,
+        facts=[("Monitor", monitor.name), ("Target", target_of(monitor))],
+        links=[("Monitor", f"{settings.PUBLIC_URL}/monitors/{monitor.id}")],
+        values={"monitor": monitor.name, "monitor_id": monitor.id, "target": target_of(monitor)},
+    )
 
 
 def sentence(words: str, until: datetime, days: int) -> str:

@@ -153,7 +153,7 @@ def put_dependencies(monitor: Monitor, ids: Iterable[UUID]) -> None:
         ahead.extend(fresh)
     if monitor.id in reached:
         raise BadConfig("It would depend on itself.", field="depends_on_ids")
-    monitor.depends_on.set(asked)
+    monitor.depends_on.set(homes.filter(id__in=asked))
 
 
 def remove_monitor(monitor: Monitor) -> None:

@@ -11,12 +11,16 @@ from monitor.events import record_event
 from monitor.issues.grouping import group_errors
 from monitor.lib.actors import Role
 from monitor.metrics.compact import compact
-from monitor.models import AlertSilence, Endpoint, Organization, SavedView, Service
+from monitor.models import AlertSilence, Endpoint, Maintenance, Organization, SavedView, Service
+from monitor.monitors.register import put_dependencies
 from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
+from monitor.status.badge_doors import new_badge
+from monitor.status.register import hashed, open_incident
 from monitor.webhooks.endpoints import make_endpoint
 from tests.factories import a_key, a_log, a_rule, a_service, a_user, an_organization, keep_logs
 from tests.monitors.scenes import a_monitor, check
+from tests.status.scenes import a_page
 
 SECRET = "hunter2-is-no-password"
 
@@ -54,7 +58,14 @@ def a_world(name: str) -> World:
         organization=organization, url=f"https://{name}.example/hook", enabled_events=["*"], now=now
     )
     record_event(organization_id=organization.id, type="order.shipped", data={"order": name}, now=now)
-    check(a_monitor(organization, kind="manual", service=service))
+    monitor = a_monitor(organization, kind="manual", service=service)
+    check(monitor)
+    put_dependencies(a_monitor(organization, kind="manual", name="behind it"), [monitor.id])
+    new_badge(monitor)
+    work = Maintenance.objects.create(organization=organization, title="Backups", strategy="manual")
+    work.monitors.add(monitor)
+    page = a_page(organization, monitor, slug=name.lower(), password=hashed(SECRET))
+    open_incident(page, title="Slow", impact="minor", status="identified", body="Hm.", now=now)
     SavedView.objects.create(organization=organization, name="errors", query="status:5xx")
     AlertSilence.objects.create(
         organization=organization, starts_at=now, ends_at=now + timedelta(hours=1), created_by="tests"
