@@ -1,6 +1,66 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+# Whose a row is that was changed: what stands on a page is of the page's organization.
+AUDIT = """
+CREATE OR REPLACE FUNCTION audit_organization(noun text, was jsonb) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF noun = 'organization' THEN RETURN was->>'id'; END IF;
+    IF was ? 'organization_id' THEN RETURN was->>'organization_id'; END IF;
+    IF was ? 'service_id' THEN
+        RETURN (SELECT organization_id FROM service WHERE id = (was->>'service_id')::uuid);
+    END IF;
+    IF was ? 'rule_id' THEN
+        RETURN (SELECT s.organization_id FROM alert_rule r JOIN service s ON s.id = r.service_id
+                WHERE r.id = (was->>'rule_id')::uuid);
+    END IF;
+    IF was ? 'consumer_id' THEN
+        RETURN (SELECT organization_id FROM consumer WHERE id = (was->>'consumer_id')::uuid);
+    END IF;
+    IF was ? 'monitor_id' THEN
+        RETURN (SELECT organization_id FROM monitor WHERE id = (was->>'monitor_id')::uuid);
+    END IF;
+    IF was ? 'endpoint_id' THEN
+        RETURN (SELECT organization_id FROM webhook_endpoint WHERE id = (was->>'endpoint_id')::uuid);
+    END IF;
+    IF was ? 'page_id' THEN
+        RETURN (SELECT organization_id FROM status_page WHERE id = (was->>'page_id')::uuid);
+    END IF;
+    IF was ? 'incident_id' THEN
+        RETURN (SELECT p.organization_id FROM status_incident i JOIN status_page p ON p.id = i.page_id
+                WHERE i.id = (was->>'incident_id')::uuid);
+    END IF;
+    IF was ? 'from_monitor_id' THEN
+        RETURN (SELECT organization_id FROM monitor WHERE id = (was->>'from_monitor_id')::uuid);
+    END IF;
+    RETURN NULL;
+END $$;
+"""
+BEFORE = """
+CREATE OR REPLACE FUNCTION audit_organization(noun text, was jsonb) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF noun = 'organization' THEN RETURN was->>'id'; END IF;
+    IF was ? 'organization_id' THEN RETURN was->>'organization_id'; END IF;
+    IF was ? 'service_id' THEN
+        RETURN (SELECT organization_id FROM service WHERE id = (was->>'service_id')::uuid);
+    END IF;
+    IF was ? 'rule_id' THEN
+        RETURN (SELECT s.organization_id FROM alert_rule r JOIN service s ON s.id = r.service_id
+                WHERE r.id = (was->>'rule_id')::uuid);
+    END IF;
+    IF was ? 'consumer_id' THEN
+        RETURN (SELECT organization_id FROM consumer WHERE id = (was->>'consumer_id')::uuid);
+    END IF;
+    IF was ? 'monitor_id' THEN
+        RETURN (SELECT organization_id FROM monitor WHERE id = (was->>'monitor_id')::uuid);
+    END IF;
+    IF was ? 'endpoint_id' THEN
+        RETURN (SELECT organization_id FROM webhook_endpoint WHERE id = (was->>'endpoint_id')::uuid);
+    END IF;
+    RETURN NULL;
+END $$;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -78,4 +138,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RunSQL(AUDIT, BEFORE),
     ]

@@ -103,8 +103,12 @@ class MaintenanceSerializer(StrictModelSerializer):
         )
         read_only_fields = ("id", "created_at", "updated_at")
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._timings: dict[Any, Timing] = {}
+
     def _timing(self, maintenance: Maintenance) -> Timing:
-        known: dict[Any, Timing] = self.context.setdefault("timings", {})
+        known: dict[Any, Timing] = self._timings
         key = (maintenance.id, maintenance.updated_at)
         if key not in known:
             known[key] = timing_of(maintenance, now=timezone.now())

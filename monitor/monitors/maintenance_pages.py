@@ -14,11 +14,11 @@ from rest_framework.exceptions import ValidationError
 from monitor.access.gate import page_actor
 from monitor.api.forms import SerializerForm
 from monitor.api.keyset import cut_page, read_cursor
+from monitor.api.option_forms import split
 from monitor.api.permissions import require
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Maintenance, Monitor
 from monitor.models.maintenance import MaintenanceStrategy
-from monitor.monitors.forms import split
 from monitor.monitors.maintenance import timing_of
 from monitor.monitors.maintenance_api import MaintenanceSerializer, kept
 from monitor.monitors.reach import reach_maintenance
