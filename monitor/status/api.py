@@ -47,7 +47,7 @@ class ShownSerializer(serializers.Serializer[Any]):
 
 class ShownGroupSerializer(serializers.Serializer[Any]):
     name = TextField(max_length=128, required=False, allow_blank=True, help_text="Empty: no group.")
-    monitors = ShownSerializer(many=True, max_length=MAX_ENTRIES)
+    monitors = ShownSerializer(many=True, max_length=MAX_ENTRIES)  # type: ignore[call-arg] # of the list
 
 
 class StatusPageSerializer(StrictModelSerializer):
@@ -84,7 +84,7 @@ class StatusPageSerializer(StrictModelSerializer):
     )
     has_password = serializers.BooleanField(read_only=True)
     has_logo = serializers.SerializerMethodField()
-    groups = ShownGroupSerializer(many=True, required=False, max_length=MAX_ENTRIES)
+    groups = ShownGroupSerializer(many=True, required=False, max_length=MAX_ENTRIES)  # type: ignore[call-arg] # of the list
 
     class Meta:
         model = StatusPage
@@ -119,16 +119,18 @@ class StatusPageSerializer(StrictModelSerializer):
         instance.groups = groups_of(instance)  # type: ignore[attr-defined] # as the field reads them
         return super().to_representation(instance)
 
+    def _others(self) -> QuerySet[StatusPage]:
+        pages = StatusPage.objects.all()
+        return pages.exclude(pk=self.instance.pk) if self.instance else pages
+
     def validate_slug(self, slug: str) -> str:
-        taken = StatusPage.objects.filter(slug=slug)
-        if taken.exclude(id=self.instance.id if self.instance else None).exists():
+        if self._others().filter(slug=slug).exists():
             raise ValidationError("Another page has this slug.")
         return slug
 
     def validate_domain(self, text: str | None) -> str | None:
         domain = as_valid(checked_domain, text or "")
-        taken = StatusPage.objects.filter(domain=domain)
-        if domain and taken.exclude(id=self.instance.id if self.instance else None).exists():
+        if domain and self._others().filter(domain=domain).exists():
             raise ValidationError("Another page has this domain.")
         return str(domain) if domain else None
 

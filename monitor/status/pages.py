@@ -1,14 +1,14 @@
 """The pages that manage status pages: the list, and the editor with its preview."""
 
 import base64
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -115,7 +115,7 @@ class StatusPageForm(SerializerForm):
         return {
             "id": str(id_),
             "monitor": name,
-            "is_shown": str(id_) in self.data.getlist("show"),
+            "is_shown": str(id_) in cast(QueryDict, self.data).getlist("show"),
             "group": self.data.get(f"group_{id_}", "").strip()[:128],
             "name": self.data.get(f"name_{id_}", "").strip()[:128],
             "order": int(order) if order.isdecimal() and len(order) < 4 else 999,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.template.loader import render_to_string
-from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed, SyndicationFeed
+from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed
 from django.utils.safestring import SafeString
 
 from monitor.charts import Beat as Bar
@@ -170,7 +170,7 @@ def part_json(part: Part) -> dict[str, Any]:
     }
 
 
-def feed(kind: type[SyndicationFeed], name: str) -> Callable[[Public, Place], tuple[bytes, str]]:
+def feed(kind: type[Rss201rev2Feed | Atom1Feed], name: str) -> Callable[[Public, Place], tuple[bytes, str]]:
     def make(view: Public, place: Place) -> tuple[bytes, str]:
         made = kind(
             title=view.page.name,
