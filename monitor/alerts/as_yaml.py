@@ -4,10 +4,9 @@ A rule is known by its service's name and its own. What is said is judged by the
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from django.db import transaction
 
 from monitor.alerts.api import HYGIENE, AlertRuleSerializer
@@ -15,29 +14,28 @@ from monitor.alerts.definitions import SPOKEN, default_of
 from monitor.alerts.judge import remove_rule
 from monitor.alerts.states import begin_anew
 from monitor.api.forms import sentences
+from monitor.lib import as_code
+from monitor.lib.as_code import BadDocument as BadRules
+from monitor.lib.as_code import listed, written
 from monitor.models import AlertRule, Endpoint, Organization, Service
 from monitor.models.alerts import RuleKind
 
-VERSION = 1
 COMMON = ("description", *HYGIENE, "is_active")
 Said = dict[str, Any]
 Name = tuple[str, str]
 
 
-class BadRules(ValueError):
-    """YAML that cannot be applied. The text says which rules are at fault, a line each."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    """What applying would do to one rule: `create`, `update` or `remove`, and each field before and after."""
+class Change(as_code.Change):
+    """What applying would do to one rule."""
 
-    action: str
     service: str
-    name: str
-    fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     rule: AlertRule | None = None
     judge: Any = None
+
+    @property
+    def whole_name(self) -> str:
+        return f"{self.service} / {self.name}"
 
 
 # --- Telling -----------------------------------------------------------------------------------------------
@@ -46,7 +44,7 @@ class Change:
 def export(organization: Organization) -> str:
     """All rules of an organization's services, in the order of their names; what is as usual is left out."""
     rules = [said_of(rule) for rule in rules_of(organization).values()]
-    return yaml.safe_dump({"version": VERSION, "rules": rules}, sort_keys=False, allow_unicode=True)
+    return written("rules", rules)
 
 
 def rules_of(organization: Organization) -> dict[Name, AlertRule]:
@@ -105,17 +103,8 @@ def plan(organization: Organization, text: str, *, prune: bool = False) -> list[
 
 def read(text: str) -> dict[Name, Said]:
     """The rules of the text by their names. Raises BadRules."""
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadRules(f"This is not YAML: {error}") from error
-    if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise BadRules(f"The file begins with 'version: {VERSION}'.")
-    rules = document.get("rules")
-    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        raise BadRules("'rules' is a list of rules.")
     named: dict[Name, Said] = {}
-    for rule in rules:
+    for rule in listed(text, "rules"):
         name = (str(rule.get("service", "")), str(rule.get("name", "")))
         if not all(name):
             raise BadRules("Each rule has a 'service' and a 'name'.")

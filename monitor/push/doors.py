@@ -18,6 +18,7 @@ from monitor.api.paths import uuid_or_none
 from monitor.models import Monitor, PingKey, PushTarget
 from monitor.monitors.register import make_monitor
 from monitor.probing import BadConfig
+from monitor.push.keys import token_from
 from monitor.push.pings import BODY_LIMIT, Incoming, take_ping
 
 Answer = Callable[[HttpRequest, str], HttpResponse]
@@ -133,8 +134,7 @@ def create_for(key: str, slug: str) -> PushTarget | None:
 
 
 def target_of(token: str) -> PushTarget | None:
-    known = uuid_or_none(token)
-    return PushTarget.objects.select_related("monitor").filter(token=known).first() if known else None
+    return PushTarget.objects.select_related("monitor").filter(token=token_from(token)).first()
 
 
 def by_token(request: HttpRequest, target: PushTarget, *, is_up: bool, body: str | None = None) -> None:

@@ -1,10 +1,13 @@
 """Where a push monitor is pinged, as addresses and as snippets to paste."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping
+from uuid import UUID
 
 from django.conf import settings
 
+from monitor.api.paths import uuid_or_none
 from monitor.models import Monitor, Organization, PingKey, PushTarget
 
 
@@ -13,6 +16,12 @@ def ping_key_of(organization: Organization) -> str:
     return PingKey.objects.get_or_create(
         organization=organization, defaults={"key": secrets.token_urlsafe(16)}
     )[0].key
+
+
+def token_from(word: str) -> UUID:
+    """The token that an address names: its UUID, or what stands for a word that another program made."""
+    found = uuid_or_none(word)
+    return found or UUID(bytes=hashlib.blake2b(word.encode(errors="replace"), digest_size=16).digest())
 
 
 def addresses_of(monitor: Monitor) -> Mapping[str, str]:

@@ -7,11 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from monitor.alerts.as_yaml import BadRules, Change, apply, export, plan
+from monitor.alerts.as_yaml import BadRules, apply, export, plan
+from monitor.lib.as_code import line_of
 from monitor.models import Organization
 from monitor.models.tenants import DEFAULT_ORGANIZATION
-
-DONE = {"create": "created", "update": "updated", "remove": "removed"}
 
 
 class Command(BaseCommand):
@@ -41,10 +40,3 @@ class Command(BaseCommand):
             self.stdout.write(line_of(change, is_done=action == "apply"))
         if not changes:
             self.stdout.write("All rules are as the file says.")
-
-
-def line_of(change: Change, *, is_done: bool) -> str:
-    """`update orders / Slow: threshold 500 -> 800`."""
-    word = DONE[change.action] if is_done else change.action
-    fields = ", ".join(f"{name} {before!r} -> {after!r}" for name, (before, after) in change.fields.items())
-    return f"{word} {change.service} / {change.name}{f': {fields}' if fields else ''}"

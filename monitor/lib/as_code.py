@@ -1,0 +1,53 @@
+"""Settings that are kept beside code: what their YAML files share, and how a plan of changes is said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+VERSION = 1
+DONE = {"create": "created", "update": "updated", "remove": "removed"}
+
+
+class BadDocument(ValueError):
+    """A file that cannot be applied. The text says what is at fault, a line each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What applying would do to a thing: `create`, `update` or `remove`, and each field before and after."""
+
+    action: str
+    name: str
+    fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def whole_name(self) -> str:
+        return self.name
+
+
+def written(key: str, said: list[dict[str, Any]]) -> str:
+    """The file that says these."""
+    return yaml.safe_dump({"version": VERSION, key: said}, sort_keys=False, allow_unicode=True)
+
+
+def listed(text: str, key: str) -> list[dict[str, Any]]:
+    """What the file lists under its key. Raises BadDocument."""
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise BadDocument(f"This is not YAML: {error}") from error
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        raise BadDocument(f"The file begins with 'version: {VERSION}'.")
+    found = document.get(key)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise BadDocument(f"'{key}' is a list of {key}.")
+    return found
+
+
+def line_of(change: Change, *, is_done: bool) -> str:
+    """`update orders / Slow: threshold 500 -> 800`."""
+    word = DONE[change.action] if is_done else change.action
+    fields = ", ".join(f"{name} {before!r} -> {after!r}" for name, (before, after) in change.fields.items())
+    return f"{word} {change.whole_name}{f': {fields}' if fields else ''}"

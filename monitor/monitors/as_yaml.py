@@ -1,0 +1,350 @@
+"""Monitors as YAML: told, held against what there is, and made so.
+
+A monitor is known by its name. What is said is judged by the API's serializer; secrets are named, never told.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import models, transaction
+
+from monitor.api.forms import sentences
+from monitor.lib import as_code
+from monitor.lib.as_code import BadDocument, listed, written
+from monitor.lib.secrets import CannotOpen
+from monitor.models import Monitor, Organization, Service
+from monitor.monitors.api import MonitorSerializer
+from monitor.monitors.config import filled, whole_config
+from monitor.monitors.forms import defaults_of
+from monitor.monitors.references import Names, followed, referring
+from monitor.monitors.register import change_monitor, check_times, make_monitor, remove_monitor, set_active
+from monitor.probing import BadConfig, Kind, kind_named
+
+FIELDS = (
+    "description",
+    "is_active",
+    "interval_s",
+    "timeout_s",
+    "max_retries",
+    "retry_interval_s",
+    "recovery_successes",
+    "degraded_ms",
+    "reminder_minutes",
+    "most_reminders",
+    "regions",
+    "down_regions",
+    "tags",
+)
+SPOKEN = frozenset({"name", "kind", "service", "parent", "config", *FIELDS})
+Said = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(as_code.Change):
+    """What applying would do to one monitor. `wanted` are its fields, `config` its whole options."""
+
+    monitor: Monitor | None = None
+    kind: str = ""
+    wanted: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = None
+    service: Service | None = None
+    parent: str = ""
+
+
+# --- Telling -----------------------------------------------------------------------------------------------
+
+
+def export(organization: Organization) -> str:
+    """All monitors of an organization in the order of their names; what is as usual is left out."""
+    names = Names()
+    return written("monitors", [said_of(each, names) for each in monitors_of(organization).values()])
+
+
+def monitors_of(organization: Organization) -> dict[str, Monitor]:
+    """By name. Of several of one name the oldest; the others are none that a file could mean."""
+    found = Monitor.objects.filter(organization=organization).select_related("service", "parent")
+    named: dict[str, Monitor] = {}
+    for monitor in found.order_by("name", "id"):
+        named.setdefault(monitor.name, monitor)
+    return named
+
+
+def of_one_name(organization: Organization) -> list[str]:
+    """The names that several monitors have."""
+    named = Monitor.objects.filter(organization=organization).values("name").alias(number=models.Count("id"))
+    return list(named.filter(number__gt=1).order_by("name").values_list("name", flat=True))
+
+
+def said_of(monitor: Monitor, names: Names) -> Said:
+    """The monitor in plain words, with names for its secrets."""
+    said: Said = {"name": monitor.name, "kind": monitor.kind}
+    if monitor.service is not None:
+        said["service"] = monitor.service.name
+    if monitor.parent is not None:
+        said["parent"] = monitor.parent.name
+    config = unusual(monitor.config, as_kept(defaults_of(kind_named(monitor.kind))))
+    if config:
+        said["config"] = referring(config, names, monitor.name)
+    for name in FIELDS:
+        if (value := getattr(monitor, name)) != usual(name):
+            said[name] = value
+    return said
+
+
+def unusual(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Said:
+    """The options that are not as they are when nothing is said."""
+    found: Said = {}
+    for name, value in config.items():
+        default = defaults.get(name)
+        if isinstance(value, Mapping) and isinstance(default, Mapping):
+            if inner := unusual(value, default):
+                found[name] = inner
+        elif name not in defaults or value != default:
+            found[name] = value
+    return found
+
+
+def usual(name: str) -> Any:
+    field = Monitor._meta.get_field(name)
+    return field.get_default() if isinstance(field, models.Field) else None
+
+
+# --- Planning ----------------------------------------------------------------------------------------------
+
+
+def plan(
+    organization: Organization, text: str, *, environment: Mapping[str, str], prune: bool = False
+) -> list[Change]:
+    """What is to be done so that the monitors are as the text says. Raises BadDocument.
+
+    `environment` holds the secrets; one that it lacks stays as it is kept. With `prune`, monitors that the
+    text does not name go.
+    """
+    return plan_of(organization, read(text), environment=environment, prune=prune)
+
+
+def plan_of(
+    organization: Organization,
+    said: Mapping[str, Said],
+    *,
+    environment: Mapping[str, str],
+    prune: bool = False,
+) -> list[Change]:
+    """The plan for what a file said. Raises BadDocument."""
+    there = monitors_of(organization)
+    services = {each.name: each for each in Service.objects.alive().filter(organization=organization)}
+    problems = list(parent_problems(said, there))
+    changes: list[Change] = []
+    for name, each in said.items():
+        try:
+            changes += change_of(organization, there.get(name), each, services, environment)
+        except BadDocument as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise BadDocument("\n".join(problems))
+    if prune:
+        changes += [
+            Change(action="remove", name=name, monitor=monitor)
+            for name, monitor in there.items()
+            if name not in said
+        ]
+    return changes
+
+
+def read(text: str) -> dict[str, Said]:
+    """The monitors of the text by their names. Raises BadDocument."""
+    named: dict[str, Said] = {}
+    for monitor in listed(text, "monitors"):
+        name = str(monitor.get("name") or "")
+        if not name:
+            raise BadDocument("Each monitor has a 'name'.")
+        if name in named:
+            raise BadDocument(f"{name} is there twice.")
+        named[name] = {**monitor, "name": name}
+    return named
+
+
+def parent_problems(said: Mapping[str, Said], there: Mapping[str, Monitor]) -> Iterator[str]:
+    """Parents that are no groups, or that would be part of themselves."""
+    kinds = {name: monitor.kind for name, monitor in there.items()}
+    kinds |= {name: str(each.get("kind", "http")) for name, each in said.items()}
+    above = {name: monitor.parent.name for name, monitor in there.items() if monitor.parent is not None}
+    above |= {name: str(each.get("parent") or "") for name, each in said.items()}
+    for name in said:
+        parent, passed = above[name], {name}
+        if parent and kinds.get(parent) != "group":
+            yield f"{name}: {parent} is no group."
+            continue
+        while parent:
+            if parent in passed:
+                yield f"{name}: a group cannot be part of itself."
+                break
+            passed.add(parent)
+            parent = above.get(parent, "")
+
+
+def change_of(
+    organization: Organization,
+    monitor: Monitor | None,
+    said: Said,
+    services: Mapping[str, Service],
+    environment: Mapping[str, str],
+) -> list[Change]:
+    """What makes the monitor so: one change or none. Raises BadDocument."""
+    if unknown := {str(each) for each in said} - SPOKEN:
+        raise BadDocument(f"a monitor does not speak of {', '.join(sorted(unknown))}.")
+    kind = kind_of(monitor, said)
+    if said.get("service") and said["service"] not in services:
+        raise BadDocument(f"there is no service {said['service']!r}.")
+    config = config_of(monitor, kind, said, environment)
+    wanted = judged(organization, monitor, kind, said)
+    probe = Monitor(organization=organization, kind=kind.name, **wanted)
+    try:
+        check_times(probe)
+    except BadConfig as error:
+        raise BadDocument(f"{error.field}: {error.message}") from None
+    change = Change(
+        action="create" if monitor is None else "update",
+        name=said["name"],
+        fields=dict(differences(monitor, kind, wanted, config, said)),
+        monitor=monitor,
+        kind=kind.name,
+        wanted=wanted,
+        config=config,
+        service=services.get(said.get("service") or ""),
+        parent=str(said.get("parent") or ""),
+    )
+    return [] if monitor is not None and not change.fields else [change]
+
+
+def kind_of(monitor: Monitor | None, said: Said) -> Kind:
+    try:
+        kind = kind_named(str(said.get("kind", "http")))
+    except BadConfig as error:
+        raise BadDocument(f"kind: {error.message}") from None
+    if monitor is not None and monitor.kind != kind.name:
+        raise BadDocument("a monitor stays of its kind: give it another name.")
+    return kind
+
+
+def config_of(
+    monitor: Monitor | None, kind: Kind, said: Said, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """The whole options, secrets included. Raises BadDocument."""
+    given = said.get("config") or {}
+    if not isinstance(given, dict):
+        raise BadDocument("'config' names options.")
+    missing: set[str] = set()
+    config = followed(given, environment, missing)
+    try:
+        if monitor is not None and missing:
+            # What is shown is compared with what is kept, all defaults included.
+            config = as_kept(kind.plain(kind.read(config)))
+        return as_kept(filled(config, kind=kind, monitor=monitor))
+    except BadConfig as error:
+        place = f"config.{error.field}: " if error.field else "config: "
+        if missing:
+            raise BadDocument(f"{place}the environment has no {', '.join(sorted(missing))}.") from None
+        raise BadDocument(f"{place}{error.message}") from None
+
+
+def as_kept(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as JSON keeps them, so that they compare with those that are."""
+    return msgspec.json.decode(msgspec.json.encode(config), type=dict[str, Any])
+
+
+def judged(organization: Organization, monitor: Monitor | None, kind: Kind, said: Said) -> dict[str, Any]:
+    """Each field as said or as usual. Raises BadDocument."""
+    wanted = {name: said.get(name, usual(name)) for name in FIELDS}
+    judge = MonitorSerializer(monitor, data={**wanted, "name": said["name"]}, partial=True)
+    # Of a new one the kind's options were judged before, with their secrets.
+    judge.fields["name"].required = True
+    if monitor is None:
+        judge.instance = Monitor(organization=organization, kind=kind.name)
+    if not judge.is_valid():
+        raise BadDocument(
+            "; ".join(f"{name}: {' '.join(sentences(why))}" for name, why in judge.errors.items())
+        )
+    return dict(judge.validated_data)
+
+
+def differences(
+    monitor: Monitor | None,
+    kind: Kind,
+    wanted: Mapping[str, Any],
+    config: Mapping[str, Any],
+    said: Said,
+) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Each field that changes, with what it was and will be; secrets as their masks."""
+    before = {
+        "service": monitor.service.name if monitor and monitor.service else None,
+        "parent": monitor.parent.name if monitor and monitor.parent else None,
+    } | {name: getattr(monitor, name) if monitor else usual(name) for name in FIELDS}
+    after = {"service": said.get("service") or None, "parent": said.get("parent") or None, **wanted}
+    yield from ((name, (old, after[name])) for name, old in before.items() if old != after[name])
+    kept = kept_config(monitor) if monitor else as_kept(defaults_of(kind))
+    shown_before, shown_after = kind.masked(kept), kind.masked(config)
+    for name in config:
+        if kept.get(name) != config[name]:
+            yield f"config.{name}", (shown_before.get(name), shown_after[name])
+
+
+def kept_config(monitor: Monitor) -> Mapping[str, Any]:
+    try:
+        return whole_config(monitor)
+    except CannotOpen:
+        return monitor.config
+
+
+# --- Applying ----------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def apply(
+    organization: Organization,
+    text: str,
+    *,
+    environment: Mapping[str, str],
+    now: datetime,
+    prune: bool = False,
+) -> list[Change]:
+    """Do what `plan` says, all of it or nothing. Gives what was done. Raises BadDocument."""
+    changes = plan(organization, text, environment=environment, prune=prune)
+    problems: list[str] = []
+    for change in changes:
+        try:
+            make_so(organization, change, now=now)
+        except BadConfig as error:
+            problems.append(f"{change.name}: {error.field}: {error.message}")
+    if problems:
+        raise BadDocument("\n".join(problems))
+    join_groups(organization, {change.name: change.parent for change in changes if change.action != "remove"})
+    return changes
+
+
+def make_so(organization: Organization, change: Change, *, now: datetime) -> None:
+    """One change, but for the group it is part of, which may come later. Raises BadConfig."""
+    monitor, fields = change.monitor, dict(change.wanted or {})
+    if change.action == "remove" and monitor is not None:
+        remove_monitor(monitor)
+    elif monitor is None:
+        made = Monitor(organization=organization, kind=change.kind, service=change.service, **fields)
+        make_monitor(made, change.config or {}, now=now)
+    else:
+        is_active = fields.pop("is_active")
+        config = change.config if any(name.startswith("config.") for name in change.fields) else None
+        change_monitor(monitor, {**fields, "service": change.service}, config, now=now)
+        set_active([monitor], is_active=is_active, now=now)
+
+
+def join_groups(organization: Organization, parents: Mapping[str, str]) -> None:
+    """Make each of these part of the group that it names, or of none."""
+    there = monitors_of(organization)
+    for name, group in parents.items():
+        monitor, parent = there[name], there.get(group)
+        if monitor.parent_id != (parent.id if parent else None):
+            monitor.parent = parent
+            monitor.save(update_fields=["parent", "updated_at"])
