@@ -30,7 +30,9 @@ from monitor.models.monitors import (
     MonitorEvent,
     MonitorExpiry,
     MonitorHour,
+    MonitorProxy,
     MonitorStanding,
+    MonitorTag,
 )
 from monitor.models.people import Invitation, OrganizationDeletion, PersonalToken
 from monitor.models.push import Ping, PingKey, PushTarget
@@ -87,7 +89,9 @@ __all__ = [
     "MonitorEvent",
     "MonitorExpiry",
     "MonitorHour",
+    "MonitorProxy",
     "MonitorStanding",
+    "MonitorTag",
     "Notification",
     "NotificationAttempt",
     "NotificationChannel",

@@ -14,6 +14,7 @@ from django.db import models
 
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import new_uuid7, uuid7_floor
+from monitor.lib.masking import MASK
 from monitor.models.services import Service
 from monitor.models.tenants import Organization
 
@@ -22,6 +23,7 @@ MIN_INTERVAL_S, MAX_INTERVAL_S = 5, 31 * 86_400
 MAX_TIMEOUT_S = 300
 MAX_RETRIES = 100
 MAX_TAGS = 32
+MAX_TAG_CHARACTERS = 64
 # How many of the newest checks a standing carries for the bars of lists.
 RECENT_BEATS = 60
 
@@ -39,6 +41,54 @@ class BeatState(models.IntegerChoices):
 class ExpiringThing(models.TextChoices):
     CERTIFICATE = "certificate", "Certificate"
     DOMAIN = "domain", "Domain"
+
+
+class MonitorTag(models.Model):
+    """A word that monitors of an organization carry; their own `tags` say which do."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="monitor_tags")
+    name = models.CharField(max_length=MAX_TAG_CHARACTERS)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "monitor_tag"
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="monitor_tag_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MonitorProxy(models.Model):
+    """A way out that several monitors take."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid7, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="monitor_proxies")
+    name = models.CharField(max_length=128)
+    # http://host:port, socks5:// or socks5h://; the login stands beside it.
+    url = models.CharField(max_length=512)
+    username = models.CharField(max_length=255, blank=True, default="")
+    # The password; null without one.
+    sealed = models.BinaryField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "monitor_proxy"
+        verbose_name_plural = "monitor proxies"
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="monitor_proxy_named_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def password(self) -> str:
+        """As it may be shown: the mask, or empty without one."""
+        return MASK if self.sealed is not None else ""
 
 
 class MonitorQuerySet(models.QuerySet["Monitor"]):
@@ -61,6 +111,8 @@ class Monitor(models.Model):
     service = models.ForeignKey(Service, models.SET_NULL, null=True, blank=True, related_name="monitors")
     # The group whose state this one's is part of.
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
+    # Removed with the organization they share, and never while it is needed: checks would go out without.
+    proxy = models.ForeignKey(MonitorProxy, models.RESTRICT, null=True, blank=True, related_name="monitors")
     name = models.CharField(max_length=128)
     description = models.CharField(max_length=512, blank=True, default="")
     kind = models.CharField(max_length=16)

@@ -7,7 +7,6 @@ from typing import Any
 
 import django_filters
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -29,18 +28,19 @@ from monitor.api.permissions import require, scope_for
 from monitor.lib import payload
 from monitor.lib.actors import Scope
 from monitor.lib.ids import moment_of, uuid7_floor
-from monitor.models import Beat, Monitor, MonitorEvent, Organization
+from monitor.models import Beat, Monitor, MonitorEvent, MonitorProxy, Organization
 from monitor.models.monitors import (
     MAX_INTERVAL_S,
     MAX_RETRIES,
+    MAX_TAG_CHARACTERS,
     MAX_TAGS,
     MAX_TIMEOUT_S,
     MIN_INTERVAL_S,
     BeatState,
 )
-from monitor.monitors.config import filled
+from monitor.monitors.config import filled, takes_proxy, way_of
 from monitor.monitors.prober import outbound_policy
-from monitor.monitors.reach import NO_SUCH_ORGANIZATION, home_of, reach_monitor, service_for
+from monitor.monitors.reach import NO_SUCH_ORGANIZATION, home_of, reach_monitor, reach_owned, service_for
 from monitor.monitors.register import (
     change_monitor,
     clone_monitor,
@@ -55,7 +55,6 @@ from monitor.probing.finding import Way
 from monitor.probing.look import look
 from monitor.search.filters import MomentFilter
 
-MOST_IN_A_BATCH = 1000
 # What an id can carry.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 MAX_DEPENDENCIES = 50
@@ -79,6 +78,9 @@ class MonitorSerializer(StrictModelSerializer):
     )
     service_id = serializers.UUIDField(required=False, allow_null=True, help_text="The service it watches.")
     parent_id = serializers.UUIDField(required=False, allow_null=True, help_text="The group it is part of.")
+    proxy_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The proxy that its checks go through."
+    )
     kind = serializers.ChoiceField(choices=KINDS)
     config = ConfigField(required=False)
     interval_s = serializers.IntegerField(
@@ -106,7 +108,9 @@ class MonitorSerializer(StrictModelSerializer):
     down_regions = serializers.IntegerField(
         required=False, default=1, min_value=1, max_value=20, help_text="Down when this many regions say so."
     )
-    tags = serializers.ListField(child=TextField(max_length=64), required=False, max_length=MAX_TAGS)
+    tags = serializers.ListField(
+        child=TextField(max_length=MAX_TAG_CHARACTERS), required=False, max_length=MAX_TAGS
+    )
     depends_on_ids = serializers.ListField(
         child=serializers.UUIDField(),
         required=False,
@@ -133,6 +137,7 @@ class MonitorSerializer(StrictModelSerializer):
             "organization",
             "service_id",
             "parent_id",
+            "proxy_id",
             "name",
             "description",
             "kind",
@@ -191,7 +196,7 @@ class MonitorSerializer(StrictModelSerializer):
 
 
 def as_invalid(error: BadConfig) -> ValidationError:
-    if error.field in ("timeout_s", "kind", "depends_on_ids"):
+    if error.field in ("timeout_s", "kind", "depends_on_ids", "proxy_id"):
         return ValidationError({error.field: error.message})
     return ValidationError({"config": {error.field: error.message} if error.field else error.message})
 
@@ -328,7 +333,8 @@ class MonitorViewSet(IdsInPath, viewsets.ModelViewSet[Monitor]):
         service = service_for(actor, fields.pop("service_id", None))
         organization = home_of(actor, fields.pop("organization", None), service)
         parent = parent_for(fields.pop("parent_id", None), organization.id)
-        monitor = Monitor(organization=organization, service=service, parent=parent, **fields)
+        proxy = proxy_for(fields.pop("proxy_id", None), organization.id)
+        monitor = Monitor(organization=organization, service=service, parent=parent, proxy=proxy, **fields)
         try:
             serializer.instance = make_monitor(monitor, config, now=timezone.now(), depends_on_ids=needed)
         except BadConfig as error:
@@ -339,6 +345,8 @@ class MonitorViewSet(IdsInPath, viewsets.ModelViewSet[Monitor]):
         config = fields.pop("config", None)
         if "service_id" in fields:
             fields["service"] = service_within(actor, fields.pop("service_id"), monitor)
+        if "proxy_id" in fields:
+            fields["proxy"] = proxy_for(fields.pop("proxy_id"), monitor.organization_id)
         if "parent_id" in fields:
             fields["parent"] = parent_for(fields.pop("parent_id"), monitor.organization_id, child=monitor)
         try:
@@ -372,6 +380,22 @@ def parent_for(parent_id: Any, organization_id: Any, *, child: Monitor | None = 
             raise ValidationError({"parent_id": "A group cannot be part of itself."})
         above = above.parent
     return parent
+
+
+def proxy_for(proxy_id: Any, organization_id: Any) -> MonitorProxy | None:
+    """Raises ValidationError."""
+    if proxy_id is None:
+        return None
+    proxy = MonitorProxy.objects.filter(id=proxy_id, organization=organization_id).first()
+    if proxy is None:
+        raise ValidationError({"proxy_id": "Must be a proxy of the same organization."})
+    return proxy
+
+
+def reach_proxy(actor: Any, proxy_id: Any) -> MonitorProxy | None:
+    if proxy_id is None:
+        return None
+    return reach_owned(MonitorProxy.objects.all(), actor, proxy_id, Scope.READ)
 
 
 class PauseView(IdsInPath):
@@ -422,79 +446,6 @@ class CloneView(IdsInPath):
         )
 
 
-class BatchSerializer(serializers.Serializer[Any]):
-    """One thing done to many monitors."""
-
-    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_IN_A_BATCH)
-    action = serializers.ChoiceField(choices=("pause", "resume", "remove", "change"))
-    changes = serializers.DictField(
-        required=False, help_text="For change: fields of a monitor, config left out."
-    )
-
-
-class BatchAnswerSerializer(serializers.Serializer[Any]):
-    done = serializers.IntegerField()
-
-
-BULK_FIELDS = frozenset(
-    {
-        "interval_s",
-        "timeout_s",
-        "max_retries",
-        "retry_interval_s",
-        "recovery_successes",
-        "degraded_ms",
-        "reminder_minutes",
-        "most_reminders",
-        "regions",
-        "down_regions",
-        "tags",
-        "description",
-    }
-)
-
-
-class BatchView(APIView):
-    problems = {"POST": ["404"]}
-
-    @extend_schema(
-        summary="Pause, resume, remove or change many monitors",
-        description="All of them, or none when one cannot be reached.",
-        request=BatchSerializer,
-        responses=BatchAnswerSerializer,
-        operation_id="monitors_batch",
-    )
-    def post(self, request: Request) -> Response:
-        form = BatchSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
-        actor, now = actor_of(request), timezone.now()
-        monitors = [reach_monitor(actor, id_, Scope.MANAGE) for id_ in dict.fromkeys(asked["ids"])]
-        match asked["action"]:
-            case "remove":
-                for monitor in monitors:
-                    remove_monitor(monitor)
-            case "change":
-                change_many(monitors, asked.get("changes") or {}, now=now)
-            case action:
-                set_active(monitors, is_active=action == "resume", now=now)
-        return Response({"done": len(monitors)})
-
-
-def change_many(monitors: list[Monitor], changes: dict[str, Any], *, now: Any) -> None:
-    """All of it or nothing. Raises ValidationError."""
-    if not changes or set(changes) - BULK_FIELDS:
-        raise ValidationError({"changes": f"Name some of: {', '.join(sorted(BULK_FIELDS))}."})
-    with transaction.atomic():
-        for monitor in monitors:
-            form = MonitorSerializer(monitor, data=changes, partial=True)
-            form.is_valid(raise_exception=True)
-            try:
-                change_monitor(monitor, form.validated_data, None, now=now)
-            except BadConfig as error:
-                raise as_invalid(error) from None
-
-
 class TestSerializer(serializers.Serializer[Any]):
     """A monitor as it would be saved."""
 
@@ -505,6 +456,9 @@ class TestSerializer(serializers.Serializer[Any]):
     timeout_s = serializers.IntegerField(default=20, min_value=1, max_value=60)
     monitor_id = serializers.UUIDField(
         required=False, help_text="The monitor that masked secrets are taken from."
+    )
+    proxy_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The proxy to go through; left out: the monitor's."
     )
 
 
@@ -539,7 +493,12 @@ class TestView(APIView):
         monitor_id = asked.get("monitor_id")
         monitor = reach_monitor(actor, monitor_id, Scope.MANAGE) if monitor_id else None
         try:
-            found = look_once(asked["kind"], asked["config"], timeout_s=asked["timeout_s"], monitor=monitor)
+            proxy = monitor.proxy if monitor is not None else None
+            if "proxy_id" in asked:
+                proxy = reach_proxy(actor, asked["proxy_id"])
+            found = look_once(
+                asked["kind"], asked["config"], timeout_s=asked["timeout_s"], monitor=monitor, proxy=proxy
+            )
         except BadConfig as error:
             raise as_invalid(error) from None
         return Response(as_answer(found))
@@ -555,11 +514,21 @@ class TooBusyToLook(ServerBusy):
 
 
 def look_once(
-    kind_name: str, config: dict[str, Any], *, timeout_s: float, monitor: Monitor | None
+    kind_name: str,
+    config: dict[str, Any],
+    *,
+    timeout_s: float,
+    monitor: Monitor | None,
+    proxy: MonitorProxy | None = None,
 ) -> Finding:
     """What a check would find now, with the monitor's secrets. Raises BadConfig and TooBusyToLook."""
     kind = kind_named(kind_name)
-    options = kind.read(filled(config, kind=kind, monitor=monitor))
+    whole = filled(config, kind=kind, monitor=monitor)
+    if proxy is not None:
+        if not takes_proxy(kind):
+            raise BadConfig("Checks of this kind go through no proxy.", field="proxy_id")
+        whole = whole | {"proxy": way_of(proxy)}
+    options = kind.read(whole)
     if kind.is_internal:
         raise BadConfig("There is nothing to look at before it is saved.", field="kind")
     if not looks.acquire(blocking=False):

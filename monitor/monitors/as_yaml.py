@@ -12,15 +12,22 @@ import msgspec
 from django.db import models, transaction
 
 from monitor.api.forms import sentences
+from monitor.api.option_forms import defaults_of
 from monitor.lib import as_code
 from monitor.lib.as_code import BadDocument, listed, written
 from monitor.lib.secrets import CannotOpen
-from monitor.models import Monitor, Organization, Service
+from monitor.models import Monitor, MonitorProxy, Organization, Service
 from monitor.monitors.api import MonitorSerializer
 from monitor.monitors.config import filled, whole_config
-from monitor.monitors.forms import defaults_of
 from monitor.monitors.references import Names, followed, referring
-from monitor.monitors.register import change_monitor, check_times, make_monitor, remove_monitor, set_active
+from monitor.monitors.register import (
+    change_monitor,
+    check_proxy,
+    check_times,
+    make_monitor,
+    remove_monitor,
+    set_active,
+)
 from monitor.probing import BadConfig, Kind, kind_named
 
 FIELDS = (
@@ -38,7 +45,7 @@ FIELDS = (
     "down_regions",
     "tags",
 )
-SPOKEN = frozenset({"name", "kind", "service", "parent", "config", *FIELDS})
+SPOKEN = frozenset({"name", "kind", "service", "parent", "proxy", "config", *FIELDS})
 Said = dict[str, Any]
 
 
@@ -51,6 +58,7 @@ class Change(as_code.Change):
     wanted: Mapping[str, Any] | None = None
     config: Mapping[str, Any] | None = None
     service: Service | None = None
+    proxy: MonitorProxy | None = None
     parent: str = ""
 
 
@@ -65,7 +73,7 @@ def export(organization: Organization) -> str:
 
 def monitors_of(organization: Organization) -> dict[str, Monitor]:
     """By name. Of several of one name the oldest; the others are none that a file could mean."""
-    found = Monitor.objects.filter(organization=organization).select_related("service", "parent")
+    found = Monitor.objects.filter(organization=organization).select_related("service", "parent", "proxy")
     named: dict[str, Monitor] = {}
     for monitor in found.order_by("name", "id"):
         named.setdefault(monitor.name, monitor)
@@ -85,6 +93,8 @@ def said_of(monitor: Monitor, names: Names) -> Said:
         said["service"] = monitor.service.name
     if monitor.parent is not None:
         said["parent"] = monitor.parent.name
+    if monitor.proxy is not None:
+        said["proxy"] = monitor.proxy.name
     config = unusual(monitor.config, as_kept(defaults_of(kind_named(monitor.kind))))
     if config:
         said["config"] = referring(config, names, monitor.name)
@@ -135,12 +145,13 @@ def plan_of(
 ) -> list[Change]:
     """The plan for what a file said. Raises BadDocument."""
     there = monitors_of(organization)
+    proxies = {each.name: each for each in MonitorProxy.objects.filter(organization=organization)}
     services = {each.name: each for each in Service.objects.alive().filter(organization=organization)}
     problems = list(parent_problems(said, there))
     changes: list[Change] = []
     for name, each in said.items():
         try:
-            changes += change_of(organization, there.get(name), each, services, environment)
+            changes += change_of(organization, there.get(name), each, services, proxies, environment)
         except BadDocument as error:
             problems.append(f"{name}: {error}")
     if problems:
@@ -191,6 +202,7 @@ def change_of(
     monitor: Monitor | None,
     said: Said,
     services: Mapping[str, Service],
+    proxies: Mapping[str, MonitorProxy],
     environment: Mapping[str, str],
 ) -> list[Change]:
     """What makes the monitor so: one change or none. Raises BadDocument."""
@@ -199,11 +211,15 @@ def change_of(
     kind = kind_of(monitor, said)
     if said.get("service") and said["service"] not in services:
         raise BadDocument(f"there is no service {said['service']!r}.")
+    if said.get("proxy") and said["proxy"] not in proxies:
+        raise BadDocument(f"there is no proxy {said['proxy']!r}.")
     config = config_of(monitor, kind, said, environment)
     wanted = judged(organization, monitor, kind, said)
-    probe = Monitor(organization=organization, kind=kind.name, **wanted)
+    proxy = proxies.get(said.get("proxy") or "")
+    draft = Monitor(organization=organization, kind=kind.name, config=config, proxy=proxy, **wanted)
     try:
-        check_times(probe)
+        check_times(draft)
+        check_proxy(draft)
     except BadConfig as error:
         raise BadDocument(f"{error.field}: {error.message}") from None
     change = Change(
@@ -215,6 +231,7 @@ def change_of(
         wanted=wanted,
         config=config,
         service=services.get(said.get("service") or ""),
+        proxy=proxy,
         parent=str(said.get("parent") or ""),
     )
     return [] if monitor is not None and not change.fields else [change]
@@ -282,8 +299,9 @@ def differences(
     before = {
         "service": monitor.service.name if monitor and monitor.service else None,
         "parent": monitor.parent.name if monitor and monitor.parent else None,
+        "proxy": monitor.proxy.name if monitor and monitor.proxy else None,
     } | {name: getattr(monitor, name) if monitor else usual(name) for name in FIELDS}
-    after = {"service": said.get("service") or None, "parent": said.get("parent") or None, **wanted}
+    after = {**{name: said.get(name) or None for name in ("service", "parent", "proxy")}, **wanted}
     yield from ((name, (old, after[name])) for name, old in before.items() if old != after[name])
     kept = kept_config(monitor) if monitor else as_kept(defaults_of(kind))
     shown_before, shown_after = kind.masked(kept), kind.masked(config)
@@ -331,12 +349,14 @@ def make_so(organization: Organization, change: Change, *, now: datetime) -> Non
     if change.action == "remove" and monitor is not None:
         remove_monitor(monitor)
     elif monitor is None:
-        made = Monitor(organization=organization, kind=change.kind, service=change.service, **fields)
+        made = Monitor(
+            organization=organization, kind=change.kind, service=change.service, proxy=change.proxy, **fields
+        )
         make_monitor(made, change.config or {}, now=now)
     else:
         is_active = fields.pop("is_active")
         config = change.config if any(name.startswith("config.") for name in change.fields) else None
-        change_monitor(monitor, {**fields, "service": change.service}, config, now=now)
+        change_monitor(monitor, {**fields, "service": change.service, "proxy": change.proxy}, config, now=now)
         set_active([monitor], is_active=is_active, now=now)
 
 

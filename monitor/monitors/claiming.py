@@ -54,7 +54,7 @@ def claim_due(*, region: str, limit: int, now: datetime) -> list[Claimed]:
             },
         )
         taken = cursor.fetchall()
-        monitors = Monitor.objects.in_bulk({monitor_id for _, monitor_id, _ in taken})
+        monitors = Monitor.objects.select_related("proxy").in_bulk({monitor_id for _, monitor_id, _ in taken})
     return [
         Claimed(check_id=id_, claim=claim, planned_at=planned_at, monitor=monitors[monitor_id])
         for id_, monitor_id, planned_at in taken

@@ -7,7 +7,7 @@ import msgspec
 
 from monitor.lib.options import masked_place, restored
 from monitor.lib.secrets import CannotOpen, seal, unseal
-from monitor.models import Monitor
+from monitor.models import Monitor, MonitorProxy
 from monitor.probing import BadConfig, Kind, kind_named
 
 
@@ -20,7 +20,20 @@ def whole_config(monitor: Monitor) -> dict[str, Any]:
 
 def options_of(monitor: Monitor) -> Any:
     """The options as the kind's struct. Raises BadConfig and CannotOpen."""
-    return kind_named(monitor.kind).read(whole_config(monitor))
+    config = whole_config(monitor)
+    if monitor.proxy is not None:
+        config = {**config, "proxy": way_of(monitor.proxy)}
+    return kind_named(monitor.kind).read(config)
+
+
+def way_of(proxy: MonitorProxy) -> dict[str, str]:
+    """A proxy as the options of a kind name it, login included. Raises CannotOpen."""
+    password = unseal(proxy.sealed) if proxy.sealed is not None else ""
+    return {"url": proxy.url, "username": proxy.username, "password": password}
+
+
+def takes_proxy(kind: Kind) -> bool:
+    return "proxy" in kind.options.__struct_fields__
 
 
 def filled(config: Mapping[str, Any], *, kind: Kind, monitor: Monitor | None) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from django import forms
 from monitor.api.forms import SerializerForm
 from monitor.api.option_forms import defaults_of, form_field, look_up, place_of, split
 from monitor.lib.options import Field
-from monitor.models import Monitor, Service
+from monitor.models import Monitor, MonitorProxy, Service
 from monitor.monitors.api import MonitorSerializer
+from monitor.monitors.config import takes_proxy
 from monitor.probing import Kind
 from monitor.probing.assertions import Assertion, BadAssertion, as_line, from_line
 
@@ -18,6 +19,7 @@ COMMON = (
     "name",
     "description",
     "service_id",
+    "proxy_id",
     "interval_s",
     "timeout_s",
     "max_retries",
@@ -50,6 +52,7 @@ class MonitorForm(SerializerForm):
         label="Remind every (min)", initial=0, help_text="While it is down; 0 for never."
     )
     service_id = forms.ChoiceField(label="Service", required=False)
+    proxy_id = forms.ChoiceField(label="Through the proxy", required=False)
     tags = forms.CharField(required=False, help_text="With commas.")
     watches_domain = forms.BooleanField(
         label="Tell before its domain ends", required=False, help_text="Asks the registry once a day."
@@ -67,6 +70,7 @@ class MonitorForm(SerializerForm):
         kind: Kind,
         services: list[Service],
         others: Sequence[Monitor] = (),
+        proxies: Sequence[MonitorProxy] = (),
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
@@ -75,6 +79,8 @@ class MonitorForm(SerializerForm):
         service.choices = [("", "None"), *((str(each.id), each.name) for each in services)]
         needed: Any = self.fields["depends_on_ids"]
         needed.choices = [(str(each.id), each.name) for each in others]
+        proxy: Any = self.fields["proxy_id"]
+        proxy.choices = [("", "None"), *((str(each.id), each.name) for each in proxies)]
         for each in kind.fields:
             self.fields[place_of(each)] = form_field(each)
 
@@ -86,6 +92,7 @@ class MonitorForm(SerializerForm):
         monitor: Monitor | None,
         services: list[Service],
         others: Sequence[Monitor] = (),
+        proxies: Sequence[MonitorProxy] = (),
         data: Any = None,
     ) -> "MonitorForm":
         initial = initial_config(kind, monitor.config if monitor else None)
@@ -94,15 +101,21 @@ class MonitorForm(SerializerForm):
             initial["tags"] = ", ".join(monitor.tags)
             initial["service_id"] = str(monitor.service_id or "")
             initial["depends_on_ids"] = [str(id_) for id_ in monitor.depends_on_ids]
+            initial["proxy_id"] = str(monitor.proxy_id or "")
         return cls(
             data,
             kind=kind,
             services=services,
             others=others,
+            proxies=proxies,
             instance=monitor,
             initial=initial,
             auto_id="monitor_%s",
         )
+
+    @property
+    def asks_for_proxy(self) -> bool:
+        return takes_proxy(self.kind) and len(self["proxy_id"].field.choices) > 1
 
     def plain_fields(self) -> list[Any]:
         return [self[place_of(each)] for each in self.kind.fields if not each.is_rare]
@@ -114,6 +127,7 @@ class MonitorForm(SerializerForm):
         given = dict(self.cleaned_data)
         sent = {name: given.get(name) for name in COMMON}
         sent["service_id"] = given.get("service_id") or None
+        sent["proxy_id"] = given.get("proxy_id") or None
         sent["tags"] = split(given.get("tags", ""))
         sent["depends_on_ids"] = given.get("depends_on_ids", [])
         if self.instance is None:

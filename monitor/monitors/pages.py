@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import connection
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +19,9 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from monitor.access.gate import page_actor
+from monitor.api.forms import sentences
 from monitor.api.keyset import cut_page, read_cursor
+from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import require
 from monitor.charts import Beat as BarBeat
 from monitor.charts import Series, TimeAxis, Unit, heartbeat, lines
@@ -26,8 +29,9 @@ from monitor.charts.scales import moment_iso
 from monitor.lib import payload
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import moment_of, uuid7_floor
-from monitor.models import Beat, Monitor, MonitorEvent, Ping, Service
-from monitor.monitors.api import STATES, MonitorFilter, TooBusyToLook, look_once
+from monitor.models import Beat, Monitor, MonitorEvent, MonitorProxy, MonitorTag, Ping, Service
+from monitor.monitors.api import STATES, MonitorFilter, TooBusyToLook, look_once, proxy_for, reach_proxy
+from monitor.monitors.batch import MOST_IN_A_BATCH, do_to_many
 from monitor.monitors.forms import MonitorForm
 from monitor.monitors.reach import home_of, reach_monitor, service_for
 from monitor.monitors.recent import unpacked
@@ -126,9 +130,15 @@ def monitors(request: HttpRequest) -> HttpResponse:
         "states": [(state, STATE_WORDS[state]) for state in STATES],
         "kinds": all_kinds(),
         "asked": request.GET,
+        "tags": list(known_tags(actor)),
         "is_filtered": any(request.GET.get(name) for name in ("q", "state", "kind", "tag")),
     }
     return render(request, "monitors/list.html", context)
+
+
+def known_tags(actor: Actor) -> QuerySet[MonitorTag, str]:
+    mine = MonitorTag.objects.filter(organization__in=actor.organizations()).order_by("name")
+    return mine.values_list("name", flat=True).distinct()[:MAX_CHOICES]
 
 
 def counts_of(actor: Actor, *, now: datetime) -> list[tuple[str, str, str, int]]:
@@ -280,6 +290,12 @@ def others_of(actor: Actor, found: Monitor | None = None) -> list[Monitor]:
     return list(monitors.order_by("name", "id")[:MAX_CHOICES])
 
 
+def proxies_of(actor: Actor, organization_id: UUID | None = None) -> list[MonitorProxy]:
+    """Those that a monitor there, or anywhere the actor may make one, can go through."""
+    homes = [organization_id] if organization_id else actor.organizations(Scope.MANAGE)
+    return list(MonitorProxy.objects.filter(organization__in=homes).order_by("name", "id")[:MAX_CHOICES])
+
+
 @reading_or_posting
 def new(request: HttpRequest) -> HttpResponse:
     """The kind first, then only its fields. A POST saves, or looks once."""
@@ -293,21 +309,29 @@ def new(request: HttpRequest) -> HttpResponse:
         return redirect(f"{reverse(f'pages:{kind.editor}-new')}?{request.GET.urlencode()}")
     services = manageable(actor)
     data = request.POST if request.method == "POST" else None
-    form = MonitorForm.of(kind, monitor=None, services=services, others=others_of(actor), data=data)
+    form = MonitorForm.of(
+        kind,
+        monitor=None,
+        services=services,
+        others=others_of(actor),
+        proxies=proxies_of(actor),
+        data=data,
+    )
     if data is None:
         form.initial["service_id"] = request.GET.get("service_id", "")
         return form_page(request, form)
     if not form.is_valid():
         return form_page(request, form, status=400)
     if "look" in data:
-        return form_page(request, form, looked=look_by(form))
+        return form_page(request, form, looked=look_by(form, actor))
     fields = dict(form.judge.validated_data)
     config, needed = fields.pop("config"), fields.pop("depends_on_ids", [])
     service = service_for(actor, fields.pop("service_id", None))
     try:
         organization = home_of(actor, None, service)
+        proxy = proxy_for(fields.pop("proxy_id", None), organization.id)
         made = make_monitor(
-            Monitor(organization=organization, service=service, **fields),
+            Monitor(organization=organization, service=service, proxy=proxy, **fields),
             config,
             now=timezone.now(),
             depends_on_ids=needed,
@@ -316,10 +340,52 @@ def new(request: HttpRequest) -> HttpResponse:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return form_page(request, form, status=400)
     except ValidationError:
-        form.add_error("service_id", "You are in several organizations: choose a service of one.")
+        form.add_error("service_id", "You are in several organizations: choose a service and a proxy of one.")
         return form_page(request, form, status=400)
     messages.success(request, f"{made.name} is checked from now on.")
     return redirect("pages:monitor", made.id)
+
+
+@reading_or_posting
+def batch(request: HttpRequest) -> HttpResponse:
+    """What the list's bar asks for, done to the chosen monitors: all of it, or nothing."""
+    back = redirect(f"{reverse('pages:monitors')}?{request.POST.get('back', '')}".rstrip("?"))
+    if request.method != "POST":
+        return back
+    actor = page_actor(request)
+    ids = [id_ for text in request.POST.getlist("id") if (id_ := uuid_or_none(text)) is not None]
+    if not ids:
+        messages.warning(request, "Choose monitors first.")
+        return back
+    try:
+        action, changes = asked_of_many(request.POST)
+        done = do_to_many(actor, ids[:MOST_IN_A_BATCH], action, changes, now=timezone.now())
+    except ValidationError as error:
+        messages.error(request, " ".join(sentences(error.detail)))
+        return back
+    messages.success(request, f"{done} {'monitor' if done == 1 else 'monitors'} {DONE_TO_MANY[action]}.")
+    return back
+
+
+DONE_TO_MANY = {
+    "pause": "paused",
+    "resume": "checked again",
+    "remove": "gone with their history",
+    "change": "changed",
+}
+
+
+def asked_of_many(form: QueryDict) -> tuple[str, dict[str, Any]]:
+    """The action that the pressed button names, and its changes. Raises ValidationError."""
+    tag, pressed = form.get("tag", "").strip(), form.get("action", "")
+    match pressed:
+        case "pause" | "resume" | "remove":
+            return pressed, {}
+        case "tag" | "untag" if tag:
+            return "change", {"add_tags" if pressed == "tag" else "remove_tags": [tag]}
+        case "interval" if form.get("interval_s", "").isascii() and form["interval_s"].isdigit():
+            return "change", {"interval_s": int(form["interval_s"][:9])}
+    raise ValidationError("Say what is to be done with them.")
 
 
 @reading_or_posting
@@ -331,14 +397,19 @@ def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
         return redirect(f"pages:{kind.editor}-edit", monitor_id)
     data = request.POST if request.method == "POST" else None
     form = MonitorForm.of(
-        kind, monitor=found, services=manageable(actor), others=others_of(actor, found), data=data
+        kind,
+        monitor=found,
+        services=manageable(actor),
+        others=others_of(actor, found),
+        proxies=proxies_of(actor, found.organization_id),
+        data=data,
     )
     if data is None:
         return form_page(request, form)
     if not form.is_valid():
         return form_page(request, form, status=400)
     if "look" in data:
-        return form_page(request, form, looked=look_by(form))
+        return form_page(request, form, looked=look_by(form, actor))
     fields = dict(form.judge.validated_data)
     config = fields.pop("config", None)
     service = service_for(actor, fields.pop("service_id", None))
@@ -346,7 +417,8 @@ def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
         form.add_error("service_id", "The service is of another organization.")
         return form_page(request, form, status=400)
     try:
-        change_monitor(found, {**fields, "service": service}, config, now=timezone.now())
+        proxy = proxy_for(fields.pop("proxy_id", None), found.organization_id)
+        change_monitor(found, {**fields, "service": service, "proxy": proxy}, config, now=timezone.now())
     except BadConfig as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return form_page(request, form, status=400)
@@ -354,12 +426,13 @@ def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
     return redirect("pages:monitor", monitor_id)
 
 
-def look_by(form: MonitorForm) -> dict[str, Any]:
+def look_by(form: MonitorForm, actor: Actor) -> dict[str, Any]:
     """What a check would find with what stands in the form."""
     config = form.sent()["config"]
     try:
         timeout_s = min(form.judge.validated_data.get("timeout_s", 20), 30)
-        found = look_once(form.kind.name, config, timeout_s=timeout_s, monitor=form.instance)
+        proxy = reach_proxy(actor, form.judge.validated_data.get("proxy_id"))
+        found = look_once(form.kind.name, config, timeout_s=timeout_s, monitor=form.instance, proxy=proxy)
     except BadConfig as error:
         return {"outcome": "unknown", "message": error.message}
     except TooBusyToLook as error:

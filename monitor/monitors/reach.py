@@ -1,7 +1,9 @@
 """Which monitors and maintenances an actor may see and change."""
 
+from typing import TypeVar
 from uuid import UUID
 
+from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework.exceptions import PermissionDenied, ValidationError
 
@@ -10,13 +12,14 @@ from monitor.lib.actors import Actor, Scope
 from monitor.models import Maintenance, Monitor, Organization, Service
 from monitor.models.tenants import DEFAULT_ORGANIZATION
 
+Owned = TypeVar("Owned", bound=Model)
 NO_SUCH_ORGANIZATION = "No such organization."
 
 
 def reach_monitor(actor: Actor, monitor_id: UUID, scope: Scope) -> Monitor:
     """The monitor, when the actor may do this to it: 404 beyond its organizations, else 403."""
     monitor = (
-        Monitor.objects.select_related("standing", "service")
+        Monitor.objects.select_related("standing", "service", "proxy")
         .filter(id=monitor_id, organization__in=list(actor.grants))
         .first()
     )
@@ -26,6 +29,24 @@ def reach_monitor(actor: Actor, monitor_id: UUID, scope: Scope) -> Monitor:
         raise PermissionDenied("This API key belongs to another service.", code="other_service")
     require(actor, scope, monitor.organization_id)
     return monitor
+
+
+def reach_owned(found: QuerySet[Owned], actor: Actor, id_: UUID, scope: Scope) -> Owned:
+    """A row of an organization, when the actor may do this to it: 404 beyond its organizations, else 403."""
+    row = found.filter(id=id_, organization__in=list(actor.grants)).first()
+    if row is None:
+        raise Http404("No such row.")
+    organization_id: UUID = row.organization_id  # type: ignore[attr-defined] # whatever an organization owns
+    require(actor, scope, organization_id)
+    if scope is not Scope.READ:
+        refuse_service_keys(actor)
+    return row
+
+
+def refuse_service_keys(actor: Actor) -> None:
+    """What all services of an organization share, a key of one of them may not change."""
+    if actor.service_id is not None:
+        raise PermissionDenied("This API key belongs to one service.", code="other_service")
 
 
 def home_of(actor: Actor, asked: Organization | None, service: Service | None) -> Organization:

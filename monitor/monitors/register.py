@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db import transaction
 
 from monitor.models import Beat, Monitor, MonitorCheck, MonitorStanding
-from monitor.monitors.config import put_config
+from monitor.monitors.config import put_config, takes_proxy
 from monitor.monitors.internal import prepare
+from monitor.monitors.tags import note_tags
 from monitor.probing import BadConfig, kind_named
 
 # New monitors and those that go on are first checked within this time, spread, and not all at once.
@@ -19,6 +20,7 @@ COPIED = (
     "organization",
     "service",
     "parent",
+    "proxy",
     "description",
     "kind",
     "config",
@@ -44,6 +46,16 @@ def check_times(monitor: Monitor) -> None:
         raise BadConfig("A check must be over before the next: at most the interval.", field="timeout_s")
 
 
+def check_proxy(monitor: Monitor) -> None:
+    """Raises BadConfig for a proxy that the kind does not use, and for two at once."""
+    if monitor.proxy is None:
+        return
+    if not takes_proxy(kind_named(monitor.kind)):
+        raise BadConfig("Checks of this kind go through no proxy.", field="proxy_id")
+    if monitor.config.get("proxy", {}).get("url"):
+        raise BadConfig("The options name a proxy of their own: one or the other.", field="proxy_id")
+
+
 @transaction.atomic
 def make_monitor(
     monitor: Monitor, config: Mapping[str, Any], *, now: datetime, depends_on_ids: Iterable[UUID] = ()
@@ -51,9 +63,11 @@ def make_monitor(
     """Save a new monitor with these options, ready to be checked. Raises BadConfig."""
     put_config(monitor, config)
     check_times(monitor)
+    check_proxy(monitor)
     monitor.save(force_insert=True)
     if depends_on_ids:
         put_dependencies(monitor, depends_on_ids)
+    note_tags(monitor.organization_id, monitor.tags)
     make_ready(monitor, now=now)
     return monitor
 
@@ -76,9 +90,12 @@ def change_monitor(
     if config is not None:
         put_config(monitor, config)
     check_times(monitor)
+    check_proxy(monitor)
     monitor.save()
     if depends_on_ids is not None:
         put_dependencies(monitor, depends_on_ids)
+    if "tags" in fields:
+        note_tags(monitor.organization_id, monitor.tags)
     sync_checks(monitor, now=now)
     prepare(monitor, now=now)
     return monitor

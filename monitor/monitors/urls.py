@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from monitor.monitors import api, maintenance_api, maintenance_pages, pages
+from monitor.monitors import api, maintenance_api, maintenance_pages, pages, shared_api
 
 api_routes = [
     path("monitors", api.MonitorViewSet.as_view({"get": "list", "post": "create"})),
-    path("monitors/batch", api.BatchView.as_view()),
+    path("monitors/batch", shared_api.BatchView.as_view()),
     path("monitors/test", api.TestView.as_view()),
     path(
         "monitors/<str:monitor_id>",
@@ -28,10 +28,21 @@ api_routes = [
     ),
     path("maintenances/<str:maintenance_id>/pause", maintenance_api.MaintenancePauseView.as_view()),
     path("maintenances/<str:maintenance_id>/resume", maintenance_api.MaintenanceResumeView.as_view()),
+    path("tags", shared_api.TagViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "tags/<str:tag_id>",
+        shared_api.TagViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    path("proxies", shared_api.ProxyViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "proxies/<str:proxy_id>",
+        shared_api.ProxyViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
 ]
 
 page_routes = [
     path("monitors", pages.monitors, name="monitors"),
+    path("monitors/batch", pages.batch, name="monitors-batch"),
     path("monitors/new", pages.new, name="monitor-new"),
     path("monitors/maintenance", maintenance_pages.maintenances, name="maintenances"),
     path("monitors/maintenance/new", maintenance_pages.new, name="maintenance-new"),

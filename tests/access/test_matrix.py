@@ -27,6 +27,7 @@ from monitor.models import (
     Endpoint,
     ErrorIssue,
     Maintenance,
+    MonitorTag,
     NotificationChannel,
     Organization,
     SavedView,
@@ -52,7 +53,7 @@ from tests.factories import (
     the_default_organization,
 )
 from tests.imports.files import chrome_entry
-from tests.monitors.scenes import a_monitor, check
+from tests.monitors.scenes import a_monitor, a_proxy, check
 
 EVERY_SCOPE = ("ingest", "read", "replay", "manage")
 
@@ -361,6 +362,26 @@ TABLE = {
     ("POST", "v1/monitors/batch"): (
         "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
     ),
+    # What all services share is no key's of one service. 400: the outsider may not name this organization.
+    **{
+        ("GET", pattern): ("401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401")
+        for pattern in ("v1/tags", "v1/proxies")
+    },
+    **{
+        ("POST", pattern): ("401 401 201 | 403 403 201 201 400 | 403 403 403 403 | 201 403 403 | 401 401 401")
+        for pattern in ("v1/tags", "v1/proxies")
+    },
+    **{
+        ("GET", pattern): ("401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 200 404 | 401 401 401")
+        for pattern in ("v1/tags/<str:tag_id>", "v1/proxies/<str:proxy_id>")
+    },
+    **{
+        (method, pattern): (
+            f"401 401 {code} | 403 403 {code} {code} 404 | 403 403 403 403 | {code} 403 404 | 401 401 401"
+        )
+        for pattern in ("v1/tags/<str:tag_id>", "v1/proxies/<str:proxy_id>")
+        for method, code in (("PATCH", 200), ("DELETE", 204))
+    },
     # 400: let through, and then told that a state set by hand is not looked at.
     ("POST", "v1/monitors/test"): (
         "401 401 400 | 403 403 400 400 400 | 403 403 403 400 | 400 400 400 | 401 401 401"
@@ -621,6 +642,14 @@ class World:
                 "service_id": str(self.service.id),
             },
             ("POST", "v1/monitors/batch"): {"ids": [self.ids["monitor_id"]], "action": "pause"},
+            ("POST", "v1/tags"): {"name": "another", "organization": str(self.organization.id)},
+            ("PATCH", "v1/tags/<str:tag_id>"): {"name": "changed"},
+            ("POST", "v1/proxies"): {
+                "name": "another",
+                "organization": str(self.organization.id),
+                "url": "http://proxy.example:8080",
+            },
+            ("PATCH", "v1/proxies/<str:proxy_id>"): {"name": "changed"},
             ("POST", "v1/monitors/test"): {"kind": "manual", "config": {}},
             ("POST", "v1/journeys/import"): {"format": "yaml", "text": "steps: []"},
             ("PATCH", "v1/monitors/<str:monitor_id>"): {"description": "changed"},
@@ -716,6 +745,8 @@ def world(db):
     page = StatusPage.objects.create(organization=organization, slug="the-page", name="the page")
     said = open_incident(page, title="it", impact="minor", status="identified", body="x", now=timezone.now())
     ids |= {"status_page_id": page.id, "incident_id": said.id}
+    ids["tag_id"] = MonitorTag.objects.create(organization=organization, name="the tag").id
+    ids["proxy_id"] = a_proxy(organization, name="the proxy").id
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id
     return World(
         organization=organization,
@@ -824,6 +855,8 @@ def names_anything_of(world: World, text: str) -> bool:
         "the key",
         "the consumer",
         "the monitor",
+        "the tag",
+        "the proxy",
         "/the-log",
         "the-endpoint",
         "the-member",

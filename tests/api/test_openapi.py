@@ -26,6 +26,7 @@ from monitor.models import (
     Endpoint,
     ErrorIssue,
     Maintenance,
+    MonitorTag,
     NotificationChannel,
     SavedView,
     Service,
@@ -37,7 +38,7 @@ from monitor.status.register import open_incident
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import api_routes
 from tests.factories import UNKNOWN_ID, a_key, a_log, a_rule, a_service, a_user, an_organization, keep_logs
-from tests.monitors.scenes import a_monitor, check
+from tests.monitors.scenes import a_monitor, a_proxy, check
 
 pytestmark = pytest.mark.django_db
 
@@ -181,6 +182,8 @@ def ids(service: Service) -> dict[str, str]:
         invited_by_id=None,
         now=timezone.now(),
     )[0].id
+    found["tag_id"] = MonitorTag.objects.create(organization=service.organization, name="shop").id
+    found["proxy_id"] = a_proxy(service.organization).id
     return {name: str(id_) for name, id_ in found.items()}
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from monitor.models import Monitor, MonitorCheck
+from monitor.models import Monitor, MonitorCheck, MonitorProxy
 from monitor.monitors import Checked, keep, make_monitor
+from monitor.monitors.proxies import save_proxy
 from monitor.probing import Finding, Outcome
 from tests.factories import an_organization
 
@@ -23,6 +24,13 @@ def a_monitor(
     )
     given = HTTP if config is None and kind == "http" else config or {}
     return make_monitor(monitor, given, now=now or timezone.now())
+
+
+def a_proxy(
+    organization=None, *, name: str = "out", url: str = "http://127.0.0.1:9", **fields: Any
+) -> MonitorProxy:
+    proxy = MonitorProxy(organization=organization or an_organization(), name=name)
+    return save_proxy(proxy, {"url": url, **fields}, now=timezone.now())
 
 
 def check(
