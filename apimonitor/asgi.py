@@ -16,6 +16,7 @@ from monitor.ingest.lane import Lane
 from monitor.lib.notices import Notices
 from monitor.otlp.doors import ALL_DOORS
 from monitor.own.flushing import end_keeping
+from monitor.push.lane import PingLane
 from monitor.status.front import StatusFront
 from monitor.tail.stream import Tail
 
@@ -24,4 +25,4 @@ django_threads = cast(Any, WSGIMiddleware(cast(Any, django_application), workers
 # One connection a process listens for all who want to hear; the lane, which hears of start and stop, runs it.
 notices = Notices()
 lane = Lane(CancelWhenLeft(django_threads), doors=ALL_DOORS, find_door=hub_door, notices=notices)
-application = FlushAtStop(StatusFront(Tail(lane, notices=notices)), end_keeping)
+application = FlushAtStop(StatusFront(Tail(PingLane(lane), notices=notices)), end_keeping)

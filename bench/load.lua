@@ -1,10 +1,17 @@
--- Posts the bodies of a file in turn, or gets a page; at the end one line of JSON for bench/wrk.py.
+-- Posts the bodies of a file in turn, gets the paths of one, or a page; at the end one line of JSON for bench/wrk.py.
 local requests, position = {}, 0
 
 function init(arguments)
     local key = os.getenv("BENCH_KEY") or ""
     if key ~= "" then
         wrk.headers["Authorization"] = "Bearer " .. key
+    end
+    local paths = os.getenv("BENCH_PATHS")
+    if paths then
+        for path in io.lines(paths) do
+            requests[#requests + 1] = wrk.format("GET", path)
+        end
+        return
     end
     local bodies = os.getenv("BENCH_BODIES")
     if not bodies then

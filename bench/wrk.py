@@ -41,10 +41,19 @@ def require_wrk() -> None:
 
 
 def load(
-    url: str, *, connections: int, seconds: int, bodies: Path | None = None, key: str = "", sound: bool = True
+    url: str,
+    *,
+    connections: int,
+    seconds: int,
+    bodies: Path | None = None,
+    paths: Path | None = None,
+    key: str = "",
+    sound: bool = True,
 ) -> Load:
     """Raises CannotStart when an answer was an error: a server that refuses quickly is not fast."""
     environment = {"BENCH_KEY": key, **({"BENCH_BODIES": str(bodies)} if bodies else {})}
+    if paths:
+        environment["BENCH_PATHS"] = str(paths)
     stopwatch = Stopwatch()
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT), url],

@@ -5,7 +5,19 @@ from importlib import import_module
 
 from bench.figures import Result
 
-NAMES = ("ingest", "batch", "mixed", "rules", "alerts", "disk", "read", "memory", "client", "webhooks")
+NAMES = (
+    "ingest",
+    "batch",
+    "mixed",
+    "rules",
+    "alerts",
+    "disk",
+    "read",
+    "memory",
+    "client",
+    "webhooks",
+    "prober",
+)
 
 
 def parts() -> Mapping[str, Callable[..., Result]]:

@@ -51,8 +51,9 @@ def of_manual(monitor: Monitor, *, now: datetime) -> Judged:
     return Judged(finding=Finding(outcome=outcomes[str(config["status"])], message=message))
 
 
-def of_push(monitor: Monitor, *, now: datetime) -> Judged:
-    target = PushTarget.objects.get(monitor=monitor)
+def of_push(monitor: Monitor, *, now: datetime, target: PushTarget | None = None) -> Judged:
+    """`target` is given by who holds it already."""
+    target = target or PushTarget.objects.get(monitor=monitor)
     awaited = expected(options_of(monitor), last_ping_at=target.last_ping_at, started_at=target.started_at)
     if awaited is None:
         return Judged(finding=None, next_check_at=now + NEVER)

@@ -1,15 +1,9 @@
-"""The addresses that programs ping: ours, and those of Healthchecks, Uptime Kuma and Peekaping, so that what
-pings them today pings us by another host name alone.
+"""The addresses that programs ping, as views: what the lane does not take, and all of it under plain WSGI."""
 
-A token is the key; none of these addresses says more than whether it is known.
-"""
-
-import math
-from collections.abc import Callable
-from uuid import UUID
+from dataclasses import replace
 
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -18,19 +12,27 @@ from monitor.api.paths import uuid_or_none
 from monitor.models import Monitor, PingKey, PushTarget
 from monitor.monitors.register import make_monitor
 from monitor.probing import BadConfig
+from monitor.push.dialects import (
+    HEALTHCHECKS,
+    KUMA,
+    OURS,
+    PEEKAPING,
+    Asked,
+    Dialect,
+    Reply,
+    plain,
+)
 from monitor.push.keys import token_from
-from monitor.push.pings import BODY_LIMIT, Incoming, take_ping
+from monitor.push.pings import BODY_LIMIT, take_ping
 
-Answer = Callable[[HttpRequest, str], HttpResponse]
-MAX_PING_MS = 1e11
 SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 MOST_AUTOMATIC = 1000
 
 
-def plain(text: str, status: int = 200) -> HttpResponse:
-    answer = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
-    answer["Ping-Body-Limit"] = str(BODY_LIMIT)
-    answer["Access-Control-Allow-Origin"] = "*"
+def answered(reply: Reply) -> HttpResponse:
+    answer = HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
+    for name, value in reply.headers.items():
+        answer[name] = value
     return answer
 
 
@@ -41,6 +43,27 @@ def body_of(request: HttpRequest) -> str:
     return request.read(BODY_LIMIT).decode(errors="replace")
 
 
+def asked_of(request: HttpRequest) -> Asked:
+    return Asked(
+        method=request.method or "GET",
+        query={name: request.GET[name] for name in request.GET},
+        source_ip=client_address(request),
+    )
+
+
+def take(request: HttpRequest, dialect: Dialect, target: PushTarget | None, action: str = "") -> Reply:
+    """The ping is kept, and answered as its dialect does."""
+    incoming = dialect.read(asked_of(request), action)
+    if target is None:
+        return dialect.unknown
+    if isinstance(incoming, Reply):
+        return incoming
+    if dialect.paused is not None and not target.monitor.is_active:
+        return dialect.paused
+    take_ping(target.pk, replace(incoming, body=body_of(request)), now=timezone.now())
+    return dialect.done
+
+
 # --- Healthchecks ------------------------------------------------------------------------------------------
 
 
@@ -48,58 +71,28 @@ def body_of(request: HttpRequest) -> str:
 def healthchecks(request: HttpRequest, rest: str) -> HttpResponse:
     """/ping/<uuid> or /ping/<key>/<slug>, then nothing, start, fail, log or an exit status."""
     if request.method not in ("GET", "HEAD", "POST"):
-        return plain("method not allowed", 405)
+        return answered(plain("method not allowed", 405))
     if "\0" in rest:
         # PostgreSQL can compare no text with one.
-        return plain("not found", 404)
+        return answered(HEALTHCHECKS.unknown)
     first, *others = rest.split("/")
-    token = uuid_or_none(first)
     created = False
-    if token is not None:
-        target = PushTarget.objects.filter(token=token).first()
+    if uuid_or_none(first) is not None:
+        target = target_of(first)
     else:
         if not others:
-            return plain("not found", 404)
+            return answered(HEALTHCHECKS.unknown)
         slug, *others = others
         found = targets_of(first, slug)
         if found is None or len(found) > 1:
-            return plain("not found", 404) if found is None else plain("ambiguous slug", 409)
+            return answered(HEALTHCHECKS.unknown if found is None else plain("ambiguous slug", 409))
         target = found[0] if found else None
         if target is None and request.GET.get("create") == "1":
             target, created = create_for(first, slug), True
     if target is None or len(others) > 1:
-        return plain("not found", 404)
-    incoming = read_healthchecks(request, others[0] if others else "")
-    if isinstance(incoming, str):
-        return plain(incoming, 404 if incoming == "not found" else 400)
-    take_ping(target.pk, incoming, now=timezone.now())
-    return plain("Created" if created else "OK", 201 if created else 200)
-
-
-def read_healthchecks(request: HttpRequest, action: str) -> Incoming | str:
-    """The ping, or what is wrong with it."""
-    run_id = None
-    if (given := request.GET.get("rid")) is not None and (run_id := uuid_or_none(given)) is None:
-        return "invalid uuid format"
-    exit_status = None
-    kinds = {"": "success", "start": "start", "fail": "failure", "log": "log"}
-    if action.isascii() and action.isdigit():
-        exit_status = int(action[:9])
-        if exit_status > 255:
-            return "invalid url format"
-        kind = "failure" if exit_status else "success"
-    elif action in kinds:
-        kind = kinds[action]
-    else:
-        return "not found"
-    return Incoming(
-        kind=kind,
-        method=request.method or "GET",
-        body=body_of(request),
-        exit_status=exit_status,
-        run_id=run_id,
-        source_ip=client_address(request),
-    )
+        return answered(HEALTHCHECKS.unknown)
+    reply = take(request, HEALTHCHECKS, target, others[0] if others else "")
+    return answered(plain("Created", 201) if created and reply is HEALTHCHECKS.done else reply)
 
 
 def targets_of(key: str, slug: str) -> list[PushTarget] | None:
@@ -137,69 +130,19 @@ def target_of(token: str) -> PushTarget | None:
     return PushTarget.objects.select_related("monitor").filter(token=token_from(token)).first()
 
 
-def by_token(request: HttpRequest, target: PushTarget, *, is_up: bool, body: str | None = None) -> None:
-    """`body` is given where it was read before, since it can be read only once."""
-    take_ping(
-        target.pk,
-        Incoming(
-            kind="success" if is_up else "failure",
-            method=request.method or "GET",
-            body=body_of(request) if body is None else body,
-            message=request.GET.get("msg", "")[:300],
-            response_ms=milliseconds(request.GET.get("ping") or request.GET.get("duration_ms")),
-            run_id=run_id_of(request),
-            source_ip=client_address(request),
-        ),
-        now=timezone.now(),
-    )
-
-
-def run_id_of(request: HttpRequest) -> UUID | None:
-    return uuid_or_none(request.GET.get("rid"))
-
-
-def milliseconds(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and 0 <= value <= MAX_PING_MS else None
-
-
 @csrf_exempt
 def kuma(request: HttpRequest, token: str) -> HttpResponse:
-    """/api/push/<token>?status=up&msg=OK&ping=12: any status but `up` is down."""
-    target = target_of(token)
-    if target is None or not target.monitor.is_active:
-        return JsonResponse({"ok": False, "msg": "Monitor not found or not active."}, status=404)
-    by_token(request, target, is_up=request.GET.get("status", "up") == "up")
-    return JsonResponse({"ok": True})
+    """/api/push/<token>?status=up&msg=OK&ping=12."""
+    return answered(take(request, KUMA, target_of(token)))
 
 
 @csrf_exempt
 def peekaping(request: HttpRequest, token: str) -> HttpResponse:
-    """/api/v1/push/<token>?status=1&msg=OK: 1 is up."""
-    target = target_of(token)
-    if target is None:
-        return JsonResponse({"message": "Monitor not found"}, status=404)
-    if not target.monitor.is_active:
-        return JsonResponse({"message": "Monitor is not active"}, status=400)
-    by_token(request, target, is_up=request.GET.get("status", "1") == "1")
-    return JsonResponse({"ok": "true"})
+    """/api/v1/push/<token>?status=1&msg=OK."""
+    return answered(take(request, PEEKAPING, target_of(token)))
 
 
 @csrf_exempt
 def ours(request: HttpRequest, token: str, action: str = "") -> HttpResponse:
     """/v1/push/<token>, then nothing, start, fail, log or an exit status, as at /ping; `status=down` too."""
-    target = target_of(token)
-    incoming = read_healthchecks(request, action)
-    if target is None or incoming == "not found":
-        return JsonResponse({"ok": False, "detail": "No such address."}, status=404)
-    if isinstance(incoming, str):
-        return JsonResponse({"ok": False, "detail": incoming}, status=400)
-    if action == "" and "status" in request.GET:
-        is_up = request.GET["status"].lower() in ("up", "1", "ok")
-        by_token(request, target, is_up=is_up, body=incoming.body)
-    else:
-        take_ping(target.pk, incoming, now=timezone.now())
-    return JsonResponse({"ok": True})
+    return answered(take(request, OURS, target_of(token), action))

@@ -18,6 +18,7 @@ from monitor.probing import BadConfig
 from monitor.push.keys import addresses_of, ping_key_of, snippets_of
 from tests.factories import an_organization
 from tests.monitors.scenes import a_monitor
+from tests.push.lane import lane_of_pings, pings_by
 
 pytestmark = pytest.mark.django_db
 
@@ -38,9 +39,15 @@ def pings():
     return list(Ping.objects.order_by("number").values_list("kind", flat=True))
 
 
-@pytest.fixture
-def client():
-    return Client(enforce_csrf_checks=True)
+@pytest.fixture(params=["views", "lane"])
+def client(request):
+    """Both faces: they say the same."""
+    browser = Client(enforce_csrf_checks=True)
+    if request.param == "views":
+        yield browser
+        return
+    with lane_of_pings(db.connections["default"]) as lane, pings_by(lane):
+        yield browser
 
 
 @pytest.mark.parametrize("method", ["get", "head", "post"])

@@ -1,0 +1,244 @@
+"""Monitors: one prober with thousands of them, the page that lists them, and pings a second on both faces."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apimonitor.supervisor.errors import CannotStart
+from bench.bench import Bench
+from bench.figures import Check, Result, Table, median, percentile, spread
+from bench.installation import OURS, START_S, environment, served
+from bench.parts.webhooks import receiver, running
+from bench.processes import spent_s
+from bench.wrk import Load, load
+from monitor.models import Monitor, MonitorCheck, Organization, PushTarget
+from monitor.monitors.register import make_monitor
+
+MONITORS, INTERVAL_S = 5_000, 60
+ROUNDS_WATCHED = 2
+TARGET_JITTER_S, TARGET_PAGE_MS = 1.0, 300
+TARGET_DJANGO, TARGET_LANE = 250, 2_000
+PUSHERS = 500
+PAGE_LOADS = 20
+CONNECTIONS = 32
+WSGI = ("-c", "python:apimonitor.serving", "apimonitor.wsgi:application")
+# How late each check began: a monitor's k-th check is due k intervals after its first.
+LATENESS = """
+SELECT extract(epoch FROM at - first_at - (number - 1) * make_interval(secs => %(interval)s))
+FROM (
+    SELECT beat.monitor_id, planned.at AS first_at,
+        row_number() OVER (PARTITION BY beat.monitor_id ORDER BY beat.id) AS number,
+        to_timestamp(('x' || substr(replace(beat.id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000.0) AS at
+    FROM beat JOIN bench_planned planned ON planned.monitor_id = beat.monitor_id
+) checks
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What one prober did within a while. Times in seconds."""
+
+    lateness_s: list[float]
+    seconds: float
+    beats: int
+    prober_s: float
+    database_s: float
+
+    def ranks(self) -> list[tuple[float, float]]:
+        return [(rank, percentile(self.lateness_s, rank)) for rank in (50, 95, 99, 100)]
+
+    def share(self, spent_s: float) -> float:
+        """Of one core, in per cent."""
+        return 100 * spent_s / self.seconds
+
+
+def measure(bench: Bench) -> Result:
+    quick = bench.options.quick
+    monitors, interval_s = (40, 5) if quick else (MONITORS, INTERVAL_S)
+    empty()
+    with receiver() as address:
+        make_many(f"{address}/ms/0", monitors, interval_s=interval_s)
+        watched = watch(bench, rounds=1 if quick else ROUNDS_WATCHED, interval_s=interval_s)
+    with bench.product() as product:
+        pages_ms = page_times(product, 2 if quick else PAGE_LOADS)
+    empty()
+    addresses = pushers(bench, 20 if quick else PUSHERS)
+    lane = pings_a_second(bench, OURS, addresses)
+    views = pings_a_second(bench, WSGI, addresses, WEB_INTERFACE="wsgi")
+    result = Result(part="prober")
+    due = monitors / interval_s
+    result.tables += [
+        Table(
+            title=f"{monitors:,} http monitors each {interval_s} s, one `manage.py prober`, target beside it",
+            columns=["", ""],
+            rows=[
+                ["checks a second, due", f"{due:,.1f}"],
+                ["checks a second, written", f"{watched.beats / watched.seconds:,.1f}"],
+                *(
+                    [f"start behind its moment, p{rank:g}", f"{late * 1000:,.0f} ms"]
+                    for rank, late in watched.ranks()
+                ),
+                ["the prober, of one core", f"{watched.share(watched.prober_s):,.0f} %"],
+                ["PostgreSQL, of one core", f"{watched.share(watched.database_s):,.0f} %"],
+            ],
+        ),
+        Table(
+            title=f"The page of {monitors:,} monitors, one reader",
+            columns=["", "ms"],
+            rows=[[f"p{rank:g}", f"{percentile(pages_ms, rank):,.0f}"] for rank in (50, 95)],
+        ),
+        Table(
+            title=f"Pings of {len(addresses):,} monitors, {CONNECTIONS} connections, committed when answered",
+            columns=["", "a second", "p99, ms"],
+            rows=[
+                [name, spread(rates_of(loads)), spread([each.p99_ms for each in loads], digits=1)]
+                for name, loads in (("through Django", views), ("through the fast lane", lane))
+            ],
+        ),
+    ]
+    jitter = percentile(watched.lateness_s, 99)
+    page = percentile(pages_ms, 95)
+    by_views, by_lane = rates_of(views), rates_of(lane)
+    result.checks += [
+        Check(what=f"{monitors:,} monitors each {interval_s} s, start behind its moment, p99",
+              target=f"under {TARGET_JITTER_S:g} s", reached=f"{jitter * 1000:,.0f} ms",
+              met=jitter < TARGET_JITTER_S),
+        Check(what=f"list page of {monitors:,} monitors, p95", target=f"under {TARGET_PAGE_MS} ms",
+              reached=f"{page:,.0f} ms", met=page < TARGET_PAGE_MS),
+        Check(what="pings through Django", target=f"at least {TARGET_DJANGO}/s",
+              reached=spread(by_views, unit="/s"), met=median(by_views) >= TARGET_DJANGO),
+        Check(what="pings through the fast lane", target=f"at least {TARGET_LANE:,}/s",
+              reached=spread(by_lane, unit="/s"), met=median(by_lane) >= TARGET_LANE),
+    ]  # fmt: skip
+    return result
+
+
+def rates_of(loads: list[Load]) -> list[float]:
+    return [each.rate for each in loads]
+
+
+def empty() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE monitor, beat CASCADE")
+
+
+def make_many(url: str, count: int, *, interval_s: int) -> None:
+    """Monitors whose moments lie evenly within their interval, as they do after a while."""
+    organization, now = Organization.objects.default(), timezone.now()
+    with transaction.atomic():
+        for number in range(count):
+            monitor = Monitor(
+                organization=organization,
+                name=f"Shop {number}",
+                kind="http",
+                interval_s=interval_s,
+                timeout_s=5,
+                tags=["bench"],
+            )
+            make_monitor(monitor, {"url": f"{url}/{number}"}, now=now)
+
+
+def plan_evenly(interval_s: int, *, begin: datetime) -> None:
+    rows = list(MonitorCheck.objects.order_by("id"))
+    for place, row in enumerate(rows):
+        row.next_check_at = begin + timedelta(seconds=place / len(rows) * interval_s)
+    MonitorCheck.objects.bulk_update(rows, ["next_check_at"], batch_size=1_000)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bench_planned")
+        cursor.execute(
+            "CREATE TABLE bench_planned AS SELECT monitor_id, next_check_at AS at FROM monitor_check"
+        )
+
+
+def watch(bench: Bench, *, rounds: int, interval_s: int) -> Watched:
+    """Each monitor is checked `rounds` times, after the prober has warmed up."""
+    begin = timezone.now() + timedelta(seconds=1 if bench.options.quick else 10)
+    plan_evenly(interval_s, begin=begin)
+    checks = MonitorCheck.objects.count() * rounds
+    with running(bench.log, "manage.py", "prober", **environment(bench.url, port=1)) as pid:
+        time.sleep(max((begin - timezone.now()).total_seconds(), 0))
+        before, began = spent_s(), time.monotonic()
+        time.sleep(rounds * interval_s)
+        seconds, after = time.monotonic() - began, spent_s()
+        beats = bench.scalar("SELECT count(*) FROM beat")
+        wait_for_beats(bench, int(checks * 0.95))
+    spent = {each: cost - before.get(each, 0.0) for each, cost in after.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(LATENESS, {"interval": interval_s})
+        lateness = [float(late) for (late,) in cursor.fetchall()]
+        cursor.execute("SELECT count(*) FROM beat WHERE state <> 1")
+        (failed,) = cursor.fetchone() or (0,)
+    if failed:
+        raise CannotStart(f"{failed} checks of the target beside the prober failed.")
+    return Watched(
+        lateness_s=lateness,
+        seconds=seconds,
+        beats=beats,
+        prober_s=spent.get(pid, 0.0),
+        database_s=sum(cost for each, cost in spent.items() if is_postgres(each)),
+    )
+
+
+def is_postgres(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().startswith("postgres")
+    except OSError:
+        return False
+
+
+def wait_for_beats(bench: Bench, least: int) -> None:
+    until = time.monotonic() + START_S
+    while bench.scalar("SELECT count(*) FROM beat") < least:
+        if time.monotonic() > until:
+            raise CannotStart("The prober did not keep up with what was due.")
+        time.sleep(0.2)
+
+
+def page_times(address: str, loads: int) -> list[float]:
+    """Milliseconds of each load of the list."""
+    times = []
+    with httpx.Client(timeout=START_S) as client:
+        for number in range(loads + 1):
+            began = time.perf_counter()
+            answer = client.get(f"{address}/monitors")
+            if answer.status_code != 200 or "Shop" not in answer.text:
+                raise CannotStart(f"The list of monitors was answered {answer.status_code}.")
+            if number:
+                times.append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def pushers(bench: Bench, count: int) -> list[str]:
+    """Addresses of push monitors, as Healthchecks says them."""
+    organization, now = Organization.objects.default(), timezone.now()
+    with transaction.atomic():
+        for number in range(count):
+            make_monitor(Monitor(organization=organization, name=f"Job {number}", kind="push"), {}, now=now)
+    return [f"/ping/{token}" for token in PushTarget.objects.values_list("token", flat=True)]
+
+
+def pings_a_second(bench: Bench, server: tuple[str, ...], addresses: list[str], **more: str) -> list[Load]:
+    with paths_file(bench, addresses) as paths, served(bench.url, *server, log=bench.log, **more) as address:
+        loads = [
+            load(address, connections=CONNECTIONS, seconds=bench.options.seconds, paths=paths)
+            for _ in bench.rounds_with_warming()
+        ]
+    return loads[-bench.options.rounds :]
+
+
+@contextmanager
+def paths_file(bench: Bench, addresses: list[str]) -> Iterator[Path]:
+    file = bench.folder / "paths.txt"
+    file.write_text("".join(f"{each}\n" for each in addresses))
+    try:
+        yield file
+    finally:
+        os.unlink(file)
