@@ -49,7 +49,7 @@ from monitor.monitors.register import (
     set_active,
 )
 from monitor.monitors.stats import WINDOWS, stats_of
-from monitor.monitors.words import PHASES, state_of
+from monitor.monitors.words import PHASES, state_in_sql, state_of
 from monitor.probing import BadConfig, Finding, all_kinds, kind_named
 from monitor.probing.finding import Way
 from monitor.probing.look import look
@@ -289,20 +289,7 @@ class MonitorFilter(django_filters.FilterSet):
         return found.filter(Q(name__icontains=words) | Q(description__icontains=words))
 
     def in_state(self, found: QuerySet[Monitor], name: str, state: str) -> QuerySet[Monitor]:
-        if state == "paused":
-            return found.filter(is_active=False)
-        found = found.filter(is_active=True)
-        if state == "no_data":
-            return found.filter(standing__silent_since__isnull=False)
-        found = found.filter(standing__silent_since=None)
-        if state == "maintenance":
-            return found.filter(standing__in_maintenance=True)
-        found = found.filter(standing__in_maintenance=False)
-        if state == "new":
-            return found.filter(standing__state=None)
-        if state in ("up", "slow"):
-            return found.filter(standing__state=BeatState.UP, standing__is_degraded=state == "slow")
-        return found.filter(standing__state=BeatState[state.upper()])
+        return found.alias(shown_state=state_in_sql(now=timezone.now())).filter(shown_state=state)
 
 
 @extend_schema_view(

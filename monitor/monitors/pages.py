@@ -1,6 +1,7 @@
 """The pages of monitors: the list with its bars, each one's story, and the form."""
 
-from collections import Counter
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -45,7 +46,7 @@ from monitor.monitors.register import (
 from monitor.monitors.states import State
 from monitor.monitors.stats import stats_of, uptimes
 from monitor.monitors.telling import target_of
-from monitor.monitors.words import PHASES, STATE_WORDS, state_of
+from monitor.monitors.words import PHASES, STATE_WORDS, state_in_sql, state_of
 from monitor.probing import BadConfig, all_kinds, kind_named
 from monitor.push.keys import addresses_of, snippets_of
 
@@ -121,19 +122,47 @@ def monitors(request: HttpRequest) -> HttpResponse:
     mine = Monitor.objects.visible_to(actor).select_related("standing")
     filters = MonitorFilter(request.GET, queryset=mine)
     page = cut_page(filters.qs.order_by("-id"), limit=ROWS_A_PAGE, cursor=read_cursor(request.GET))
+    counts = counts_of(actor, now=now)
+    stamp = stamp_of(page.rows, counts, now=now)
+    if request.GET.get("stamp") == stamp:
+        # Asked by the page that shows it: nothing is drawn anew, there or here.
+        return HttpResponse(status=204)
     shares = uptimes([monitor.id for monitor in page.rows], window="24h", now=now)
     rows = [row_of(monitor, now=now, uptime=shares.get(monitor.id)) for monitor in page.rows]
     context = {
         "page": page,
         "rows": rows,
-        "counts": counts_of(actor, now=now),
+        "counts": counts,
+        "again": f"{request.path}?{again_of(request.GET, stamp)}",
         "states": [(state, STATE_WORDS[state]) for state in STATES],
         "kinds": all_kinds(),
         "asked": request.GET,
+        "back": back_of(request.GET),
         "tags": list(known_tags(actor)),
         "is_filtered": any(request.GET.get(name) for name in ("q", "state", "kind", "tag")),
     }
     return render(request, "monitors/list.html", context)
+
+
+def stamp_of(rows: Iterable[Monitor], counts: Any, *, now: datetime) -> str:
+    """What changes when the page would look different; times that are told grow by the minute."""
+    seen = [(str(row.id), row.updated_at, row.standing.last_beat_at, state_of(row, now=now)) for row in rows]
+    told = repr((seen, counts, now.replace(second=0, microsecond=0)))
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+
+
+def again_of(asked: QueryDict, stamp: str) -> str:
+    """The same question, with what is known of its answer."""
+    again = asked.copy()
+    again["stamp"] = stamp
+    return again.urlencode()
+
+
+def back_of(asked: QueryDict) -> str:
+    """The page as it was asked for, without what only the browser asks again with."""
+    back = asked.copy()
+    back.pop("stamp", None)
+    return back.urlencode()
 
 
 def known_tags(actor: Actor) -> QuerySet[MonitorTag, str]:
@@ -143,15 +172,16 @@ def known_tags(actor: Actor) -> QuerySet[MonitorTag, str]:
 
 def counts_of(actor: Actor, *, now: datetime) -> list[tuple[str, str, str, int]]:
     """How many stand how, worst first: state, words, pill, number."""
-    found = Counter(
-        state_of(monitor, now=now)
-        for monitor in Monitor.objects.visible_to(actor)
-        .select_related("standing")
-        .defer("config", "sealed", "description", "standing__recent", "standing__message")
+    standing = Monitor.objects.visible_to(actor).annotate(shown_state=state_in_sql(now=now))
+    found = dict(
+        standing.order_by()
+        .values("shown_state")
+        .annotate(number=Count("id"))
+        .values_list("shown_state", "number")
     )
     order = ("down", "no_data", "pending", "slow", "up", "maintenance", "new", "paused")
     return [
-        (state, STATE_WORDS[state], PILLS.get(state, ""), found[state]) for state in order if found[state]
+        (state, STATE_WORDS[state], PILLS.get(state, ""), found[state]) for state in order if state in found
     ]
 
 

@@ -20,8 +20,20 @@ document.addEventListener("change", (event) => {
   if (form) tell(form);
 });
 
+// What is chosen, or being typed, is not taken away by a list that draws itself anew.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const list = event.detail.elt;
+  if (!list.matches?.("[data-live]")) return;
+  const isBusy = list.querySelector('input[name="id"]:checked, details[open]') || list.contains(document.activeElement);
+  if (document.hidden || isBusy) event.preventDefault();
+});
+
 // Without scripts it could choose nothing, so it is shown by them alone.
-for (const all of document.querySelectorAll("[data-choose-all]")) {
-  all.hidden = false;
-  tell(all.dataset.chooseAll);
-}
+const show = () => {
+  for (const all of document.querySelectorAll("[data-choose-all]")) {
+    all.hidden = false;
+    tell(all.dataset.chooseAll);
+  }
+};
+show();
+document.addEventListener("htmx:afterSettle", show);

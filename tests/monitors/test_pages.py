@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from monitor.lib.masking import MASK
 from monitor.lib.secrets import CannotOpen
-from monitor.models import Monitor
+from monitor.models import Monitor, MonitorStanding
 from monitor.monitors.config import options_of
+from monitor.monitors.words import state_in_sql, state_of
 from monitor.probing import Outcome, all_kinds
 from tests.factories import a_client, a_service, a_user, an_organization
 from tests.monitors.scenes import a_monitor, check, each_minute
@@ -311,3 +312,53 @@ def test_a_state_that_nobody_checks_any_more_says_so(client, organization):
 
     assert "Nobody has checked this lately." in page
     assert "No data" in client.get("/monitors").content.decode()
+
+
+def test_the_database_says_of_each_monitor_what_its_page_says(organization):
+    now = timezone.now()
+    start = now - timedelta(minutes=1)
+
+    def one(name, *outcomes, at=start, **fields):
+        monitor = a_monitor(organization, name=name, **fields)
+        Monitor.objects.filter(id=monitor.id).update(updated_at=at)
+        for outcome in outcomes:
+            check(monitor, outcome, at=at)
+        return monitor
+
+    one("new")
+    one("up", Outcome.OK)
+    one("slow", Outcome.SLOW)
+    one("down", Outcome.FAILED)
+    one("pending", Outcome.OK, Outcome.FAILED, max_retries=3)
+    one("paused", Outcome.OK, is_active=False)
+    one("stale", Outcome.OK, at=now - timedelta(minutes=5))
+    one("slow rhythm", Outcome.OK, at=now - timedelta(minutes=5), interval_s=600)
+    one("old push", at=now - timedelta(days=5), kind="push")
+    MonitorStanding.objects.filter(monitor=one("silent", Outcome.OK)).update(silent_since=start)
+    MonitorStanding.objects.filter(monitor=one("in a window", Outcome.OK)).update(in_maintenance=True)
+
+    found = Monitor.objects.select_related("standing").annotate(shown_state=state_in_sql(now=now))
+
+    assert {each.name: each.shown_state for each in found} == {
+        each.name: state_of(each, now=now) for each in found
+    }
+    assert len({each.shown_state for each in found}) == 8
+
+
+def test_the_list_is_drawn_anew_only_when_something_changed(client, organization):
+    monitor = a_monitor(organization)
+    check(monitor, Outcome.OK)
+
+    # A minute may pass between the two, and the page speaks of minutes.
+    for _ in range(3):
+        page = client.get("/monitors?kind=http")
+        again = page.context["again"]
+        same = client.get(again)
+        if same.status_code == 204:
+            break
+    check(monitor, Outcome.FAILED)
+    changed = client.get(again)
+
+    assert f'hx-get="{again.replace("&", "&amp;")}"' in page.content.decode()
+    assert (same.status_code, changed.status_code) == (204, 200)
+    assert "stamp" not in changed.context["back"]
