@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from monitor.lib.outbound import OutboundError, OutboundPolicy
 from monitor.lib.outbound.connecting import Resolve, system_resolve
-from monitor.lib.outbound.lines import TlsWish, open_line
+from monitor.lib.outbound.lines import TlsWish
+from monitor.probing.starttls import Protocol, open_by_starttls
 
 SHOWN_NAMES = 20
 
@@ -84,11 +85,13 @@ async def certificate_of(
     *,
     policy: OutboundPolicy,
     server_name: str = "",
+    starttls: Protocol = "",
     resolve: Resolve = system_resolve,
 ) -> Certificate | None:
     """The certificate that the host shows, unverified; None when none could be had."""
     try:
-        line = await open_line(
+        line = await open_by_starttls(
+            starttls,
             host,
             port,
             policy=policy,

@@ -12,6 +12,8 @@ import pytest
 
 from monitor.lib.masking import MASK
 from monitor.lib.outbound import OutboundPolicy
+from monitor.lib.outbound.errors import BlockedTarget, NotConnected
+from monitor.lib.outbound.proxies import open_through, parse_proxy
 from monitor.probing import BadConfig, Outcome, kind_named
 from tests.probing.http_target import Answer, http_target, issue
 from tests.probing.probes import look_at
@@ -384,6 +386,42 @@ def test_a_proxy_is_no_way_around_the_guard():
         behind = look_at("http", url="http://example.test/", proxy={"url": url}, policy=OutboundPolicy())
 
     assert found.outcome == behind.outcome == Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+def test_a_name_that_leads_to_a_private_address_is_none_for_a_proxy_either(scheme):
+    def resolve(host, port):
+        if host == "unknown.example":
+            raise OSError("nobody here knows it")
+        return ["10.0.0.1"] if host == "inside.example" else [host]
+
+    def through(host):
+        return asyncio.run(
+            open_through(proxy, host, 80, policy=OutboundPolicy(allow_loopback=True), resolve=resolve)
+        )
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = parse_proxy(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(BlockedTarget):
+            through("inside.example")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                asked.append(connection.recv(200))
+
+        asked = []
+        listener.settimeout(10)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        # What nobody here knows is the proxy's to find.
+        with pytest.raises(NotConnected):
+            through("unknown.example")
+        thread.join()
+    assert asked
 
 
 # --- The request -------------------------------------------------------------------------------------------

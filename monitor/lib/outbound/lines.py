@@ -242,5 +242,22 @@ async def line_over(
     return Line(reader=reader, writer=writer, phases=phases, dialled=dialled)
 
 
+async def secured(line: Line, tls: TlsWish, *, server_name: str) -> Line:
+    """The same line, from here on under TLS. The caller bounds the time. Raises TlsFailed and BadAnswer."""
+    # What came behind the answer in the clear would be taken for what was said under TLS.
+    if getattr(line.reader, "_buffer", b""):
+        raise BadAnswer("The other side said more in the clear than it was asked.", retryable=False)
+    began = time.perf_counter()
+    try:
+        await line.writer.start_tls(context_for(tls), server_hostname=server_name)
+    except ssl.SSLCertVerificationError as error:
+        reason = (error.verify_message or "it is not valid").rstrip(".")
+        raise TlsFailed(f"The certificate was refused: {reason}.", retryable=False) from error
+    except (OSError, ValueError) as error:
+        raise TlsFailed("The secure connection could not be set up.") from error
+    phases = replace(line.phases, tls=_ms(began, time.perf_counter()))
+    return Line(reader=line.reader, writer=line.writer, phases=phases, dialled=line.dialled)
+
+
 def _ms(began: float, ended: float) -> float:
     return round((ended - began) * 1000, 3)

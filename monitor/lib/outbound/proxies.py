@@ -5,6 +5,7 @@ The proxy itself passes the guard; so does a target that it would reach by numbe
 
 import asyncio
 import base64
+import contextlib
 import ipaddress
 import socket
 import time
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from monitor.lib.outbound.connecting import Resolve, system_resolve
-from monitor.lib.outbound.errors import NotConnected
+from monitor.lib.outbound.errors import NameNotResolved, NotConnected
 from monitor.lib.outbound.lines import Line, Phases, TlsWish, addresses_of, dial, line_over
 from monitor.lib.outbound.policy import OutboundPolicy, vet
 
@@ -62,7 +63,7 @@ async def open_through(
 ) -> Line:
     """A connection to the host through the proxy. Raises OutboundError."""
     began = time.perf_counter()
-    _vet_literal(host, policy)
+    await _vet_target(host, port, policy=policy, resolve=resolve)
     target = host
     if proxy.scheme == "socks5":
         (target, *_) = await addresses_of(host, port, policy=policy, resolve=resolve)
@@ -87,10 +88,14 @@ async def open_through(
     return await line_over(connected, dialled, phases=phases, tls=tls, server_name=host)
 
 
-def _vet_literal(host: str, policy: OutboundPolicy) -> None:
+async def _vet_target(host: str, port: int, *, policy: OutboundPolicy, resolve: Resolve) -> None:
+    """Raises BlockedTarget for what can be known of it here: a number in any spelling, or a name that leads
+    to an address which is not allowed. A name that only the proxy knows is the proxy's to judge."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
+        with contextlib.suppress(NameNotResolved):
+            await addresses_of(host, port, policy=policy, resolve=resolve)
         return
     vet(host, policy)
 

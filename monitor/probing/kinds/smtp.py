@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from monitor.lib.outbound.lines import Line, TlsWish, open_line
+from monitor.lib.outbound.lines import Line, TlsWish, open_line, secured
 from monitor.probing.assertions import shown
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.kinds.tcp import HOST, Host, Port
 from monitor.probing.registry import Field, Kind
+from monitor.probing.starttls import start_smtp
 
 MOST_LINES = 50
 
@@ -32,18 +33,19 @@ async def probe(options: SmtpOptions, way: Way) -> Finding:
         code, greeting = await reply(line)
         problem = "" if code == 220 else f"The greeting was {shown(greeting[-1])}"
         if not problem:
-            await line.send(f"EHLO {options.greet_as or socket.gethostname()}\r\n".encode())
+            hello = f"EHLO {options.greet_as or socket.gethostname()}\r\n".encode()
+            await line.send(hello)
             code, offered = await reply(line)
-            words = {each[4:].strip().upper() for each in offered}
             if code != 250:
                 problem = f"EHLO was answered {shown(offered[-1])}"
-            elif options.security == "require" and "STARTTLS" not in words:
-                problem = "STARTTLS is not offered."
             elif options.security == "require":
-                await line.send(b"STARTTLS\r\n")
-                code, answered = await reply(line)
-                problem = "" if code == 220 else f"STARTTLS was answered {shown(answered[-1])}"
-        if not problem and options.security != "require":
+                await start_smtp(line, offered)
+                line = await secured(line, TlsWish(verify=options.verify_tls), server_name=options.host)
+                # Under TLS the server begins anew.
+                await line.send(hello)
+                code, offered = await reply(line)
+                problem = "" if code == 250 else f"EHLO under TLS was answered {shown(offered[-1])}"
+        if not problem:
             await line.send(b"QUIT\r\n")
     took_ms = round((time.perf_counter() - began) * 1000, 3)
     return Finding(

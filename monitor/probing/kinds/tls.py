@@ -7,16 +7,19 @@ from typing import Annotated, Literal
 import msgspec
 
 from monitor.lib.outbound.errors import TlsFailed
-from monitor.lib.outbound.lines import Phases, TlsWish, open_line
+from monitor.lib.outbound.lines import Phases, TlsWish
 from monitor.probing.certificates import certificate_of, read_certificate
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.kinds.tcp import HOST, Host, Port
 from monitor.probing.registry import Field, Kind
+from monitor.probing.starttls import Protocol, open_by_starttls
 
 
 class TlsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: Host
     port: Port = 443
+    # The protocol that begins in the clear; empty: TLS from the first byte.
+    starttls: Protocol = ""
     server_name: Annotated[str, msgspec.Meta(max_length=253)] = ""
     # Fewer days left than this is down; fewer than `warn_days` is slow.
     days: Annotated[int, msgspec.Meta(ge=0, le=398)] = 7
@@ -28,7 +31,8 @@ class TlsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 async def probe(options: TlsOptions, way: Way) -> Finding:
     problem, phases = "", None
     try:
-        line = await open_line(
+        line = await open_by_starttls(
+            options.starttls,
             options.host,
             options.port,
             policy=way.policy,
@@ -47,6 +51,7 @@ async def probe(options: TlsOptions, way: Way) -> Finding:
             options.port,
             policy=way.policy,
             server_name=options.server_name,
+            starttls=options.starttls,
             resolve=way.resolve,
         )
     if certificate is None:
@@ -84,6 +89,19 @@ KIND = Kind(
         Field(name="port", label="Port", type="number"),
         Field(name="days", label="Down with fewer days than", type="number"),
         Field(name="warn_days", label="Slow with fewer days than", type="number"),
+        Field(
+            name="starttls",
+            label="Begins with",
+            type="choice",
+            choices=(
+                ("", "TLS at once"),
+                ("smtp", "SMTP, STARTTLS"),
+                ("imap", "IMAP, STARTTLS"),
+                ("pop3", "POP3, STLS"),
+                ("ldap", "LDAP, StartTLS"),
+                ("postgres", "PostgreSQL"),
+            ),
+        ),
         Field(name="server_name", label="Server name", help="When it differs from the host.", is_rare=True),
         Field(name="authorities", label="Own authorities (PEM)", type="long", is_rare=True),
     ),
