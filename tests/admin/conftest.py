@@ -32,6 +32,7 @@ from monitor.models import (
 from monitor.services.exclusions import add_rule
 from monitor.webhooks.endpoints import make_endpoint
 from tests.factories import a_log, a_recent_client, keep_logs
+from tests.monitors.scenes import a_monitor, a_proxy, check
 
 SECRET = "hunter2-is-no-password"
 
@@ -93,6 +94,8 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
         {"url": f"https://hooks.slack.com/services/{SECRET}"},
     )
     send_test(channel, sent_by="user:ada", now=now)
+    check(a_monitor(organization, tags=["shop"]))
+    a_proxy(organization, password=SECRET)
     Replay.objects.create(
         service=service,
         original_log_id=log_id,

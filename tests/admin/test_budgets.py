@@ -32,6 +32,7 @@ from monitor.services.exclusions import add_rule
 from monitor.services.tasks import purge_service
 from monitor.webhooks.endpoints import make_endpoint
 from tests.admin.conftest import keep
+from tests.monitors.scenes import a_monitor, a_proxy, check
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +65,8 @@ def grow(number):
     channel = NotificationChannel(organization=organization, kind="email", name="ops")
     make_channel(channel, {"to": ["ops@shop.example"]})
     send_test(channel, sent_by="u", now=timezone.now())
+    check(a_monitor(organization, tags=["shop"]))
+    a_proxy(organization)
     person = User.objects.create_user(f"person {number}")
     Membership.objects.create(organization=organization, user=person)
     Replay.objects.create(
