@@ -251,6 +251,20 @@ def test_postgres_reads_one_row_of_however_many(settings):
 
 
 @pytest.mark.django_db
+def test_postgres_does_not_read_a_huge_value_and_shows_what_has_no_cursor(settings):
+    with way_to_postgres(settings) as (given, sent):
+        huge = look_at("postgres", **given, query="SELECT repeat('x', 50000000);")
+        shown = look_at("postgres", **given, query="SHOW server_version")
+        broken = look_at("postgres", **given, query="SELECT 1/0")
+        nonsense = look_at("postgres", **given, query="SELEKT 1")
+
+    assert (huge.outcome, shown.outcome) == (OK, OK)
+    assert sum(sent) < 1_000_000
+    assert (broken.outcome, "division by zero" in broken.message) == (FAILED, True)
+    assert nonsense.outcome == FAILED
+
+
+@pytest.mark.django_db
 def test_postgres_signs_in_and_reads(settings):
     with way_to_postgres(settings) as (given, _):
         check_reading(given)

@@ -48,23 +48,39 @@ async def probe(options: PostgresOptions, way: Way) -> Finding:
             options="-c default_transaction_read_only=on",
             autocommit=True,
         ) as connection:
-            found = await first_row(connection, options.query)
+            found = await has_row(connection, options.query)
     except psycopg.Error as error:
         words = mask_text((str(error).strip().splitlines() or [type(error).__name__])[-1])
         return Finding(outcome=Outcome.FAILED, message=shown(words))
     took_ms = round((time.perf_counter() - began) * 1000, 3)
-    if found is None:
+    if not found:
         return Finding(outcome=Outcome.FAILED, message="The query gives no row.", response_ms=took_ms)
     return Finding(outcome=Outcome.OK, message=f"A row in {took_ms:.0f} ms", response_ms=took_ms)
 
 
-async def first_row(connection: psycopg.AsyncConnection[Any], query: str) -> Any:
-    """The first row, None without one. The line is dropped after it, which ends the query: a cancel would
-    first be followed by all that was sent until it came."""
+async def has_row(connection: psycopg.AsyncConnection[Any], query: str) -> bool:
+    """Whether the query gives a row, which stays where it is: a cursor is moved over it, and only told of.
+
+    A value of a gigabyte, read by the driver, would be in this process's memory whole.
+    """
+    await connection.execute("BEGIN READ ONLY")
+    try:
+        await connection.execute(f"DECLARE looked NO SCROLL CURSOR FOR {query.strip().rstrip(';')}".encode())
+    except (psycopg.errors.SyntaxError, psycopg.errors.InvalidCursorDefinition):
+        # SHOW and its like have no cursor, and no large values.
+        await connection.execute("ROLLBACK")
+        return await gives_row(connection, query)
+    moved = await connection.execute("MOVE 1 IN looked")
+    return moved.statusmessage == "MOVE 1"
+
+
+async def gives_row(connection: psycopg.AsyncConnection[Any], query: str) -> bool:
+    """The same by reading the row. The line is dropped after it, which ends the query: a cancel would first
+    be followed by all that was sent until it came."""
     stream = cast(AsyncGenerator[Any, None], connection.cursor().stream(query.encode()))
     async with aclosing(stream) as rows:
-        found = await anext(rows, None)
-        if found is not None:
+        found = await anext(rows, None) is not None
+        if found:
             connection.pgconn.finish()
     return found
 
