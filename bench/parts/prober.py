@@ -227,6 +227,8 @@ def pushers(bench: Bench, count: int) -> list[str]:
 
 def pings_a_second(bench: Bench, server: tuple[str, ...], addresses: list[str], **more: str) -> list[Load]:
     with paths_file(bench, addresses) as paths, served(bench.url, *server, log=bench.log, **more) as address:
+        # The first ping of each process connects to the database and reads the kinds.
+        load(address, connections=CONNECTIONS, seconds=2, paths=paths, sound=False)
         loads = [
             load(address, connections=CONNECTIONS, seconds=bench.options.seconds, paths=paths)
             for _ in bench.rounds_with_warming()
