@@ -6,7 +6,7 @@ import monitor.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0026_erased_fields"),
+        ("monitor", "0040_longer_checks"),
     ]
 
     operations = [
