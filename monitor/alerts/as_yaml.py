@@ -15,13 +15,13 @@ from monitor.alerts.judge import remove_rule
 from monitor.alerts.states import begin_anew
 from monitor.api.forms import sentences
 from monitor.lib import as_code
-from monitor.lib.as_code import BadDocument as BadRules
-from monitor.lib.as_code import listed, written
+from monitor.lib.as_code import BadDocument, listed, written
 from monitor.models import AlertRule, Endpoint, Organization, Service
 from monitor.models.alerts import RuleKind
 
 COMMON = ("description", *HYGIENE, "is_active")
 Said = dict[str, Any]
+BadRules = BadDocument
 Name = tuple[str, str]
 
 

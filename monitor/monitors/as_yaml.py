@@ -314,7 +314,7 @@ def kept_config(monitor: Monitor) -> Mapping[str, Any]:
     try:
         return whole_config(monitor)
     except CannotOpen:
-        return monitor.config
+        return dict(monitor.config)
 
 
 # --- Applying ----------------------------------------------------------------------------------------------

@@ -115,7 +115,8 @@ class MonitorForm(SerializerForm):
 
     @property
     def asks_for_proxy(self) -> bool:
-        return takes_proxy(self.kind) and len(self["proxy_id"].field.choices) > 1
+        proxy: Any = self.fields["proxy_id"]
+        return takes_proxy(self.kind) and len(proxy.choices) > 1
 
     def plain_fields(self) -> list[Any]:
         return [self[place_of(each)] for each in self.kind.fields if not each.is_rare]

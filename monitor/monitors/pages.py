@@ -407,14 +407,14 @@ DONE_TO_MANY = {
 
 def asked_of_many(form: QueryDict) -> tuple[str, dict[str, Any]]:
     """The action that the pressed button names, and its changes. Raises ValidationError."""
-    tag, pressed = form.get("tag", "").strip(), form.get("action", "")
+    tag, pressed, seconds = (str(form.get(name, "")).strip() for name in ("tag", "action", "interval_s"))
     match pressed:
         case "pause" | "resume" | "remove":
             return pressed, {}
         case "tag" | "untag" if tag:
             return "change", {"add_tags" if pressed == "tag" else "remove_tags": [tag]}
-        case "interval" if form.get("interval_s", "").isascii() and form["interval_s"].isdigit():
-            return "change", {"interval_s": int(form["interval_s"][:9])}
+        case "interval" if seconds.isascii() and seconds.isdigit():
+            return "change", {"interval_s": int(seconds[:9])}
     raise ValidationError("Say what is to be done with them.")
 
 
