@@ -91,7 +91,7 @@ def posted(request: HttpRequest, actor: Actor, found: Monitor | None) -> HttpRes
     if not form.is_valid():
         return editor(request, form, status=400)
     if verb == "look":
-        return editor(request, form, looked=look_by(form))
+        return editor(request, form, looked=look_by(form, actor))
     return saved(request, actor, form, found)
 
 

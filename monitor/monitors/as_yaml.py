@@ -95,7 +95,7 @@ def said_of(monitor: Monitor, names: Names) -> Said:
         said["parent"] = monitor.parent.name
     if monitor.proxy is not None:
         said["proxy"] = monitor.proxy.name
-    config = unusual(monitor.config, as_kept(defaults_of(kind_named(monitor.kind))))
+    config = unusual(monitor.config, as_kept(defaults_of(kind_named(monitor.kind).options)))
     if config:
         said["config"] = referring(config, names, monitor.name)
     for name in FIELDS:
@@ -303,7 +303,7 @@ def differences(
     } | {name: getattr(monitor, name) if monitor else usual(name) for name in FIELDS}
     after = {**{name: said.get(name) or None for name in ("service", "parent", "proxy")}, **wanted}
     yield from ((name, (old, after[name])) for name, old in before.items() if old != after[name])
-    kept = kept_config(monitor) if monitor else as_kept(defaults_of(kind))
+    kept = kept_config(monitor) if monitor else as_kept(defaults_of(kind.options))
     shown_before, shown_after = kind.masked(kept), kind.masked(config)
     for name in config:
         if kept.get(name) != config[name]:
