@@ -6,7 +6,7 @@ import monitor.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitor", "0040_longer_checks"),
+        ("monitor", "0045_badges_and_dependencies"),
     ]
 
     operations = [
