@@ -9,6 +9,7 @@ from monitor.audit.urls import api_routes as audit_routes
 from monitor.audit.urls import page_routes as audit_page_routes
 from monitor.channels.urls import api_routes as channel_routes
 from monitor.channels.urls import page_routes as channel_page_routes
+from monitor.compliance.api import OrganizationView as DeletesOrganization
 from monitor.compliance.urls import api_routes as compliance_routes
 from monitor.compliance.urls import page_routes as compliance_page_routes
 from monitor.compliance.urls import receipt_routes
@@ -33,6 +34,7 @@ from monitor.metrics.api import MetricsView
 from monitor.metrics.urls import page_routes as metric_page_routes
 from monitor.monitors.urls import api_routes as monitor_routes
 from monitor.monitors.urls import page_routes as monitor_page_routes
+from monitor.organizations.api import OrganizationView as TellsOrganization
 from monitor.organizations.urls import api_routes as organization_routes
 from monitor.organizations.urls import page_routes as organization_page_routes
 from monitor.otlp.api import OneLogOrRecords, Points
@@ -73,10 +75,15 @@ class MetricsOrPoints(MetricsView, Points):
     """One address, two rooms: reading measures, posting is OpenTelemetry's."""
 
 
+class OrganizationView(TellsOrganization, DeletesOrganization):
+    """One address, two rooms: telling and setting is of organizations, deleting of compliance."""
+
+
 api_patterns = [
     path("logs", LogsView.as_view()),
     path("logs/batch", IngestBatch.as_view()),
     path("metrics", MetricsOrPoints.as_view()),
+    path("organizations/<str:organization_id>", OrganizationView.as_view()),
     *trace_routes,
     *tail_routes,
     *export_routes,

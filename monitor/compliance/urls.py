@@ -5,7 +5,6 @@ from django.urls import path
 from monitor.compliance import api, pages
 
 api_routes = [
-    path("organizations/<str:organization_id>", api.OrganizationView.as_view()),
     path("organizations/<str:organization_id>/export", api.ExportView.as_view()),
     path("organization-deletions/<str:deletion_id>", api.DeletionView.as_view()),
 ]

@@ -6,7 +6,6 @@ from monitor.organizations import api, pages
 
 api_routes = [
     path("organizations", api.OrganizationsView.as_view()),
-    path("organizations/<str:organization_id>", api.OrganizationView.as_view()),
 ]
 page_routes = [
     path("organizations/<uuid:organization_id>/retention", pages.retention, name="organization-retention")
