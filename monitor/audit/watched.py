@@ -127,7 +127,7 @@ WATCHED: Mapping[str, Watched] = {
     "socialaccount_socialaccount": Watched(
         noun="single_sign_on", label="provider", secret=("extra_data",), quiet=("last_login",)
     ),
-    "invitation": Watched(noun="invitation", label="role", secret=("digest",)),
+    "invitation": Watched(noun="invitation", label="role", secret=("digest",), quiet=("is_mailed",)),
     "personal_token": Watched(
         noun="personal_token", label="name", secret=("digest",), quiet=("last_used_at",)
     ),

@@ -12,6 +12,7 @@ from monitor.compliance.nouns import Noun, nouns
 from monitor.models import (
     ApiKey,
     ExclusionRule,
+    Invitation,
     LogPayload,
     Membership,
     Organization,
@@ -49,6 +50,7 @@ def begin_deletion(organization: Organization, *, requested_by: str, now: dateti
         for service in organization.services.filter(deleted_at=None):
             service.mark_deleted(now=now)
         ApiKey.objects.filter(organization=organization, revoked_at=None).update(revoked_at=now)
+        Invitation.objects.open(now).filter(organization=organization).update(revoked_at=now)
         count, _ = Membership.objects.filter(organization=organization).delete()
         note(deletion, Membership._meta.db_table, count)
     return deletion

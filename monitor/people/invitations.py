@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 TOKEN_BYTES = 24
 DEFAULT_LIFE = timedelta(days=7)
 LONGEST_LIFE = timedelta(days=30)
+# From the least to the most; nobody gives or takes more than they have.
+ORDER = (Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER)
 
 
 class AlreadyMember(Exception):
@@ -52,7 +54,8 @@ def invite(
     Raises AlreadyMember. The link exists here, in the mail and in the caller's answer only.
     """
     email = email.strip().lower()
-    Organization.objects.select_for_update().get(id=organization.id)
+    # Not against what is added to the organization: within an Idempotency-Key this lasts until it is mailed.
+    Organization.objects.select_for_update(no_key=True).get(id=organization.id)
     if Membership.objects.filter(organization=organization, user__email__iexact=email).exists():
         raise AlreadyMember(email)
     former = Invitation.objects.filter(organization=organization, email__iexact=email)
@@ -78,6 +81,7 @@ def send_or_hand(invitation: Invitation, link: str, *, sends_mail: bool) -> str 
     except (OSError, smtplib.SMTPException):
         logger.exception("An invitation could not be mailed.", extra={"invitation": str(invitation.id)})
         return link
+    Invitation.objects.filter(id=invitation.id).update(is_mailed=True)
     return None
 
 
@@ -108,6 +112,9 @@ def digest_of(token: str) -> bytes:
 @transaction.atomic
 def accept(invitation: Invitation, *, user: User, now: datetime) -> Membership:
     """Make the person a member. Of two who accept at once, one is. Raises InvitationClosed."""
+    # The organization first, as all who change its people do: an invitation that goes with it lets nobody in.
+    if not Organization.objects.select_for_update(no_key=True).filter(id=invitation.organization_id).exists():
+        raise InvitationClosed
     used = Invitation.objects.open(now).filter(id=invitation.id).update(accepted_at=now, accepted_by=user)
     if not used:
         raise InvitationClosed
@@ -122,9 +129,15 @@ def accept(invitation: Invitation, *, user: User, now: datetime) -> Membership:
 
 @transaction.atomic
 def join_with_new_account(invitation: Invitation, *, username: str, password: str, now: datetime) -> User:
-    """A person made for this invitation. Its link came by mail, so the address is known to be theirs."""
+    """A person made for this invitation. Where its link came by mail, the address is known to be theirs.
+
+    A link that was handed over says nothing of the address: who invites could open it, and would be taken for
+    the address's owner by single sign-on from then on.
+    """
     user = User.objects.create_user(username=username, email=invitation.email, password=password)
-    EmailAddress.objects.create(user=user, email=invitation.email, verified=True, primary=True)
+    EmailAddress.objects.create(
+        user=user, email=invitation.email, verified=invitation.is_mailed, primary=True
+    )
     accept(invitation, user=user, now=now)
     return user
 
@@ -134,4 +147,4 @@ def revoke_invitation(invitation: Invitation, *, now: datetime) -> None:
 
 
 def rank(role: str) -> int:
-    return [Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER].index(Role(role))
+    return ORDER.index(Role(role))

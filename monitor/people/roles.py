@@ -8,10 +8,9 @@ from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from monitor.api.permissions import require
 from monitor.lib.actors import Actor, Role, Scope
 from monitor.models import Membership
+from monitor.people.invitations import ORDER
 
 SIGN_IN = "Only people have a say over people: sign in, or send a personal token."
-# From the least to the most; nobody gives or takes more than they have.
-ORDER = (Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER)
 
 
 def role_in(actor: Actor, organization_id: UUID) -> Role | None:

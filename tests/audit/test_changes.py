@@ -207,3 +207,20 @@ def test_a_trigger_that_is_missing_or_old_is_put_right():
     install_triggers()
 
     assert installed() == {table: watched.arguments() for table, watched in WATCHED.items()}
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        ("https://x.example/?api_key=abc123&" + "a=1&" * 700, "abc123"),
+        ("https://ada:hunter2@x.example/", "hunter2"),
+    ],
+    ids=["long", "with a password"],
+)
+def test_a_secret_is_masked_wherever_it_stands_in_a_value(value, secret):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_shown(to_jsonb(%s::text), false)::text", [value])
+        (shown,) = cursor.fetchone()
+
+    assert secret not in shown
+    assert len(shown) < 2100

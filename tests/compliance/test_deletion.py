@@ -14,6 +14,7 @@ from monitor.compliance.nouns import nouns
 from monitor.lib.actors import Role
 from monitor.lib.signatures import is_signed, public_key
 from monitor.models import Organization, OrganizationDeletion
+from monitor.people.invitations import InvitationClosed, accept, invite
 from tests.compliance.world import a_world
 from tests.factories import a_client, a_recent_client, a_user, the_default_organization
 
@@ -181,3 +182,15 @@ def test_the_command_wants_a_word_and_prints_the_receipt(acme, capsys):
 
     assert json.loads(capsys.readouterr().out)["receipt"]["organization"]["name"] == "Acme"
     assert not Organization.objects.filter(name="Acme").exists()
+
+
+def test_an_open_invitation_lets_nobody_into_what_is_being_deleted(acme):
+    now = timezone.now()
+    invitation, _ = invite(
+        organization=acme.organization, email="eve@x.example", role=Role.OWNER, invited_by_id=None, now=now
+    )
+
+    begun(acme)
+
+    with pytest.raises(InvitationClosed):
+        accept(invitation, user=a_user(), now=now)

@@ -1,19 +1,21 @@
 """Invitations: mailed, used once, and good for one organization and role."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from monitor.lib.actors import Role
 from monitor.models import Invitation, Membership
 from monitor.people.invitations import InvitationClosed, accept, invite
-from tests.factories import a_client, a_user, an_organization, post_json
+from monitor.people.members import change_role, remove_member
+from tests.factories import a_client, a_service, a_user, an_organization, post_json
 
 pytestmark = pytest.mark.django_db
 NEW = {"username": "grace", "password": "correct horse battery"}
@@ -226,3 +228,63 @@ def test_a_session_of_somebody_signed_in_is_a_new_one(organization):
     browser.post("/invitation", NEW)
 
     assert browser.session.session_key != before
+
+
+@pytest.mark.parametrize("is_mailed", [True, False])
+def test_only_who_opened_a_mail_has_confirmed_the_address(
+    organization, admin, settings, mailoutbox, is_mailed
+):
+    """Whoever invites is handed the link where no mail goes out, and could take somebody's address by it."""
+    settings.SENDS_MAIL = is_mailed
+    page = admin.post("/people", {"email": "grace@example.com", "role": "viewer", "days": 3})
+    link = (
+        re.search(r"http://\S+(/invitation/\S+)", mailoutbox[0].body)[1]
+        if is_mailed
+        else page.context["handed"].link.removeprefix(settings.PUBLIC_URL)
+    )
+    browser = Client()
+    browser.get(link)
+
+    browser.post("/invitation", NEW)
+
+    assert EmailAddress.objects.get(user__username="grace").verified is is_mailed
+    assert Membership.objects.filter(user__username="grace").exists()
+
+
+@pytest.mark.parametrize(("change", "is_open"), [("remove", False), (Role.MEMBER, False), (Role.ADMIN, True)])
+def test_invitations_of_somebody_who_may_not_give_them_any_more_are_taken_back(organization, change, is_open):
+    inviter = a_user(organization, Role.OWNER)
+    a_user(organization, Role.OWNER)
+    invitation, _ = invite(
+        organization=organization,
+        email="grace@example.com",
+        role=Role.ADMIN,
+        invited_by_id=inviter.id,
+        now=timezone.now(),
+    )
+    membership = inviter.memberships.get()
+
+    if change == "remove":
+        remove_member(membership)
+    else:
+        change_role(membership, role=change)
+
+    assert Invitation.objects.open(timezone.now()).filter(id=invitation.id).exists() is is_open
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_an_invitation_is_made_the_organization_goes_on_growing():
+    """An invitation asked for with an Idempotency-Key lasts as long as the mail server takes."""
+    organization = an_organization()
+
+    def register():
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '500ms'")
+            return a_service(organization).organization_id
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as pool, transaction.atomic():
+        invited(organization)
+        assert pool.submit(register).result() == organization.id
