@@ -53,13 +53,16 @@ def begin_visit(visit: Visit) -> None:
     _current.set(visit)
 
 
-def remember_actor(actor: Actor) -> None:
-    """From here on, what the running request changes is this actor's doing. Nothing outside of a request."""
+def remember_actor(actor: Actor, *, changes: bool = False) -> None:
+    """From here on, what the running request changes is this actor's doing. Nothing outside of a request.
+
+    `changes` tells of a GET that does: the way back from another's sign-in.
+    """
     visit = _current.get()
     if visit is None:
         return
     visit.find_actor = lambda: actor
-    if visit.method in SAFE_METHODS:
+    if visit.method in SAFE_METHODS and not changes:
         return
     with connection.cursor() as cursor:
         cursor.execute(TELL, [msgspec.json.encode(columns_of(visit, actor)).decode()])

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from monitor.access.gate import page_actor
 from monitor.access.recent import confirm_who
 from monitor.api.errors import error_answer
+from monitor.audit import record
 from monitor.compliance.archive import ExportArchive
 from monitor.compliance.deletion import CannotDelete, begin_deletion
 from monitor.compliance.reach import deletions_of, reach_organization
@@ -71,6 +72,13 @@ def archive_answer(organization: Organization, *, requested_by: str) -> Streamin
     """Raises TooManyExports."""
     now = timezone.now()
     archive = ExportArchive(organization, requested_by=requested_by, now=now)
+    record(
+        "organization.exported",
+        organization_id=organization.id,
+        target_type="organization",
+        target_id=organization.id,
+        target_label=organization.name,
+    )
     response = StreamingHttpResponse(archive, content_type="application/zip")
     name = f"organization-{organization.id}-{now:%Y%m%d-%H%M%S}.zip"
     response["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -31,6 +31,7 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         """What was done in the organizations that the actor manages, and what its members did to themselves.
 
         Signing in belongs to no organization; who manages one that the person is a member of may see it.
+        What an operator does in the admin is nothing of theirs, though the operator may be a member, too.
         A key of one service sees nothing: what others do is none of its service's doing.
         """
         if actor.service_id is not None:
@@ -38,9 +39,8 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         organizations = actor.organizations(Scope.MANAGE)
         members = Membership.objects.filter(organization__in=organizations)
         people = members.values(text=Cast("user_id", models.TextField()))
-        of_people = models.Q(actor_kind=ActorKind.USER, actor_id__in=people) | models.Q(
-            target_type="user", target_id__in=people
-        )
+        by_people = models.Q(actor_kind=ActorKind.USER, actor_id__in=people) & ~models.Q(face=Face.ADMIN)
+        of_people = by_people | models.Q(target_type="user", target_id__in=people)
         return self.filter(
             models.Q(organization_id__in=organizations) | models.Q(organization_id=None) & of_people
         )

@@ -18,6 +18,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from requests import Session
 
+from monitor.access.actors import actor_of_user
+from monitor.audit import remember_actor
 from monitor.lib.outbound.requests_door import through_the_door
 from monitor.models import Invitation, Membership, Organization
 from monitor.people.invitations import accept
@@ -72,6 +74,7 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):
         emails = confirmed_addresses(sociallogin)
         accept_all(user, emails)
         if any(is_allowed(email) for email in emails):
+            remember_actor(actor_of_user(user), changes=True)
             organization = Organization.objects.get(name=settings.OIDC_ORGANIZATION)
             Membership.objects.get_or_create(
                 organization=organization, user=user, defaults={"role": settings.OIDC_ROLE}
@@ -112,4 +115,5 @@ def accept_all(user: User, emails: list[str]) -> None:
     """Take up every open invitation to these addresses."""
     now = timezone.now()
     for invitation in Invitation.objects.open(now).filter(email__in=emails).order_by("id"):
+        remember_actor(actor_of_user(user), changes=True)
         accept(invitation, user=user, now=now)

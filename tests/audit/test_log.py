@@ -9,11 +9,22 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from monitor.audit import record
+from monitor.access import actor_of_user
+from monitor.audit import Visit, begin_visit, end_visit, record, remember_actor
 from monitor.audit.forgetting import forget_old
 from monitor.lib.ids import uuid7_at
 from monitor.models import AuditEntry
-from tests.factories import a_client, a_key, a_log, a_service, a_user, an_organization, keep_logs, post_json
+from monitor.models.audit import Face
+from tests.factories import (
+    a_client,
+    a_key,
+    a_log,
+    a_service,
+    a_user,
+    an_organization,
+    keep_logs,
+    post_json,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -278,3 +289,17 @@ def test_the_database_keeps_three_months_whatever_is_asked(settings):
 
     with pytest.raises(Exception, match="only added to"):
         forget_old(now=timezone.now())
+
+
+def test_what_an_operator_does_to_others_is_not_told_to_the_organizations_they_belong_to(owner, organization):
+    operator = a_user(organization, is_staff=True, is_superuser=True)
+    stranger = a_user(an_organization())
+    stranger.email = "stranger@x.example"
+
+    begin_visit(Visit(face=Face.ADMIN, method="POST"))
+    remember_actor(actor_of_user(operator))
+    stranger.save()
+    end_visit()
+
+    assert AuditEntry.objects.filter(action="user.updated", target_id=str(stranger.id)).exists()
+    assert "user.updated" not in actions(a_client(user=owner))

@@ -12,6 +12,7 @@ from monitor.compliance.archive import NotAsSigned, verify_archive, write_archiv
 from monitor.compliance.nouns import nouns
 from monitor.lib.actors import Role
 from monitor.lib.signatures import is_signed, public_key, sign
+from monitor.models import AuditEntry
 from tests.compliance.world import SECRET, a_world
 from tests.factories import a_client, a_key, a_recent_client, a_user
 
@@ -173,3 +174,11 @@ def test_a_key_takes_nothing_out(acme):
     _, raw = a_key(organization=acme.organization, scopes=["read", "manage"])
 
     assert a_client(raw).post(f"/v1/organizations/{acme.organization.id}/export").status_code == 403
+
+
+@pytest.mark.parametrize("address", ["", "/v1"])
+def test_that_everything_was_taken_out_is_in_the_audit_log(acme, address):
+    a_recent_client(acme.owner).post(f"{address}/organizations/{acme.organization.id}/export")
+
+    told = AuditEntry.objects.get(action="organization.exported")
+    assert (told.organization_id, told.actor_id) == (acme.organization.id, str(acme.owner.id))

@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.lib.actors import Role
+from monitor.models import AuditEntry
 from monitor.people.invitations import invite
 from tests.factories import a_user, an_organization
 
@@ -227,3 +228,23 @@ def test_neither_the_clients_secret_nor_tokens_are_kept(organization):
 
     assert not SocialApp.objects.exists()
     assert not SocialToken.objects.exists()
+
+
+def test_no_link_joins_another_sign_in_to_an_account(organization):
+    """Who is led there with a session of another at the provider would let that one in for ever."""
+    client = Client()
+    client.force_login(a_user(organization))
+
+    assert client.get("/login/oidc/sso?process=connect").status_code == 404
+    assert client.post("/login/oidc/sso", {"process": "connect"}).status_code == 404
+
+
+def test_who_comes_in_by_the_provider_is_in_the_audit_log(organization):
+    an_invitation(organization)
+
+    sign_in("1")
+
+    done = AuditEntry.objects.filter(organization_id=organization.id, face="page").values_list(
+        "action", flat=True
+    )
+    assert set(done) >= {"member.created", "invitation.updated"}
