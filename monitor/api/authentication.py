@@ -10,11 +10,11 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from monitor.access import KeyRejected, actor_of_key, actor_of_user, anonymous_actor, authenticate_key
-from monitor.access.second_factor import is_required_of, used_second_factor
+from monitor.access.second_factor import has_second_factor, is_required_of, used_second_factor
 from monitor.access.tokens import actor_of_token, authenticate_token, is_personal
 from monitor.audit import remember_actor
 from monitor.lib.actors import Actor, Scope
-from monitor.models import ApiKey
+from monitor.models import ApiKey, PersonalToken
 
 BEARER = 'Bearer realm="api"'
 # Where a request keeps who calls, once somebody has asked.
@@ -42,6 +42,17 @@ def takes_logs(request: Request) -> bool:
     return getattr(view, "scopes", {}).get(request.method) == Scope.INGEST
 
 
+def token_from(raw: str) -> PersonalToken:
+    """Raises KeyRejected, and PermissionDenied for a token that would do more than its person.
+
+    A program has no second factor to show; that its person has one is as near as it comes.
+    """
+    token = authenticate_token(raw, now=timezone.now())
+    if is_required_of(token.user) and not has_second_factor(token.user):
+        raise PermissionDenied("Whose token this is must add a second factor.", code="second_factor_missing")
+    return token
+
+
 class ActorAuthentication(BaseAuthentication):
     """Gives `request.user` as an Actor and `request.auth` as the ApiKey, when there is one."""
 
@@ -60,7 +71,7 @@ class ActorAuthentication(BaseAuthentication):
         if raw is not None:
             try:
                 if is_personal(raw):
-                    return actor_of_token(authenticate_token(raw, now=timezone.now())), None
+                    return actor_of_token(token_from(raw)), None
                 key = authenticate_key(raw, now=timezone.now())
             except KeyRejected as rejected:
                 raise AuthenticationFailed(str(rejected), code=rejected.code) from None

@@ -36,7 +36,9 @@ KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 NOT_KEPT = frozenset({401, 403, 408, 409, 429})
 # Members of answers that are shown once.
 SHOWN_ONCE = frozenset({"raw_key", "secret"})
-SECRET_TEXT = re.compile(rf"{KEY_PATTERN.pattern}|whsec_[0-9A-Za-z+/=]{{12,}}")
+SECRET_TEXT = re.compile(
+    rf"{KEY_PATTERN.pattern}|whsec_[0-9A-Za-z+/=]{{12,}}|/invitation/[0-9A-Za-z_-]{{12,}}"
+)
 BARE = re.compile(r"[!-~]+")
 QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 # The database's clock, as several machines may share it. An insert that meets a row does not wait for whoever

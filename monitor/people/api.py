@@ -87,6 +87,7 @@ class MemberViewSet(
         if role is None:
             return
         require_say(actor_of(self.request), membership.organization_id, role)
+        require_recent(self.request)
         try:
             change_role(membership, role=role)
         except LastOwner as last:

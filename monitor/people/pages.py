@@ -121,6 +121,7 @@ def change_member(request: HttpRequest, membership_id: UUID) -> HttpResponse:
             messages.success(request, f"{membership.user} does not belong here any more.")
         elif role in dict(ROLE_WORDS):
             require_say(actor, membership.organization_id, membership.role, role)
+            confirm_who(request)
             change_role(membership, role=role)
             messages.success(request, f"{membership.user} is {role} now.")
     except LastOwner as last:

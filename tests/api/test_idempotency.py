@@ -11,6 +11,7 @@ from django.utils import timezone
 from monitor.access import rotate_key
 from monitor.api.idempotency import BadKey, key_of, without_secrets
 from monitor.api.tasks import forget_idempotency_keys
+from monitor.lib.actors import Role
 from monitor.models import ApiKey, IdempotentRequest, RequestLog, Service, WebhookEndpoint
 from tests.access.routes import api_routes
 from tests.factories import a_client, a_key, a_log, a_service, a_user, an_organization, keep_logs
@@ -354,3 +355,16 @@ def test_a_server_that_is_killed_leaves_a_key_that_is_free_after_its_lease():
     assert [each.status_code for each in answers] == [201, 201]
     assert answers[0].json()["id"] == answers[1].json()["id"]
     assert len(target.arrived) == 2
+
+
+def test_the_link_of_an_invitation_is_not_kept(organization):
+    person = a_client(user=a_user(organization, Role.OWNER))
+    first, again = (
+        person.post(
+            "/v1/invitations", {"email": "eve@x.example"}, content_type="application/json", headers=KEY
+        )
+        for _ in range(2)
+    )
+
+    assert "/invitation/" in first.json()["link"]
+    assert again.json() == {**first.json(), "link": None}

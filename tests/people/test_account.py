@@ -1,6 +1,7 @@
 """A person's own page: tokens, sessions, and being asked again who is there."""
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.db import connection
@@ -241,3 +242,15 @@ def test_the_page_costs_the_same_with_one_token_and_with_nine(person):
     # session, user; the gate's and the context's memberships; tokens, second factors, sessions, address,
     # memberships with their organizations.
     assert cost() == few <= 9
+
+
+def test_a_token_does_no_more_than_its_person_where_a_second_factor_is_asked_for(person, settings):
+    _, raw = a_token(person)
+    settings.SECOND_FACTOR = "everyone"
+
+    without = a_client(raw).get("/v1/services")
+    TOTP.activate(person, "JBSWY3DPEHPK3PXP")
+    with_one = a_client(raw).get("/v1/services")
+
+    assert (without.status_code, without.json()["code"]) == (403, "second_factor_missing")
+    assert with_one.status_code == 200

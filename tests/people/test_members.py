@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from monitor.lib.actors import Role
-from tests.factories import a_client, a_key, a_service, a_user, an_organization
+from tests.factories import a_client, a_key, a_recent_client, a_service, a_user, an_organization
 
 pytestmark = pytest.mark.django_db
 
@@ -127,3 +127,20 @@ def test_the_page_and_the_list_cost_the_same_with_two_members_and_with_ten(organ
     assert (cost("/people"), cost("/v1/members")) == few
     assert few[0] <= 9
     assert few[1] <= 4
+
+
+@pytest.mark.parametrize(("ago_s", "to"), [(0, Role.ADMIN), (3600, Role.VIEWER)])
+def test_who_signed_in_long_ago_confirms_before_a_role_is_given(organization, ago_s, to):
+    owner, _ = member(organization, Role.OWNER)
+    owner.set_password("correct horse battery")
+    owner.save()
+    person = a_recent_client(owner, ago_s=ago_s)
+    _, by_api = member(organization, Role.VIEWER)
+    _, by_page = member(organization, Role.VIEWER)
+
+    patch(person, by_api, Role.ADMIN)
+    person.post(f"/people/{by_page.id}", {"role": Role.ADMIN})
+
+    by_api.refresh_from_db()
+    by_page.refresh_from_db()
+    assert (by_api.role, by_page.role) == (to, to)
