@@ -45,6 +45,10 @@ class AccountAdapter(DefaultAccountAdapter):
         """Whoever has just signed in is not asked again at once."""
         return not signed_in_recently(self.request, self.request.user)
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """One for each name. allauth puts the Host header before it, of which the caller chooses the port."""
+        return f"name:{credentials.get('email', credentials.get('username', '')).lower()}"
+
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:
             super().pre_authenticate(request, **credentials)

@@ -133,6 +133,17 @@ def test_twenty_wrong_passwords_lock_the_account_for_everybody(person):
     assert "Too many failed attempts" in locked.content.decode()
 
 
+def test_the_lock_of_an_account_is_one_whatever_host_is_asked_for(person):
+    """The header is the caller's: each port in it would be twenty tries more."""
+    fail(20)
+
+    asked = Client(headers={"Host": "localhost:4711"}).post(
+        "/login", {"username": "ada", "password": "correct horse battery"}, REMOTE_ADDR="198.51.100.7"
+    )
+
+    assert "Too many failed attempts" in asked.content.decode()
+
+
 def test_an_address_that_tries_many_names_is_locked(person):
     for number in range(20):
         fail(1, name=f"name {number}")
