@@ -369,6 +369,7 @@ HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 # Two monitors on one host, at two ports, must not sign each other's people out.
 _INSTALLATION = hashlib.sha256(PUBLIC_URL.encode()).hexdigest()[:8]
+SESSION_SERIALIZER = "monitor.access.sessions.SessionSerializer"
 SESSION_COOKIE_NAME = f"apimonitor_session_{_INSTALLATION}"
 CSRF_COOKIE_NAME = f"apimonitor_csrf_{_INSTALLATION}"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

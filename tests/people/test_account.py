@@ -4,6 +4,10 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.contrib.sessions.serializers import JSONSerializer
+from django.core import signing
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,7 +17,7 @@ from monitor.access.tokens import issue_token, revoke_token
 from monitor.lib.actors import Role
 from monitor.lib.apikeys import KEY_PATTERN, looks_valid
 from monitor.lib.masking import mask_text
-from monitor.models import PersonalToken
+from monitor.models import PersonalToken, WebhookEndpoint
 from tests.factories import a_client, a_recent_client, a_service, a_user, an_organization, post_json
 
 pytestmark = pytest.mark.django_db
@@ -254,3 +258,20 @@ def test_a_token_does_no_more_than_its_person_where_a_second_factor_is_asked_for
 
     assert (without.status_code, without.json()["code"]) == (403, "second_factor_missing")
     assert with_one.status_code == 200
+
+
+def test_what_waits_for_a_confirmation_is_sealed_and_done_afterwards(person):
+    client = a_recent_client(person, ago_s=3600)
+    hook = {"url": "https://shop.example/hook", "enabled_events": "*", "mode": "live", "signature": "v1"}
+
+    asked = client.post("/webhooks", {**hook, "headers": "X-Pass: hunter2"})
+
+    assert asked.headers["Location"].startswith("/account/confirm")
+    kept = signing.loads(
+        Session.objects.get(session_key=client.session.session_key).session_data,
+        serializer=JSONSerializer,
+        salt=SessionStore().key_salt,
+    )
+    assert "hunter2" not in str(kept)
+    client.post(asked.headers["Location"], {"password": PASSWORD})
+    assert WebhookEndpoint.objects.get().header_names == ["X-Pass"]
