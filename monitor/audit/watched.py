@@ -84,6 +84,8 @@ WATCHED: Mapping[str, Watched] = {
     "monitor": Watched(
         noun="monitor", label="name", secret=("sealed",), turns={"is_active": "resumed/paused"}
     ),
+    "monitor_tag": Watched(noun="monitor_tag", label="name"),
+    "monitor_proxy": Watched(noun="monitor_proxy", label="name", secret=("sealed",)),
     "monitor_depends_on": Watched(noun="monitor_dependency"),
     "monitor_badge": Watched(noun="badge", secret=("key",)),
     "maintenance": Watched(noun="maintenance", label="title", turns={"is_active": "resumed/paused"}),

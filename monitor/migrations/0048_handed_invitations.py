@@ -37,7 +37,7 @@ $$;
 class Migration(migrations.Migration):
     """Invitations know whether they were mailed. Old code leaves the column false, which trusts less."""
 
-    dependencies = [("monitor", "0040_longer_checks")]
+    dependencies = [("monitor", "0047_known_tags")]
 
     operations = [
         migrations.AddField(

@@ -321,7 +321,11 @@ class StatusIncidentView(OfPage):
         touch(incident.page_id)
         return Response(StatusIncidentSerializer(incident).data)
 
-    @extend_schema(summary="Remove an incident of a status page", operation_id="status_pages_incident_remove")
+    @extend_schema(
+        summary="Remove an incident of a status page",
+        responses={204: None},
+        operation_id="status_pages_incident_remove",
+    )
     def delete(self, request: Request, status_page_id: UUID, incident_id: UUID) -> Response:
         incident = self.incident(Scope.MANAGE)
         incident.delete()

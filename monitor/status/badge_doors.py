@@ -113,7 +113,9 @@ class BadgeView(IdsInPath):
         monitor = reach_monitor(actor_of(request), monitor_id, Scope.MANAGE)
         return Response(shown(new_badge(monitor)), status=201)
 
-    @extend_schema(summary="Close a monitor's badges", operation_id="monitors_badge_remove")
+    @extend_schema(
+        summary="Close a monitor's badges", responses={204: None}, operation_id="monitors_badge_remove"
+    )
     def delete(self, request: Request, monitor_id: UUID) -> Response:
         monitor = reach_monitor(actor_of(request), monitor_id, Scope.MANAGE)
         MonitorBadge.objects.filter(monitor=monitor).delete()
