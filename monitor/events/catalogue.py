@@ -185,7 +185,7 @@ TYPES = (
     ),
     EventType(
         name="alert.resolved",
-        description="What an alert rule watches over windows is well again. `incident` is as when it fired.",
+        description="What an alert rule watches over windows is well again. The incident is as it fired.",
         data=members(_ALERT, _WINDOW),
         example={
             **_AN_ALERT,
@@ -214,7 +214,7 @@ TYPES = (
     ),
     EventType(
         name="replay.finished",
-        description="A kept request was sent again: `success` means that an answer came, whatever its code.",
+        description="A kept request was sent again; success means that an answer came, whatever its code.",
         data=members(
             {
                 "replay_id": ID,

@@ -27,6 +27,8 @@ ICONS = {
     "moon": '<path d="M13 9.6A5.4 5.4 0 0 1 6.4 3a5.5 5.5 0 1 0 6.6 6.6z"/>',
     "monitors": '<path d="M8 13.5a5.5 5.5 0 1 1 5.5-5.5"/><path d="M8 8l3-3M8 10.5A2.5 2.5 0 1 1 10.5 8"/>',
     "more": '<path d="M3.5 8h.01M8 8h.01M12.5 8h.01" stroke-width="2.2"/>',
+    "people": '<circle cx="6" cy="5.5" r="2.3"/><path d="M2 13a4 4 0 0 1 8 0"/>'
+    '<path d="M10.2 3.4a2.3 2.3 0 0 1 0 4.2M11.6 9.6A4 4 0 0 1 14 13"/>',
     "plus": '<path d="M8 3v10M3 8h10"/>',
     "replay": '<path d="M3 8a5 5 0 1 0 1.6-3.7L3 5.8"/><path d="M3 2.8v3h3"/>',
     "search": '<circle cx="7" cy="7" r="4.2"/><path d="m10.2 10.2 3.3 3.3"/>',
@@ -40,6 +42,7 @@ ICONS = {
     "sun": '<circle cx="8" cy="8" r="2.7"/>'
     '<path d="M8 1.8v1.4M8 12.8v1.4M1.8 8h1.4M12.8 8h1.4M3.6 3.6l1 1M11.4 11.4l1 1'
     'M3.6 12.4l1-1M11.4 4.6l1-1"/>',
+    "usage": '<path d="M2.5 11.5a5.5 5.5 0 0 1 11 0"/><path d="m8 11.5 2.6-3.4"/>',
     "user": '<circle cx="8" cy="5.5" r="2.7"/><path d="M3 13.5a5 5 0 0 1 10 0"/>',
     "webhook": '<circle cx="8" cy="4.5" r="2"/><circle cx="4" cy="11.5" r="2"/>'
     '<circle cx="12" cy="11.5" r="2"/><path d="M7 6.2 5 9.8M9 6.2l2 3.6M6 11.5h4"/>',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -186,33 +186,66 @@ class NavEntry:
 
     section: str
     words: str
-    url_name: str
     icon: str
     for_managers: bool = False
 
+    @property
+    def url_name(self) -> str:
+        return f"pages:{self.section}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NavGroup:
+    """Lines that belong together. The first group is what everybody came for, and needs no words."""
+
+    words: str
+    entries: tuple[NavEntry, ...]
+
 
 NAV = (
-    NavEntry(section="services", words="Services", url_name="pages:services", icon="services"),
-    NavEntry(section="logs", words="Logs", url_name="pages:logs", icon="logs"),
-    NavEntry(section="metrics", words="Metrics", url_name="pages:metrics", icon="metrics"),
-    NavEntry(section="endpoints", words="Endpoints", url_name="pages:endpoints", icon="endpoints"),
-    NavEntry(section="consumers", words="Consumers", url_name="pages:consumers", icon="user"),
-    NavEntry(section="issues", words="Issues", url_name="pages:issues", icon="warn"),
-    NavEntry(section="monitors", words="Monitors", url_name="pages:monitors", icon="monitors"),
-    NavEntry(section="alerts", words="Alerts", url_name="pages:alerts", icon="alert"),
-    NavEntry(section="channels", words="Channels", url_name="pages:channels", icon="channel"),
-    NavEntry(section="webhooks", words="Webhooks", url_name="pages:webhooks", icon="webhook"),
-    NavEntry(section="people", words="People", url_name="pages:people", icon="lock", for_managers=True),
-    NavEntry(section="audit", words="Audit log", url_name="pages:audit", icon="key", for_managers=True),
-    NavEntry(section="storage", words="Storage", url_name="pages:storage", icon="storage", for_managers=True),
-    NavEntry(section="health", words="Health", url_name="pages:health", icon="health", for_managers=True),
+    NavGroup(
+        words="",
+        entries=(
+            NavEntry(section="services", words="Services", icon="services"),
+            NavEntry(section="logs", words="Logs", icon="logs"),
+            NavEntry(section="metrics", words="Metrics", icon="metrics"),
+            NavEntry(section="endpoints", words="Endpoints", icon="endpoints"),
+            NavEntry(section="consumers", words="Consumers", icon="user"),
+            NavEntry(section="issues", words="Issues", icon="warn"),
+        ),
+    ),
+    NavGroup(
+        words="Watch and tell",
+        entries=(
+            NavEntry(section="monitors", words="Monitors", icon="monitors"),
+            NavEntry(section="alerts", words="Alerts", icon="alert"),
+            NavEntry(section="channels", words="Channels", icon="channel"),
+            NavEntry(section="webhooks", words="Webhooks", icon="webhook"),
+        ),
+    ),
+    NavGroup(
+        words="Manage",
+        entries=(
+            NavEntry(section="people", words="People", icon="people", for_managers=True),
+            NavEntry(section="audit", words="Audit log", icon="key", for_managers=True),
+            NavEntry(section="usage", words="Usage", icon="usage", for_managers=True),
+            NavEntry(section="storage", words="Storage", icon="storage", for_managers=True),
+            NavEntry(section="health", words="Health", icon="health", for_managers=True),
+        ),
+    ),
 )
 
 
 @register.simple_tag(takes_context=True)
-def nav_entries(context: Context) -> list[NavEntry]:
+def nav_groups(context: Context) -> list[NavGroup]:
     """The main menu, in its order, with what this visitor may open."""
-    return [entry for entry in NAV if not entry.for_managers or context.get("may_manage_any")]
+    if context.get("may_manage_any"):
+        return list(NAV)
+    open_to_all = [
+        replace(group, entries=tuple(entry for entry in group.entries if not entry.for_managers))
+        for group in NAV
+    ]
+    return [group for group in open_to_all if group.entries]
 
 
 @register.simple_tag(takes_context=True)

@@ -72,7 +72,7 @@ def figures_of(question: Question, days: Sequence[Usage], *, now: datetime) -> l
     figures = []
     for name in METRICS:
         values = [by_day.get(moment.date(), {}).get(name, 0) for moment in axis.starts]
-        series = Series(name=WORDS[name].lower(), values=values, css_class="series-plain")
+        series = Series(name=WORDS[name], values=values, css_class="series-plain")
         chart = stacked_bars(
             axis, [series], chart_id=f"usage-{name}", title=f"{WORDS[name]} a day", empty="None in these days"
         )

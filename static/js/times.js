@@ -10,6 +10,7 @@ const day = (at) => `${at.getDate()} ${MONTHS[at.getMonth()]}`;
 
 const zone = (at) => {
   const minutes = -at.getTimezoneOffset();
+  if (minutes === 0) return "UTC";
   const sign = minutes < 0 ? "-" : "+";
   return `UTC${sign}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
 };

@@ -19,7 +19,7 @@ PAGES = [
     for name in (
         *("services", "logs", "metrics", "endpoints", "consumers"),
         *("issues", "alerts", "monitors", "channels", "webhooks"),
-        *("issues", "alerts", "monitors", "webhooks", "account"),
+        *("people", "audit", "usage", "storage", "health", "account"),
     )
 ]
 urlpatterns = [
@@ -49,6 +49,21 @@ def test_the_section_of_the_page_is_marked_in_both_menus(shell):
     current = re.findall(r'data-section="(\w+)" href="\S+" aria-current="page"', shell(section="logs"))
 
     assert current == ["logs", "logs"]
+
+
+def test_the_menu_is_in_groups_that_are_named_and_managers_see_one_more(shell):
+    def groups(page):
+        return re.findall(r'class="nav-group" role="group" aria-label="([^"]+)"', page)
+
+    assert groups(shell()) == ["Watch and tell"] * 2
+    assert groups(shell(may_manage_any=True)) == ["Watch and tell", "Manage"] * 2
+
+
+def test_staff_who_manage_nothing_find_the_admin_all_the_same(shell):
+    page = shell(user=User(username="jo", is_staff=True), may_manage_any=False)
+
+    assert page.count('href="/admin"') == 2
+    assert 'data-section="audit"' not in page
 
 
 def test_a_guest_is_offered_to_sign_in_and_to_come_back(shell):
