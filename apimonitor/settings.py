@@ -158,8 +158,8 @@ WEBHOOK_SLOTS = env.integer("WEBHOOK_SLOTS", 64, least=5, most=200)
 
 # --- Channels ----------------------------------------------------------------------------------------------
 
-# Where mail goes: smtp://user:password@host:587, smtp+starttls:// or smtps://; empty sends none. It is the
-# operator's, so it may stand in a private network.
+# Where mail goes: smtp+starttls://user:password@host:587, smtps:// or, in the clear, smtp://.
+# Empty sends none. It is the operator's, so it may stand in a private network.
 _MAIL = env.mail_server("EMAIL_URL")
 EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
