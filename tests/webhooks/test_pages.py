@@ -32,7 +32,8 @@ def text_of(answer):
 
 def a_form(**fields):
     events = "order.* alert.firing"
-    return {"url": "https://shop.example/hook", "enabled_events": events, "mode": "live", **fields}
+    said = {"url": "https://shop.example/hook", "enabled_events": events, "mode": "live", "signature": "v1"}
+    return {**said, **fields}
 
 
 def page_of(endpoint, part=""):
@@ -91,9 +92,8 @@ def test_what_is_unfit_stands_beside_its_field(admin):
 def test_settings_are_saved_and_headers_stay_unless_written_anew(admin, an_endpoint):
     endpoint, _ = an_endpoint("https://shop.example/hook", headers={"X-A": "1"})
 
-    admin.post(
-        page_of(endpoint), {"url": "https://shop.example/new", "enabled_events": "*", "description": "new"}
-    )
+    said = {"url": "https://shop.example/new", "enabled_events": "*", "description": "new"}
+    admin.post(page_of(endpoint), {**said, "signature": "v1"})
 
     endpoint.refresh_from_db()
     assert (endpoint.url, endpoint.description) == ("https://shop.example/new", "new")
