@@ -149,7 +149,6 @@ urlpatterns = [
     path("v1/", include(api_patterns)),
     path("otlp/", include(otlp_routes)),
     *hub_routes,
-    *hub_routes,
     # Routed here, a page is closed to strangers: see monitor.access.gate.
     path("", include((page_patterns, "pages"))),
 ]
