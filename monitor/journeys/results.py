@@ -164,5 +164,5 @@ class Keeper:
 
     def value(self, value: str) -> str:
         # Cut first here as well as last: a page of text would be masked for the sake of a line.
-        shown = self.veil.text(value[: SHOWN_VALUE * 20])
+        shown = self.veil.text(self.veil.beginning(value[: SHOWN_VALUE * 20]))
         return shown if len(shown) <= SHOWN_VALUE else f"{shown[:SHOWN_VALUE]}…"

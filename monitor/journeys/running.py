@@ -44,6 +44,8 @@ CLEANUP_SHARE = 0.1
 MOST_CLEANUP_S = 5.0
 BETWEEN_RETRIES_S = 0.5
 MOST_CONSOLE = 20
+# A target may hand out new ones with each answer, and each is looked for in all that is kept.
+MOST_HIDDEN_COOKIES = 500
 ANY_STATUS = "100-599"
 
 
@@ -67,6 +69,7 @@ class _Run:
     # Set by a script: the name of what follows, or None for the end.
     jump: Any = msgspec.UNSET
     known_names: set[str] = field(default_factory=set)
+    hidden_cookies: set[str] = field(default_factory=set)
 
     def left_s(self, step: Step) -> float:
         share = 0.0
@@ -169,7 +172,7 @@ def _skipped(step: Step, message: str) -> StepRun:
 async def _step(run: _Run, step: Step) -> StepRun:
     if step.condition:
         try:
-            if not _condition_holds(run, step):
+            if not await _condition_holds(run, step):
                 return _skipped(step, f"Left out: not {step.condition}.")
         except (BadAssertion, BadTemplate, TypeError, TooSlow) as error:
             return _ended(run, step, StepOutcome.BROKEN, f"The condition cannot be judged: {error}.")
@@ -184,11 +187,17 @@ async def _step(run: _Run, step: Step) -> StepRun:
     return ran
 
 
-def _condition_holds(run: _Run, step: Step) -> bool:
+async def _condition_holds(run: _Run, step: Step) -> bool:
     condition = read_condition(step.condition)
     found = run.scope.has(condition.name)
-    with judging():
-        return condition.holds(found=found, actual=run.scope.get(condition.name) if found else None)
+    actual = run.scope.get(condition.name) if found else None
+
+    def judge() -> bool:
+        with judging():
+            return condition.holds(found=found, actual=actual)
+
+    # A pattern may take its half of a second, in which other journeys go on.
+    return await take_turn(JUDGING, judge)
 
 
 def _ended(
@@ -258,7 +267,9 @@ async def _judge_step(
     body = answer.body.decode(errors="replace")
     if run.cookies is not None:
         for value in run.cookies.of(answer.url).values():
-            run.keeper.veil.add(value if len(value) >= 8 else None)
+            if len(value) >= 8 and len(run.hidden_cookies) < MOST_HIDDEN_COOKIES:
+                run.hidden_cookies.add(value)
+                run.keeper.veil.add(value)
     judged = await _judged(run, step, exchanged, body)
     for extraction, value in judged.values:
         run.scope.put(extraction.name, value, is_secret=extraction.secret)
@@ -323,7 +334,6 @@ async def _judged(run: _Run, step: Step, exchanged: Exchanged, body: str) -> _Ju
             tls_days=certificate.days_left(datetime.now(UTC)) if certificate else None,
             tls_version=answer.tls_version,
         )
-        verdicts = judge_all(assertions, subject)
         values: list[tuple[Extraction, Any]] = []
         problems: list[str] = []
         with judging():
@@ -336,6 +346,10 @@ async def _judged(run: _Run, step: Step, exchanged: Exchanged, body: str) -> _Ju
                     problems.append(f"{each.name}: {str(error).rstrip('.')}.")
                 except TooSlow:
                     problems.append(f"{each.name} took too long to find.")
+        for each, value in values:
+            # Known before anything of the answer is shown.
+            run.scope.hide(each.name, value, is_secret=each.secret)
+        verdicts = judge_all(assertions, subject, hide=run.keeper.veil.beginning)
         return _Judged(verdicts=verdicts, values=values, problems=problems, certificate=certificate)
 
     return await take_turn(JUDGING, judge)
@@ -385,7 +399,7 @@ def _broken(
     run: _Run, judged: _Judged, before: ScriptAnswer, after: ScriptAnswer, severity: str
 ) -> list[tuple[Check, str]]:
     found = [
-        (_check_of(run, each), told(each))
+        (_check_of(run, each), told(each, hide=run.keeper.veil.over))
         for each in judged.verdicts
         if not each.holds and each.assertion.severity == severity
     ]

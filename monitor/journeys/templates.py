@@ -18,6 +18,9 @@ NAME = re.compile(r"""[^\s{}="'$,][^\s{}="',]{0,127}""")
 MOST_CHARACTERS = 512 * 1024
 # Variables of a document may name each other this deep.
 DEEPEST = 8
+# Variables put in for one text, within each other counted too: of empty ones no text grows, and still each
+# level would multiply the work of the one above it.
+MOST_FILLED = 20_000
 
 DYNAMIC: Mapping[str, Callable[[], str]] = {
     "$guid": lambda: str(uuid.uuid4()),
@@ -61,6 +64,7 @@ class Scope:
         for layer in (*layers, {name: value for name, value in secrets.items() if value}):
             self._written.update(layer)
         self._found: dict[str, Any] = {}
+        self._filled_in = 0
         self._secret = set(secrets)
         for name, value in self._written.items():
             if name in self._secret or RULES.is_sensitive_key(name):
@@ -71,13 +75,18 @@ class Scope:
 
     def get(self, name: str) -> Any:
         """The value, filled. Raises BadTemplate."""
+        self._filled_in = 0
         return self._value(name, 0)
 
     def put(self, name: str, value: Any, *, is_secret: bool = False) -> None:
+        self.hide(name, value, is_secret=is_secret)
+        self._found[name] = value
+
+    def hide(self, name: str, value: Any, *, is_secret: bool = False) -> None:
+        """Keep the value out of all that is shown, where it is said or named to be secret."""
         if is_secret or name in self._secret or RULES.is_sensitive_key(name):
             self._secret.add(name)
             self.veil.add(value)
-        self._found[name] = value
 
     def drop(self, name: str) -> None:
         self._found.pop(name, None)
@@ -103,15 +112,20 @@ class Scope:
         if not isinstance(value, str):
             return value
         whole = HOLE.fullmatch(value.strip())
-        return self._value(whole[1], 0) if whole else self.fill(value)
+        return self.get(whole[1]) if whole else self.fill(value)
 
     def _filled(self, text: str, depth: int, encode: Callable[[str], str] | None = None) -> str:
         if "{{" not in text:
             return text
         left = MOST_CHARACTERS
+        if depth == 0:
+            self._filled_in = 0
 
         def put_in(match: re.Match[str]) -> str:
             nonlocal left
+            self._filled_in += 1
+            if self._filled_in > MOST_FILLED:
+                raise BadTemplate("The text has too many variables when those within them are filled in.")
             found = as_text(self._value(match[1], depth))
             found = encode(found) if encode else found
             left -= len(found)

@@ -20,23 +20,41 @@ class Veil:
 
     def __init__(self) -> None:
         self._known: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._spellings: list[str] | None = None
 
     def add(self, value: Any) -> None:
         """The value, or all that lies in it, is secret from now on."""
         for text in _leaves(value):
             if text and text not in self._known:
                 self._known.add(text)
-                self._pattern = None
+                self._spellings = None
 
     def over(self, text: str) -> str:
         """The text without any known secret, as it is or as URLs, JSON and headers write it."""
         if not self._known or not text:
             return text
-        if self._pattern is None:
-            spellings = sorted({each for secret in self._known for each in _spellings(secret)}, key=len)
-            self._pattern = re.compile("|".join(map(_piece, reversed(spellings))))
-        return self._pattern.sub(MASK, text)
+        # Looked for one by one: a pattern of hundreds takes seconds for a long body, in which hardly any is.
+        present = [each for each in self._all_spellings() if each in text]
+        return re.sub("|".join(map(_piece, present)), MASK, text) if present else text
+
+    def beginning(self, text: str) -> str:
+        """The same for the beginning of a longer text, at whose end a secret may have been cut."""
+        veiled = self.over(text)
+        for each in self._all_spellings():
+            at = veiled.rfind(each[:SHORT]) if len(each) > SHORT else -1
+            while at >= 0:
+                if each.startswith(veiled[at:]):
+                    veiled = veiled[:at] + MASK
+                    break
+                at = veiled.rfind(each[:SHORT], max(len(veiled) - len(each), 0), at + SHORT - 1)
+        return veiled
+
+    def _all_spellings(self) -> list[str]:
+        """The longest first, as the first that fits is taken."""
+        if self._spellings is None:
+            found = {each for secret in self._known for each in _spellings(secret)}
+            self._spellings = sorted(found, key=lambda each: (-len(each), each))
+        return self._spellings
 
     def text(self, text: str) -> str:
         return masking.mask_text(self.over(text), rules=RULES)

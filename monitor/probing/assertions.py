@@ -9,7 +9,7 @@ import json
 import re
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -180,7 +180,15 @@ def check_comparison(comparison: str, target: Any) -> None:
         raise BadAssertion(f"A type is one of {', '.join(_TYPES)}.")
 
 
+Hide = Callable[[str], str]
 _deadline: ContextVar[float] = ContextVar("deadline")
+
+
+def nothing_hidden(text: str) -> str:
+    return text
+
+
+_hide: ContextVar[Hide] = ContextVar("hide", default=nothing_hidden)
 
 
 @contextmanager
@@ -193,10 +201,17 @@ def judging() -> Iterator[None]:
         _deadline.reset(token)
 
 
-def judge_all(assertions: Iterable[Assertion], subject: Subject) -> list[Verdict]:
-    """Each in turn, within one deadline; those it leaves no time for do not hold, and say so."""
-    with judging():
-        return [_judged(each, subject) for each in assertions]
+def judge_all(
+    assertions: Iterable[Assertion], subject: Subject, *, hide: Hide = nothing_hidden
+) -> list[Verdict]:
+    """Each in turn, within one deadline; those it leaves no time for do not hold, and say so. `hide` takes
+    secrets out of what is shown, before it is cut: half a secret is not known again."""
+    token = _hide.set(hide)
+    try:
+        with judging():
+            return [_judged(each, subject) for each in assertions]
+    finally:
+        _hide.reset(token)
 
 
 def judge(assertion: Assertion, subject: Subject) -> Verdict:
@@ -379,7 +394,7 @@ def number_of(value: Any) -> float | None:
 def shown(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     # Cut first here: a page of text would be masked for the sake of a line.
-    text = mask_text(text[: SHOWN_CHARACTERS * 4])
+    text = mask_text(_hide.get()(text[: SHOWN_CHARACTERS * 4]))
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 

@@ -1,13 +1,18 @@
 """Journeys against a real server on loopback."""
 
+import asyncio
 import time
 
 import msgspec
 import pytest
 
+from monitor.journeys.document import read_document
+from monitor.journeys.results import JourneyRun
+from monitor.journeys.running import run_journey
 from monitor.lib.masking import MASK
 from monitor.lib.outbound import OutboundPolicy
-from tests.journeys.targets import PASSWORD, TOKEN, Shop, as_json, go, log_in, me, outcomes
+from monitor.probing.finding import Way
+from tests.journeys.targets import HOME, PASSWORD, TOKEN, Shop, as_json, document, go, log_in, me, outcomes
 from tests.probing.http_target import Answer, http_target
 
 
@@ -57,6 +62,36 @@ def test_no_secret_comes_out_wherever_it_was_repeated(base, shop):
     assert MASK in said
     for secret in (PASSWORD, TOKEN, "session-of-ada"):
         assert secret not in said
+
+
+LONG = "".join(f"{at:03x}" for at in range(100, 400))
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [
+        {"source": "jsonpath", "property": "$.ticket", "comparison": "exists"},
+        {"source": "jsonpath", "property": "$.ticket", "comparison": "==", "target": "x"},
+        {"source": "body", "comparison": "==", "target": "x"},
+        {"source": "status", "comparison": "==", "target": "{{key}}"},
+        {"source": "body", "comparison": "not_contains", "target": "{{key}}"},
+        {"source": "json_schema", "target": {"properties": {"ticket": {"type": "integer"}}}},
+    ],
+    ids=["there", "compared", "body", "target", "contained", "schema"],
+)
+def test_no_beginning_of_a_long_secret_comes_out_where_texts_are_cut(target, base, judged):
+    target.answer = lambda asked: as_json({"ticket": LONG, "again": "k" * 300})
+    step = {
+        "name": "a",
+        "url": f"{base}/",
+        "extract": [{"name": "ticket", "source": "jsonpath", "of": "$.ticket", "secret": True}],
+        "assertions": [judged],
+    }
+    run = go(step, secrets={"key": "k" * 300})
+
+    said = everything(run)
+    assert LONG[:8] not in said
+    assert "kkkkkkkk" not in said
 
 
 @pytest.mark.parametrize(
@@ -147,6 +182,31 @@ def test_a_step_runs_only_when_its_condition_holds(base, condition, runs):
     run = go(log_in(base), me(base, condition=condition), variables={"kind": "b"})
 
     assert outcomes(run)[1] == ("passed" if runs else "skipped")
+
+
+def test_other_journeys_go_on_while_the_pattern_of_a_condition_is_searched(target, base):
+    target.answer = lambda asked: Answer(200, b"a" * 40 + b"!")
+    body = {"name": "text", "source": "body"}
+    journey = read_document(
+        document(
+            {"name": "Get", "url": f"{base}/", "extract": [body]},
+            {"name": "Ask", "url": f"{base}/", "condition": "text matches (a|a)+(a|a)+(a|a)+$"},
+        )
+    )
+    gaps = []
+
+    async def run_beside() -> JourneyRun:
+        running = asyncio.ensure_future(run_journey(journey, Way(policy=HOME, timeout_s=10)))
+        while not running.done():
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - began)
+        return await running
+
+    run = asyncio.run(run_beside())
+
+    assert "too long" in run.steps[1].message or "cannot be judged" in run.steps[1].message
+    assert max(gaps) < 0.4
 
 
 def test_cookies_are_kept_from_step_to_step_and_hop_to_hop(base):

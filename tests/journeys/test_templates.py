@@ -1,6 +1,7 @@
 """Variables in texts."""
 
 import base64
+import time
 
 import pytest
 
@@ -55,8 +56,21 @@ def test_what_an_answer_brought_is_never_read_as_a_template():
     assert scope.fill("{{name}}") == "{{password}}"
 
 
+def test_variables_that_multiply_each_other_end_though_no_text_grows():
+    many = {f"v{at}": f"{{{{v{at + 1}}}}}" * 1000 for at in range(5)} | {"v5": ""}
+    for fill in (a_scope(many).get, lambda name: a_scope(many).fill(f"<{{{{{name}}}}}>")):
+        with pytest.raises(BadTemplate, match="too many variables"):
+            fill("v0")
+
+
+def test_each_text_may_be_as_long_as_the_others():
+    scope = a_scope({"v": "x"})
+
+    assert [len(scope.fill("{{v}}" * 15_000)) for _ in range(3)] == [15_000] * 3
+
+
 def test_texts_do_not_grow_without_end():
-    doubling = {f"v{at}": f"{{{{v{at + 1}}}}}" * 12 for at in range(6)} | {"v6": "x" * 12}
+    doubling = {f"v{at}": f"{{{{v{at + 1}}}}}" * 12 for at in range(6)} | {"v6": "x" * 120}
     with pytest.raises(BadTemplate, match="too long"):
         a_scope(doubling).fill("{{v0}}")
     with pytest.raises(BadTemplate, match="too long"):
@@ -103,3 +117,24 @@ def test_a_variable_named_as_a_secret_is_one():
 
     assert scope.is_secret("access_token")
     assert scope.veil.over("x abcdef") == f"x {MASK}"
+
+
+def test_a_secret_that_was_cut_is_hidden_too():
+    veil = Veil()
+    veil.add("tok-abcdef-123456")
+
+    assert veil.beginning("it is tok-abcdef-1") == f"it is {MASK}"
+    assert veil.beginning("tok-abcdef-123456 and tok-") == f"{MASK} and {MASK}"
+    assert veil.beginning("it took") == "it took"
+
+
+def test_many_secrets_are_looked_for_in_a_long_text_in_a_moment():
+    """By one pattern of them all each took its part of a second for every thousand of characters."""
+    veil = Veil()
+    for at in range(1000):
+        veil.add(f"{at:04x}-a-secret-of-its-own")
+    text = "0123456789abcdef" * 32_768 + "03e7-a-secret-of-its-own"
+    began = time.process_time()
+
+    assert veil.over(text).endswith(f"f{MASK}")
+    assert time.process_time() - began < 2

@@ -16,7 +16,16 @@ from monitor.lib.outbound.fetching import Fetched, fetch
 from monitor.lib.outbound.lines import TlsWish
 from monitor.lib.outbound.proxies import Proxy, parse_proxy
 from monitor.lib.outbound.turns import take_turn
-from monitor.probing.assertions import JUDGING, Assertion, Subject, Verdict, code_range, judge_all
+from monitor.probing.assertions import (
+    JUDGING,
+    Assertion,
+    Hide,
+    Subject,
+    Verdict,
+    code_range,
+    judge_all,
+    nothing_hidden,
+)
 from monitor.probing.certificates import Certificate, certificate_of, read_certificate
 from monitor.probing.finding import Finding, Outcome, OwnError, Way
 from monitor.probing.logins import (
@@ -236,12 +245,12 @@ def judged(options: HttpOptions, answer: Fetched, *, now: datetime) -> Finding:
     )
 
 
-def told(verdict: Verdict) -> str:
+def told(verdict: Verdict, *, hide: Hide = nothing_hidden) -> str:
     assertion = verdict.assertion
     what = f"{assertion.source} {assertion.property}".strip()
     if verdict.problem:
         return f"{what}: {verdict.problem}."
-    wanted = "" if assertion.target is None else f" {masking.mask_text(str(assertion.target))[:80]}"
+    wanted = "" if assertion.target is None else f" {masking.mask_text(hide(str(assertion.target)))[:80]}"
     return f"{what} should be {assertion.comparison}{wanted} but is {verdict.actual[:80]}."
 
 
