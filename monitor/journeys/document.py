@@ -6,13 +6,13 @@ repository. So a header, URL or body that carries one in plain words is refused,
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from monitor.journeys.extracting import Extraction
-from monitor.journeys.templates import HOLE, NAME, without_holes
+from monitor.journeys.templates import HOLE, NAME, names_in, without_holes
 from monitor.lib import masking
 from monitor.lib.kept_text import RULES
 from monitor.probing.assertions import (
@@ -195,7 +195,24 @@ def _with_secrets_apart(plain: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, str) and name not in secrets and RULES.is_sensitive_key(str(name))
     }
     kept = {name: value for name, value in variables.items() if name not in moved and name not in secrets}
-    return {**plain, "variables": kept, "secrets": {**secrets, **moved}}
+    apart = {**plain, "variables": kept, "secrets": {**secrets, **moved}}
+    rows = plain.get("rows")
+    if isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows):
+        apart["rows"] = [_row_apart(row, number, apart["secrets"]) for number, row in enumerate(rows, 1)]
+    return apart
+
+
+def _row_apart(row: Mapping[str, Any], number: int, secrets: dict[str, Any]) -> dict[str, Any]:
+    """The row with variables in the place of what its columns say is secret; `secrets` takes the values."""
+    kept = dict(row)
+    for name, value in row.items():
+        is_bare = isinstance(value, str) and value and not HOLE.search(value)
+        if is_bare and RULES.is_sensitive_key(str(name)):
+            known = f"{name}_{number}"
+            while known in secrets:
+                known += "_"
+            secrets[known], kept[name] = value, "{{" + known + "}}"
+    return kept
 
 
 def _check_names(journey: Journey) -> None:
@@ -225,7 +242,22 @@ def _check_names(journey: Journey) -> None:
 def asks_too_much(condition: Condition, journey: Journey) -> bool:
     """Whether the steps that run would tell a secret, letter by letter."""
     found = {each.name for step in journey.steps for each in step.extract if each.secret}
-    return condition.name in {*journey.secrets, *found} and condition.comparison not in ("exists", "absent")
+    is_of_secret = bool(reached([condition.name], journey) & {*journey.secrets, *found})
+    return is_of_secret and condition.comparison not in ("exists", "absent")
+
+
+def reached(names: Iterable[str], journey: Journey) -> set[str]:
+    """The names, and those that stand in what these may stand for, and so on: whatever a text with them may
+    hold at last."""
+    found: set[str] = set()
+    new = set(names)
+    while new:
+        found |= new
+        values = [
+            each[name] for each in (journey.variables, *journey.rows) for name in new if name in each
+        ] + [each.of for step in journey.steps for each in step.extract if each.name in new]
+        new = {name for value in values if isinstance(value, str) for name in names_in(value)} - found
+    return found
 
 
 def _check_values(journey: Journey) -> None:

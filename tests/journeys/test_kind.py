@@ -142,6 +142,19 @@ ELSEWHERE = {
     "a line that nobody checks": lambda config: config.update(verify_tls=False),
     "an authority of one's own": lambda config: config.update(authorities="-----BEGIN"),
     "a known host that had no need of it": lambda config: config["steps"][2].update(body="{{hidden}}"),
+    "a known host, by the name of a header": lambda config: config["steps"][2].update(
+        headers=[["X-{{hidden}}", "x"]]
+    ),
+    "a known host, by a long way round": lambda config: (
+        config["variables"].update(
+            {f"v{at}": f"{{{{v{at + 1}}}}}" for at in range(6)} | {"v6": "{{password}}"}
+        ),
+        config["steps"][2].update(body="{{v0}}"),
+    ),
+    "a known host, by a row": lambda config: (
+        config.update(rows=[{"column": "{{password}}"}]),
+        config["steps"][2].update(body="{{column}}"),
+    ),
     "a host that continues": lambda config: config["steps"].append(
         {"name": "x", "url": "{{base}}.evil.example/"}
     ),
@@ -165,6 +178,88 @@ def test_a_kept_secret_goes_to_no_other_target(client, story):
 
     assert (answer.status_code, "again" in json.dumps(answer.json())) == (400, True)
     assert given_again.status_code == 200, given_again.json()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("more", "url", "change"),
+    [
+        (
+            {"rows": [{"place": "{{host}}"}], "variables": {"host": "http://shop.example"}},
+            "{{place}}/me",
+            {"variables": {"host": "http://evil.example"}},
+        ),
+        (
+            {
+                "variables": {f"v{at}": f"{{{{v{at + 1}}}}}" for at in range(7)}
+                | {"v7": "http://shop.example"}
+            },
+            "{{v0}}/me",
+            {
+                "variables": {f"v{at}": f"{{{{v{at + 1}}}}}" for at in range(7)}
+                | {"v7": "http://evil.example"}
+            },
+        ),
+        (
+            {"variables": {"next": "http://shop.example"}},
+            "{{place}}/me",
+            {"variables": {"next": "http://evil.example"}},
+        ),
+    ],
+    ids=["a row", "many variables", "a script"],
+)
+def test_a_kept_secret_follows_no_variable_to_another_host(client, more, url, change):
+    before = 'pm.variables.set("place", pm.variables.get("next"));' if "next" in more["variables"] else ""
+    step = {"name": "a", "url": url, "headers": [["X-Key", "{{password}}"]], "before": before}
+    config = document(step, **more)
+    made = post_json(client, "/v1/monitors", {"name": "Shop", "kind": "journey", "config": config}).json()
+
+    answer = patch_json(client, f"/v1/monitors/{made['id']}", {"config": {**made["config"], **change}})
+    same = patch_json(client, f"/v1/monitors/{made['id']}", {"config": made["config"]})
+
+    assert (answer.status_code, "again" in json.dumps(answer.json())) == (400, True)
+    assert same.status_code == 200
+
+
+@pytest.mark.django_db
+def test_variables_that_multiply_are_refused_where_an_address_is_made_of_them(client):
+    given = parts()
+    made = post_json(client, "/v1/monitors", {"name": "Shop", "kind": "journey", "config": given}).json()
+    config = made["config"]
+    config["variables"] |= {f"v{at}": f"{{{{v{at + 1}}}}}" * 300 for at in range(5)} | {"v5": "x"}
+    config["steps"][1]["url"] = "{{v0}}"
+    answer = patch_json(client, f"/v1/monitors/{made['id']}", {"config": config})
+
+    assert (answer.status_code, "too long" in json.dumps(answer.json())) == (400, True)
+
+
+@pytest.mark.django_db
+def test_passwords_in_rows_of_data_are_kept_as_secrets(client):
+    rows = [{"user": "ada", "password": "ada-pass-1"}, {"user": "bob", "password": "bob-pass-2"}]
+    made = post_json(client, "/v1/monitors", {"name": "Shop", "kind": "journey", "config": parts(rows=rows)})
+    assert made.status_code == 201, made.json()
+    config = made.json()["config"]
+
+    assert "-pass-" not in json.dumps(list(Monitor.objects.values("config")))
+    assert [row["user"] for row in config["rows"]] == ["ada", "bob"]
+    again = patch_json(client, f"/v1/monitors/{made.json()['id']}", {"config": config})
+    assert again.status_code == 200
+    options = options_of(Monitor.objects.get())
+    assert options.rows[1]["password"] == "{{password_2}}"
+    assert options.secrets["password_2"] == "bob-pass-2"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("place", ["variables", "rows"])
+def test_no_condition_asks_a_secret_letter_by_letter_through_a_variable(client, place):
+    given = parts()
+    given["steps"][1]["condition"] = "hint starts_with h"
+    given |= {"rows": [{"hint": "{{password}}"}]} if place == "rows" else {}
+    if place == "variables":
+        given["variables"] |= {"hint": "{{more}}", "more": "x{{password}}"}
+    answer = post_json(client, "/v1/monitors", {"name": "x", "kind": "journey", "config": given})
+
+    assert (answer.status_code, "of a secret only" in json.dumps(answer.json())) == (400, True)
 
 
 @pytest.mark.django_db

@@ -2,23 +2,25 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from monitor.journeys.document import BadDocument, Journey, Step, as_plain, read_document
+from monitor.journeys.document import BadDocument, Journey, Step, as_plain, reached, read_document
 from monitor.journeys.results import JourneyRun, StepOutcome
 from monitor.journeys.running import run_rows
-from monitor.journeys.templates import HOLE, as_text, names_in
+from monitor.journeys.templates import DEEPEST, HOLE, as_text, names_in
 from monitor.lib import masking
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.registry import BadConfig, Kind
 
 # What a run ends before its check does: a check that is cancelled could tell no step.
 MARGIN_S = 0.5
-MOST_NAMES_DEEP = 5
+MOST_URL = 64 * 1024
+HOST = re.compile(rf"(?:{HOLE.pattern}|[^/?#])*")
 
 
 class JourneyKind(Kind):
@@ -47,6 +49,9 @@ class JourneyKind(Kind):
         found |= {
             f"script {digest(text)}" for step in journey.steps for text in (step.before, step.after) if text
         }
+        if journey.has_scripts:
+            # Whatever a script reads may decide where it leads.
+            found.add(f"variables {digest(readable_by_scripts(journey))}")
         for step in journey.steps:
             for url in filter(None, (step.url, step.auth.token_url)):
                 origin = origin_of(url, journey)
@@ -57,30 +62,56 @@ class JourneyKind(Kind):
         return {each: each for each in found}
 
 
+def readable_by_scripts(journey: Journey) -> str:
+    extracted = [msgspec.to_builtins(each) for step in journey.steps for each in step.extract]
+    return json.dumps([journey.variables, journey.rows, extracted], sort_keys=True)
+
+
 def secrets_in(step: Step, journey: Journey) -> set[str]:
-    """The secrets that a step sends, also those within variables."""
-    texts = [step.url, step.body, *(value for _, value in step.headers)]
+    """The secrets that a step sends, also those within variables and rows; and what only a script can set."""
+    texts = [step.url, step.body, *(text for pair in step.headers for text in pair)]
     texts += [text for text in msgspec.structs.asdict(step.auth).values() if isinstance(text, str)]
-    names = {name for text in texts for name in names_in(text)}
-    for _ in range(MOST_NAMES_DEEP):
-        values = (journey.variables.get(name) for name in names)
-        names |= {name for value in values if isinstance(value, str) for name in names_in(value)}
-    return names & set(journey.secrets)
+    names = reached((name for text in texts for name in names_in(text)), journey)
+    found = names & set(journey.secrets)
+    return found | (names - known_names(journey) if journey.has_scripts else set())
+
+
+def known_names(journey: Journey) -> set[str]:
+    extracted = {each.name for step in journey.steps for each in step.extract}
+    return extracted.union(journey.variables, journey.secrets, *journey.rows)
 
 
 def origin_of(url: str, journey: Journey) -> str:
     """Scheme and host with the variables that the document knows. What a run finds stays a template, and so
-    does all behind it that could still be part of the host."""
+    does all behind it that could still be part of the host. Raises BadConfig."""
     filled = url
-    for _ in range(MOST_NAMES_DEEP):
-        filled = HOLE.sub(lambda hole: written(hole[1], hole[0], journey), filled)
+    for _ in range(DEEPEST):
+        before, filled = filled, once_filled(filled, journey)
+        if filled == before:
+            break
     scheme, _, rest = filled.partition("://")
     if not rest:
         # The scheme itself is a variable: all of it may be the host.
         return filled
-    for sign in "/?#":
-        rest = rest.partition(sign)[0]
+    # A variable may have a slash in its name.
+    match = HOST.match(rest)
+    rest = match[0] if match else rest
     return f"{scheme}://{rest}".lower() if "{{" not in rest else f"{scheme}://{rest}"
+
+
+def once_filled(text: str, journey: Journey) -> str:
+    """Bounded: what variables multiply to is no address, and would not fit into memory."""
+    left = MOST_URL
+
+    def put_in(hole: re.Match[str]) -> str:
+        nonlocal left
+        found = written(hole[1], hole[0], journey)
+        left -= len(found) + 1
+        if left < 0:
+            raise BadConfig("A URL grows too long when its variables are filled in.", field="steps")
+        return found
+
+    return HOLE.sub(put_in, text)
 
 
 def written(name: str, hole: str, journey: Journey) -> str:
@@ -92,7 +123,7 @@ def written(name: str, hole: str, journey: Journey) -> str:
 
 def fillers_of(origin: str, journey: Journey) -> set[str]:
     """What may fill the variables that are left in an origin."""
-    names = names_in(origin)
+    names = reached(names_in(origin), journey)
     found = {
         json.dumps(msgspec.to_builtins(each), sort_keys=True)
         for step in journey.steps
