@@ -10,7 +10,7 @@ import io
 import logging
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apprise
@@ -18,7 +18,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from monitor.channels.kinds.apprise import PLUGINS, scheme_of
+from monitor.channels.kinds.apprise import PLUGINS, REFUSED_PARAMETERS, scheme_of
 from monitor.channels.message import Message
 from monitor.channels.way import NotTold, Way
 
@@ -153,10 +153,21 @@ def plugin_of(url: str) -> Any:
     try:
         # As people write channels and rooms; without this they would be lost as a fragment.
         parsed = plugin.parse_url(url.replace("/#", "/%23"))
+        refuse_parameters(parsed.get("qsd", {}))
         return plugin(**{**parsed, "asset": ASSET})
+    except NotTold:
+        raise
     except Exception:
         # TypeError by custom, with the URL in it; of None, and of whatever a plugin did not foresee.
         raise NotTold("Apprise cannot read this URL.", error_class="blocked", is_permanent=True) from None
+
+
+def refuse_parameters(asked: Iterable[str]) -> None:
+    """By Apprise's own reading: it knows parameters after `#` and `;`, and trims their names. Raises
+    NotTold."""
+    if refused := {name.strip().lower() for name in asked} & REFUSED_PARAMETERS:
+        words = f"{', '.join(sorted(refused))} cannot be set here."
+        raise NotTold(words, error_class="blocked", is_permanent=True)
 
 
 @contextlib.contextmanager

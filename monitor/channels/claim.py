@@ -4,6 +4,7 @@ A claim is a lease: it is committed before anything is sent. Its sender renews i
 that it can be short: what a sender was killed over is sent again half a minute later.
 """
 
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,8 @@ LEASE = timedelta(seconds=30)
 # Under way to one channel at once: one that hangs holds no more slots than these.
 MOST_AT_ONCE = 2
 CLAIM_LOCK = 0x6E746679
+# A look takes two seconds at most; a lease has to outlast all of a claim's.
+LOOKS_TOGETHER_S = 5.0
 
 # What was told of an incident before has to be over first: that it ended must not come before that it began.
 CLAIM = """
@@ -90,9 +93,11 @@ def jobs_of(delivery_ids: Iterable[UUID]) -> list[Job]:
 
 
 def look_for_samples(notifications: dict[UUID, Notification]) -> None:
-    """Now, and not while the rule is judged: a slow look would hold up all other rules."""
+    """Now, and not while the rule is judged: a slow look would hold up all other rules. Within one time for
+    all of them: meanwhile nobody renews leases, and another sender would tell once more what is under way."""
+    until = time.monotonic() + LOOKS_TOGETHER_S
     for told in notifications.values():
-        if told.samples is None:
+        if told.samples is None and time.monotonic() < until:
             told.samples = samples_of(told.details.get("look"))
             told.save(update_fields=["samples"])
 

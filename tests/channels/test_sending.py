@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
+from monitor.channels import Look
+from monitor.channels import claim as claim_module
 from monitor.channels.claim import claim, lapsed
 from monitor.channels.config import opened
 from monitor.channels.register import CannotSend, change_channel, retry, send_test
@@ -18,6 +21,7 @@ from monitor.channels.sending import attempt
 from monitor.lib.secrets import seal
 from monitor.models import Notification, NotificationAttempt, NotificationChannel, NotificationDelivery
 from tests.channels.receiver import Reply
+from tests.factories import a_service
 
 pytestmark = pytest.mark.django_db
 FAILS = Reply(status=500)
@@ -404,6 +408,34 @@ def test_a_channel_that_is_off_is_told_nothing_and_what_waited_is_called_off(a_c
     assert states() == ["cancelled"]
     with pytest.raises(CannotSend):
         send_test(channel, sent_by="user:ada", now=clock())
+
+
+def test_slow_looks_for_requests_hold_no_lease_up_and_all_is_told(
+    a_channel, happen, organization, receiver, deliver, monkeypatch
+):
+    """Sixteen looks of two seconds each would outlast the leases of what is under way meanwhile."""
+    a_channel(url=receiver.url)
+    service = a_service(organization=organization)
+    looked = []
+
+    def slow(look):
+        looked.append(look)
+        time.sleep(0.3)
+        return []
+
+    monkeypatch.setattr(claim_module, "samples_of", slow)
+    monkeypatch.setattr(claim_module, "LOOKS_TOGETHER_S", 0.5)
+    look = Look(service_id=service.id, since=timezone.now() - timedelta(hours=1), until=timezone.now())
+    for number in range(6):
+        a_channel(url=receiver.url)
+        happen(key=f"rule:{number}", look=look)
+    began = time.monotonic()
+    jobs = claim(free=16, late=16, now=timezone.now())
+
+    assert len(jobs) > 5
+    assert time.monotonic() - began < 1.5
+    assert len(looked) == 2
+    assert {job.message.samples for job in jobs} == {()}
 
 
 def test_a_look_without_work_costs_little(a_channel, django_assert_num_queries, clock):

@@ -1,6 +1,6 @@
 """All the rest, through Apprise: of its services those that speak by HTTP alone, through our own door."""
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -66,12 +66,9 @@ def check(options: Options) -> None:
             f"{scheme_of(url)[:20]}:// is not among those that are allowed: {known}.", field="url"
         )
     try:
-        parts = urlsplit(url)
-        host, asked = parts.hostname or "", {name.lower() for name, _ in parse_qsl(parts.query)}
+        host = urlsplit(url).hostname or ""
     except ValueError:
         raise BadConfig("This is no URL.", field="url") from None
-    if refused := asked & REFUSED_PARAMETERS:
-        raise BadConfig(f"{', '.join(sorted(refused))} cannot be set here.", field="url")
     try:
         vet(host, policy_for(Mode.LIVE))
     except OutboundError as error:
