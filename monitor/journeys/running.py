@@ -228,7 +228,9 @@ async def _attempt(run: _Run, step: Step, attempt: int) -> StepRun:
             if before.headers:
                 sent = Prepared(
                     options=sent.options,
-                    extra_headers=tuple((name, run.scope.fill(text)) for name, text in before.headers),
+                    extra_headers=tuple(
+                        (name, run.scope.fill_written(text, by=step.before)) for name, text in before.headers
+                    ),
                 )
             exchanged = await exchange(sent, run.way, run.cookies)
             return await _judge_step(run, step, sent, exchanged, before=before, attempt=attempt)
@@ -424,6 +426,7 @@ async def _script(
         script,
         {
             "variables": run.scope.plain(),
+            "found": run.scope.found_names(),
             "row": dict(run.row),
             "names": [each.name for each in run.journey.steps],
             "name": step.name,

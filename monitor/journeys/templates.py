@@ -99,9 +99,18 @@ class Scope:
         """All variables as they stand, for scripts."""
         return {**self._written, **self._found}
 
+    def found_names(self) -> list[str]:
+        """The variables that a run found, which are no templates."""
+        return list(self._found)
+
     def fill(self, text: str, *, encode: Callable[[str], str] | None = None) -> str:
         """The text with every variable in its place, encoded if asked. Raises BadTemplate."""
         return self._filled(text, 0, encode)
+
+    def fill_written(self, text: str, *, by: str) -> str:
+        """The text with those variables in their places that stand so in the script that wrote it; what else
+        looks like one came out of an answer. Raises BadTemplate."""
+        return HOLE.sub(lambda hole: self.fill(hole[0]) if hole[0] in by else hole[0], text)
 
     def fill_value(self, value: Any) -> Any:
         """The same within lists and mappings; a text that is one variable alone becomes its value."""

@@ -1,6 +1,7 @@
 """Scripts in their processes: what they may do, and how they are ended."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import pytest
 from monitor.journeys.scripting import CannotScript, engine, run_script
 from monitor.journeys.scripting.answers import read_answer
 from tests.journeys.targets import Shop, go, me, outcomes
-from tests.probing.http_target import http_target
+from tests.probing.http_target import Answer, http_target
 
 STATE = {
     "variables": {"user": "ada", "url": "{{user}}.example"},
@@ -214,3 +215,43 @@ def test_a_loop_of_jumps_has_an_end():
         run = go(step, timeout_s=60)
 
     assert len(run.steps) == 100
+
+
+def test_no_answer_has_a_secret_sent_by_what_a_script_makes_of_it():
+    seen = []
+
+    def answer(asked):
+        seen.append(asked.headers)
+        return Answer(200, b'{"next": "{{password}}"}')
+
+    with http_target(answer) as target:
+        first = {
+            "name": "a",
+            "url": target.url("/"),
+            "extract": [{"name": "next", "source": "jsonpath", "of": "$.next"}],
+        }
+        script = (
+            'pm.request.headers.add({key: "X-Next", value: pm.variables.get("next")});'
+            'pm.variables.set("kept", pm.variables.get("next"));'
+            'pm.request.headers.add({key: "X-Kept", value: pm.variables.get("kept")});'
+            'pm.request.headers.add({key: "X-Own", value: "{{plain}}"});'
+        )
+        run = go(first, {"name": "b", "url": target.url("/"), "before": script}, variables={"plain": "mine"})
+
+    assert outcomes(run) == ["passed", "passed"]
+    assert [seen[1][name] for name in ("X-Next", "X-Kept", "X-Own")] == [
+        "{{password}}",
+        "{{password}}",
+        "mine",
+    ]
+
+
+def test_scripts_run_though_very_many_files_are_open():
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        engine.end_children()
+        assert ran('pm.variables.set("a", 1)').put == {"a": 1}
+    finally:
+        engine.end_children()
+        for number in opened:
+            os.close(number)

@@ -77,9 +77,7 @@ class Child:
         os.set_blocking(pipe.fileno(), False)
         rest = memoryview(line)
         while rest:
-            _, ready, _ = select.select([], [pipe], [], max(deadline - time.monotonic(), 0))
-            if not ready:
-                raise TimeoutError
+            wait(pipe.fileno(), select.POLLOUT, deadline)
             rest = rest[os.write(pipe.fileno(), rest[:65_536]) :]
 
     def _read(self, deadline: float) -> bytes:
@@ -87,9 +85,7 @@ class Child:
         assert pipe is not None  # noqa: S101 - it was asked for
         found = bytearray()
         while not found.endswith(b"\n"):
-            ready, _, _ = select.select([pipe], [], [], max(deadline - time.monotonic(), 0))
-            if not ready:
-                raise TimeoutError
+            wait(pipe.fileno(), select.POLLIN, deadline)
             data = os.read(pipe.fileno(), 65_536)
             if not data or len(found) > MOST_ANSWER_BYTES:
                 raise EOFError
@@ -103,6 +99,15 @@ class Child:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def wait(number: int, event: int, deadline: float) -> None:
+    """Until the pipe can be used, or has ended. Raises TimeoutError."""
+    # Not select(), which knows no numbers beyond 1,023: a prober may have more lines open.
+    poll = select.poll()
+    poll.register(number, event)
+    if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+        raise TimeoutError
 
 
 def _run(line: bytes) -> ScriptAnswer:

@@ -309,12 +309,14 @@
   const variables = (isData) => ({
     get: (name) => {
       const found = (isData ? state.row : state.variables)[name];
-      return typeof found === "string" ? replaceIn(found) : found;
+      // What an answer brought is no template: it could ask for a secret to be put in.
+      return typeof found === "string" && (isData || !state.found.includes(name)) ? replaceIn(found) : found;
     },
     has: (name) => name in (isData ? state.row : state.variables),
     set: (name, value) => {
       if (isData) return missing("pm.iterationData.set");
       state.variables[name] = value;
+      if (!state.found.includes(name)) state.found.push(name);
       out.put[name] = value === undefined ? null : value;
       out.dropped = out.dropped.filter((each) => each !== name);
     },
@@ -416,6 +418,7 @@
 
   globalThis.__begin = (text) => {
     state = JSON.parse(text);
+    state.found = state.found || [];
     out = { tests: [], put: {}, dropped: [], headers: [], console: [], error: "" };
     pm.variables = pm.environment = pm.collectionVariables = pm.globals = variables(false);
     pm.environment.name = "";
