@@ -2,6 +2,7 @@
 """Collections become journeys, and the report leaves out nothing."""
 
 import json
+import time
 
 import pytest
 
@@ -318,3 +319,34 @@ def test_the_whole_shop_is_imported_without_a_line_left_out():
         "Missing page",
     ]
     assert {note.fate for note in brought.notes} == {"runs"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "pm.environment.set('a'," + " " * 8_000 + "x",
+        "pm.expect(" + " " * 8_000 + "x;",
+        '"' + r"\"" * 8_000,
+        "`" + r"\`" * 8_000,
+        "(" + "/a[" * 4_000,
+        "a" + "\n/*" * 5_000,
+    ],
+    ids=["stored", "expected", "text", "template", "pattern", "comment"],
+)
+def test_a_script_made_to_be_slow_is_read_in_a_moment(script):
+    began = time.process_time()
+    read_script(script)
+
+    assert time.process_time() - began < 2
+
+
+def test_a_script_longer_than_a_step_may_hold_is_left_out_and_said():
+    item = {
+        "name": "a",
+        "request": "http://a.example/",
+        "event": [{"listen": "test", "script": {"exec": ["x();" * 20_000]}}],
+    }
+    brought = read_collection({"info": {"name": "c"}, "item": [item]})
+
+    assert len(brought.document().steps) == 1
+    assert any("longer" in note.text for note in brought.notes)

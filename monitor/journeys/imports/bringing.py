@@ -57,6 +57,7 @@ class Imported:
     rows: list[dict[str, Any]] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    script_characters: int = 0
 
     def note(self, fate: Fate, where: str, text: str, *, line: int = 0) -> None:
         self.notes.append(Note(fate=fate, where=where, text=text, line=line))

@@ -17,6 +17,8 @@ from monitor.lib.kept_text import RULES
 from monitor.probing.kinds.http import METHODS
 
 MOST_FOLDERS_DEEP = 20
+# A script, as a step may hold it, and those of all requests together with what they have from their folders.
+MOST_SCRIPT, MOST_SCRIPTS = 65_536, 4 * 1024 * 1024
 BOUNDARY = "journey-form-boundary-7d1c"
 # Newman passes whatever its tests pass, so does a journey that came from it.
 ANY_STATUS = ["100-599"]
@@ -346,6 +348,10 @@ def _take_scripts(
     where = f"{step['name']}, {event} script"
     left: list[str] = []
     for script in scripts:
+        brought.script_characters += len(script)
+        if len(script) > MOST_SCRIPT or brought.script_characters > MOST_SCRIPTS:
+            brought.note("unsupported", where, "it is longer than what is read of scripts: left out.")
+            continue
         read = read_script(script, plain=plain)
         for line, words in read.problems:
             brought.note("unsupported", where, f"{words} is left out with its statement.", line=line)

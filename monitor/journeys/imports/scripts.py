@@ -40,13 +40,15 @@ _UNSUPPORTED_COMPILED = [(re.compile(pattern), words) for pattern, words in _UNS
 _PM_PLACE = re.compile(r"\bpm\.([A-Za-z]+)")
 
 _TEXT = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+# Within a line; a text that is not closed there goes on to its end.
+_NO_CODE = re.compile(r""""(?:[^"\\]|\\.)*(?:"|\\?$)|'(?:[^'\\]|\\.)*(?:'|\\?$)|//.*$""")
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _LITERAL = rf"(?:{_TEXT}|{_NUMBER}|true|false|null)"
 _PATH = rf"(?:\.[A-Za-z_$][\w$]*|\[\d+\]|\[{_TEXT}\])*"
 _BODY_JSON = r"(?:pm\.response\.json\(\)|JSON\.parse\(responseBody\))"
 _ALIAS = re.compile(rf"(?:const|let|var)\s+(\w+)\s*=\s*{_BODY_JSON}")
 _TEST = re.compile(
-    rf"pm\.test\(\s*({_TEXT})\s*,\s*(?:function\s*\w*\s*\(\s*\)|\(\s*\)\s*=>)\s*(.*)\)", re.DOTALL
+    rf"pm\.test\(\s*({_TEXT})\s*,\s*(?:function(?:\s+\w+)?\s*\(\s*\)|\(\s*\)\s*=>)(.*)\)", re.DOTALL
 )
 _STORE = (
     r"(?:pm\.(?:environment|collectionVariables|variables|globals)\.set"
@@ -111,7 +113,7 @@ def read_script(script: str, *, plain: bool = True) -> Read:
 def problems_of(statement: Statement) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     for number, line in enumerate(statement.text.split("\n"), statement.line):
-        code = re.sub(rf"{_TEXT}|//.*$", '""', line)
+        code = _NO_CODE.sub('""', line)
         for pattern, words in _UNSUPPORTED_COMPILED:
             if pattern.search(code):
                 found.append((number, words))
@@ -149,7 +151,8 @@ def _take(text: str, read: Read, aliases: set[str]) -> bool:
 
 
 def _stored(text: str, aliases: set[str]) -> dict[str, Any] | None:
-    match = re.fullmatch(rf"{_STORE}\(\s*({_TEXT})\s*,\s*(.+?)\s*\)", text, re.DOTALL)
+    # Blanks are taken off afterwards: patterns that share them out among their parts try every way to do so.
+    match = re.fullmatch(rf"{_STORE}\(\s*({_TEXT})\s*,(.+)\)", text, re.DOTALL)
     path = _path_of(match[2], aliases) if match else None
     if match is None or path is None:
         return None
@@ -170,8 +173,8 @@ def assertions_of(text: str, aliases: set[str]) -> list[dict[str, Any]]:
         if header[2] is None:
             return [_assertion("header", "exists", property=name)]
         return [_assertion("header", "==", _value(header[2]), property=name)]
-    expected = re.fullmatch(r"pm\.expect\(\s*(.+?)\s*\)\.to\.(.+)", text, re.DOTALL)
-    return _expectation(expected[1], expected[2], aliases) if expected else []
+    expected = re.fullmatch(r"pm\.expect\((.+?)\)\s*\.to\.(.+)", text, re.DOTALL)
+    return _expectation(expected[1].strip(), expected[2], aliases) if expected else []
 
 
 def _expectation(subject: str, claim: str, aliases: set[str]) -> list[dict[str, Any]]:

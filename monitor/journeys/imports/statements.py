@@ -11,7 +11,8 @@ _WANTS_MORE = frozenset("(,=:[!&|?{};+-*%<>~^")
 _GOES_ON = re.compile(r"\s*(?:[.,?:+\-*/%&|=<>)\]]|(?:else|catch|finally|instanceof|in)\b)")
 _STRING = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`""", re.DOTALL)
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_PATTERN = re.compile(r"/(?![*/])(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")
+# Bounded: what only looks like a pattern would be searched to the line's end for each of its slashes.
+_PATTERN = re.compile(r"/(?![*/])(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.){0,500}\]){1,500}/[a-z]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +69,13 @@ def _ends(script: str) -> Iterator[int]:
 
 
 def _skipped(script: str, at: int, last: str) -> int:
-    """Where the string, comment or pattern that begins here ends; 0 for none."""
+    """Where the string, comment or pattern that begins here ends; 0 for none. What is never closed has no
+    statement behind it."""
     sign = script[at]
-    if sign in "'\"`":
-        match = _STRING.match(script, at)
-    elif sign == "/":
+    if sign in "'\"`" or script.startswith("/*", at):
+        match = (_COMMENT if sign == "/" else _STRING).match(script, at)
+        return match.end() if match else len(script)
+    if sign == "/":
         match = _COMMENT.match(script, at)
         if match is None and (not last or last in _WANTS_MORE):
             match = _PATTERN.match(script, at)
