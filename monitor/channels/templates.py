@@ -2,9 +2,12 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
+from urllib.parse import quote_plus
 from uuid import UUID
 
 import msgspec
@@ -51,18 +54,27 @@ def values_of(message: Message) -> dict[str, Any]:
     }
 
 
-def fill(template: str, message: Message, *, is_json: bool) -> str:
-    """The template with its values. Within JSON a text is escaped, to stand between quotation marks."""
+def fill(template: str, message: Message, *, is_json: bool, content_type: str = "") -> str:
+    """The template with its values. Within JSON a text is escaped, to stand between quotation marks; in forms
+    and XML, too, no value can be a field or an element of its own."""
     values = values_of(message)
+    escaped = escape_of(content_type)
 
     def value_at(match: re.Match[str]) -> str:
         value = values[match[1]]
         if match[2]:
-            return json.dumps(value, ensure_ascii=False)
+            return escaped(json.dumps(value, ensure_ascii=False))
         text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-        return json.dumps(text, ensure_ascii=False)[1:-1] if is_json else text
+        return json.dumps(text, ensure_ascii=False)[1:-1] if is_json else escaped(text)
 
     return PLACE.sub(value_at, template)
+
+
+def escape_of(content_type: str) -> Callable[[str], str]:
+    kind = content_type.lower()
+    if "x-www-form-urlencoded" in kind:
+        return quote_plus
+    return escape if "xml" in kind or "html" in kind else str
 
 
 def check_template(template: str, *, is_json: bool) -> None:

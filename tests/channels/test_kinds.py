@@ -1,10 +1,13 @@
 """Each kind at a receiver of its protocol: what is said, how an incident ends, what a refusal means."""
 
 import json
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
 
+from monitor.channels.kinds import webhook
+from monitor.channels.templates import EXAMPLE
 from monitor.models import Notification, NotificationAttempt, NotificationChannel, NotificationDelivery
 from tests.channels.conftest import CONFIGS
 from tests.channels.receiver import Reply
@@ -313,3 +316,22 @@ def test_no_record_holds_a_secret_though_the_answer_repeats_it(
     assert "0123456789abcdef" not in kept
     if kind != "email":
         assert channel.sealed is not None
+
+
+@pytest.mark.parametrize(
+    ("content_type", "template", "wanted"),
+    [
+        (
+            "application/x-www-form-urlencoded",
+            "text={{title}}&to=ops",
+            b"text=A%26to%3Dboss+%3Cb%3E&to=ops",
+        ),
+        ("application/xml", "<a t='{{title}}'/>", b"<a t='A&amp;to=boss &lt;b&gt;'/>"),
+        ("text/plain", "{{title}}", b"A&to=boss <b>"),
+    ],
+    ids=["form", "xml", "text"],
+)
+def test_a_value_is_no_field_or_element_of_its_own(content_type, template, wanted):
+    options = webhook.Options(url="https://shop.example/", content_type=content_type, body=template)
+
+    assert webhook.body_of(options, replace(EXAMPLE, title="A&to=boss <b>")) == wanted

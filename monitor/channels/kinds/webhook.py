@@ -67,7 +67,8 @@ def is_json(options: Options) -> bool:
 
 def body_of(options: Options, message: Message) -> bytes:
     if options.body:
-        return fill(options.body, message, is_json=is_json(options)).encode()
+        filled = fill(options.body, message, is_json=is_json(options), content_type=options.content_type)
+        return filled.encode()
     return msgspec.json.encode(payload_of(message))
 
 
