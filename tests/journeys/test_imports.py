@@ -167,7 +167,8 @@ def test_our_own_openapi_document_can_be_imported(client):
     document = read_import("openapi", client.get("/openapi.json").content.decode())
 
     assert len(document.journey.steps) > 30
-    assert not [str(note) for note in document.notes if note.fate == "unsupported"]
+    unsupported = [note.text for note in document.notes if note.fate == "unsupported"]
+    assert not [text for text in unsupported if text != "left out: a journey has 50 steps."]
 
 
 # --- Logs and the API --------------------------------------------------------------------------------------
