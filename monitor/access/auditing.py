@@ -22,6 +22,7 @@ from monitor.models.audit import Face
 QUIET_ROUTES = {
     "login": "signing in is recorded by itself",
     "logout": "signing out is recorded by itself",
+    "picked": "what pages show is a cookie of the browser",
 }
 # Arguments of a route, as urls.py writes them; people know them in braces, as the document has them.
 PLACE = re.compile(r"<(?:\w+:)?(\w+)>")

@@ -8,6 +8,7 @@ from allauth.mfa.webauthn import views as passkeys
 from allauth.usersessions import views as sessions
 from django.urls import path, re_path
 
+from monitor.access.session_pages import end_session
 from monitor.access.sign_in import SignInView
 
 sign_in = SignInView.as_view()
@@ -63,4 +64,5 @@ urlpatterns = [
         name="mfa_remove_webauthn",
     ),
     path("account/sessions", sessions.list_usersessions, name="usersessions_list"),
+    path("account/sessions/<int:session_id>/end", end_session, name="usersession_end"),
 ]

@@ -36,7 +36,7 @@ KINDS = (
 def audit_log(request: HttpRequest) -> HttpResponseBase:
     actor = page_actor(request)
     require(actor, Scope.MANAGE)
-    tidy = redirect_to_tidy(request)
+    tidy = redirect_to_tidy(request, picked=())
     if tidy is not None:
         return tidy
     asked = AuditFilter(request.GET, AuditEntry.objects.visible_to(check(actor)))

@@ -60,7 +60,8 @@ DONE = {
 
 @require_safe
 def issues(request: HttpRequest) -> HttpResponse:
-    tidy = redirect_to_tidy(request)
+    # An issue is of one mode, and of whatever environments it was met in.
+    tidy = redirect_to_tidy(request, picked=("mode",))
     if tidy is not None:
         return tidy
     actor, query = page_actor(request), request.GET

@@ -7,6 +7,8 @@ from django.http import QueryDict
 
 # Places in a list. Once a filter changes they mean nothing.
 PLACES = ("cursor", "offset")
+# What a browser may have picked for all pages: there, only an empty value says "all".
+PICKED_NAMES = ("mode", "environment")
 
 
 def address_with(query: QueryDict, changes: Mapping[str, object]) -> str:
@@ -22,3 +24,11 @@ def address_with(query: QueryDict, changes: Mapping[str, object]) -> str:
     ]
     added = [(name, str(value)) for name, value in changes.items() if value not in (None, "")]
     return f"?{urlencode(kept + added)}"
+
+
+def address_without(query: QueryDict, name: str) -> str:
+    """`query` without what it asks of `name`; what may have been picked says that it is to be all."""
+    rest = address_with(query, {name: None})
+    if name not in PICKED_NAMES:
+        return rest
+    return f"{rest}{'&' if len(rest) > 1 else ''}{name}="

@@ -4,13 +4,18 @@ from allauth.socialaccount import views as social
 from allauth.socialaccount.providers.openid_connect import views as openid
 from django.urls import path
 
-from monitor.people import account_pages, api, invitation_pages, openid_pages, pages
+from monitor.people import account_pages, api, invitation_pages, openid_pages, pages, token_api
 
 api_routes = [
     path("members", api.MemberViewSet.as_view({"get": "list"})),
     path(
         "members/<str:member_id>",
         api.MemberViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
+    ),
+    path("personal-tokens", token_api.PersonalTokenViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "personal-tokens/<str:personal_token_id>",
+        token_api.PersonalTokenViewSet.as_view({"delete": "destroy"}),
     ),
     path("invitations", api.InvitationViewSet.as_view({"get": "list", "post": "create"})),
     path("invitations/<str:invitation_id>", api.InvitationViewSet.as_view({"delete": "destroy"})),

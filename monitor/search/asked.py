@@ -9,7 +9,7 @@ from typing import Any
 from django.http import QueryDict
 
 from monitor.lib.actors import Actor
-from monitor.lib.addresses import address_with
+from monitor.lib.addresses import address_with, address_without
 from monitor.models import Endpoint, RequestLog, Service
 from monitor.models.logs import RequestLogQuerySet
 from monitor.search.filters import LogFilter
@@ -111,7 +111,7 @@ class Asked:
                 name=name,
                 label=str(self.filter.filters[name].label),
                 value=self._words_for(name, str(self.query[name])),
-                without=address_with(self.query, {name: None}),
+                without=address_without(self.query, name),
             )
             for name in self.filter.filters
             if name not in WINDOW_NAMES and self.query.get(name)
@@ -184,13 +184,17 @@ def filter_data(query: QueryDict, since: datetime | None) -> Mapping[str, Any]:
     return data
 
 
-def tidy_query(query: QueryDict) -> str | None:
+def tidy_query(query: QueryDict, *, keep: Sequence[str] = ()) -> str | None:
     """The query string without empty parameters and without a window that others overrule; None if tidy.
 
-    A form without scripts sends every field of it.
+    A form without scripts sends every field of it. Those in `keep` may be empty: that says something.
     """
     exact = any(query.get(name) for name in WINDOW_NAMES)
-    drop = {name: None for name, value in query.items() if value == "" or (name == "window" and exact)}
+    drop = {
+        name: None
+        for name, value in query.items()
+        if (value == "" and name not in keep) or (name == "window" and exact)
+    }
     if not drop:
         return None
     places = {name: query[name] for name in ("cursor", "offset") if query.get(name)}

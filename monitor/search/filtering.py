@@ -1,14 +1,15 @@
 """What pages with the log filter share: an address that stays tidy, and one markup for page and part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
-from monitor.lib.addresses import address_with
+from monitor.lib.addresses import PICKED_NAMES, address_with
 from monitor.search.asked import WINDOW_NAMES, Asked, tidy_query
+from monitor.search.picked import address_as_picked, said_empty
 
 FORM_ID = "log-filter"
 # Offered first; any other method can stand in the address.
@@ -31,10 +32,13 @@ MORE_FIELDS = (
 FIELDS = ("q", "service_id", "status_class", "method", *MORE_FIELDS)
 
 
-def redirect_to_tidy(request: HttpRequest) -> HttpResponse | None:
-    """A form without scripts sends every field of it; the address that people share has only what counts."""
-    tidy = tidy_query(request.GET)
-    return None if tidy is None or is_from_form(request) else HttpResponseRedirect(request.path + tidy)
+def redirect_to_tidy(request: HttpRequest, *, picked: Sequence[str] = PICKED_NAMES) -> HttpResponse | None:
+    """A form without scripts sends every field of it; the address that people share has only what counts,
+    and what this browser picked of `picked` for all pages."""
+    if is_from_form(request):
+        return None
+    better = tidy_query(request.GET, keep=said_empty(request)) or address_as_picked(request, picked)
+    return None if better is None else HttpResponseRedirect(request.path + better)
 
 
 def is_from_form(request: HttpRequest) -> bool:
@@ -44,7 +48,7 @@ def is_from_form(request: HttpRequest) -> bool:
 
 def filter_context(request: HttpRequest, asked: Asked) -> dict[str, Any]:
     form = asked.filter.form
-    tidy = tidy_query(request.GET)
+    tidy = tidy_query(request.GET, keep=said_empty(request))
     query = address_with(request.GET, {"cursor": request.GET.get("cursor")}) if tidy is None else tidy
     return {
         "asked": asked,

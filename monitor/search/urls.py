@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitor.search import api, pages
+from monitor.search import api, pages, picked_pages
 from monitor.search.facets import pages as facet_pages
 from monitor.search.facets.api import FacetsView
 from monitor.search.saved import pages as saved_pages
@@ -25,6 +25,7 @@ page_routes = [
     path("dashboard/views", saved_pages.save, name="views"),
     path("dashboard/views/<uuid:view_id>", saved_pages.change, name="view"),
     path("dashboard/views/<uuid:view_id>/delete", saved_pages.remove, name="view-delete"),
+    path("picked", picked_pages.picked, name="picked"),
     path("log/<uuid:log_id>", pages.log, name="log"),
     path("log/<uuid:log_id>/copy", pages.copy, name="log-copy"),
 ]

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from monitor.charts.scales import Unit, moment_iso, value_text
 from monitor.charts.svg import percent, tag, together
-from monitor.lib.addresses import address_with
+from monitor.lib.addresses import address_with, address_without
 from monitor.lib.json_text import Token, tokens_of
 from monitor.lib.masking import MASK
 
@@ -265,3 +265,9 @@ def with_query(context: Context, **changes: object) -> str:
     A new filter begins at the newest log again, so `cursor` and `offset` go too unless they are given.
     """
     return address_with(context["request"].GET, changes)
+
+
+@register.simple_tag(takes_context=True)
+def query_without(context: Context, name: str) -> str:
+    """The page's own query string that asks nothing of `name`, also where it was picked for all pages."""
+    return address_without(context["request"].GET, name)

@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.access import revoke_key
+from monitor.access.tokens import issue_token
 from monitor.apitally.urls import hub_routes
 from monitor.channels.register import make_channel, send_test
 from monitor.events import record_event
@@ -445,6 +446,16 @@ TABLE = {
             ("DELETE", "v1/invitations/<str:invitation_id>", 204),
         )
     },
+    # A person's own tokens, in person; this one is somebody else's.
+    ("GET", "v1/personal-tokens"): (
+        "401 401 401 | 200 200 200 200 200 | 403 403 403 403 | 403 403 403 | 401 401 401"
+    ),
+    ("POST", "v1/personal-tokens"): (
+        "401 401 401 | 201 201 201 201 201 | 403 403 403 403 | 403 403 403 | 401 401 401"
+    ),
+    ("DELETE", "v1/personal-tokens/<str:personal_token_id>"): (
+        "401 401 401 | 404 404 404 404 404 | 403 403 403 403 | 403 403 403 | 401 401 401"
+    ),
     # Owners, in person. 409: the Default organization, of this table, stays.
     ("DELETE", "v1/organizations/<str:organization_id>"): (
         "401 401 401 | 403 403 403 409 404 | 403 403 403 403 | 403 403 404 | 401 401 401"
@@ -656,6 +667,7 @@ class World:
             ("POST", "v1/sandbox"): {"service_id": str(self.service.id), "requests": 1},
             ("PATCH", "v1/organizations/<str:organization_id>"): {"retention_days": 20},
             ("POST", "v1/invitations"): {"email": "eve@example.com"},
+            ("POST", "v1/personal-tokens"): {"name": "another"},
             ("PATCH", "v1/members/<str:member_id>"): {"role": "member"},
             **{
                 ("POST", f"v1/monitors/<str:monitor_id>/{verb}"): {}
@@ -711,6 +723,9 @@ def world(db):
         role="viewer",
         invited_by_id=None,
         now=timezone.now(),
+    )[0].id
+    ids["personal_token_id"] = issue_token(
+        user_id=a_user(email="the-token@example.com").id, name="the token", scopes=["read"], expires_at=None
     )[0].id
     ids["view_id"] = SavedView.objects.create(organization=organization, name="the view").id
     group_errors(now=timezone.now())

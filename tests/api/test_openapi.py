@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, assume, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from monitor.access.tokens import issue_token
 from monitor.channels.register import make_channel, send_test
 from monitor.events import record_event
 from monitor.ingest import LogItem
@@ -175,6 +176,9 @@ def ids(service: Service) -> dict[str, str]:
     # Of another: a call that deletes what the others stand on would leave them nothing.
     found |= {"organization_id": an_organization().id, "deletion_id": UNKNOWN_ID}
     found["member_id"] = service.organization.memberships.create(user=a_user()).id
+    found["personal_token_id"] = issue_token(
+        user_id=a_user().id, name="the token", scopes=["read"], expires_at=None
+    )[0].id
     found["invitation_id"] = invite(
         organization=service.organization,
         email="eve@example.com",

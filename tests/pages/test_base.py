@@ -17,7 +17,7 @@ def nothing(request: HttpRequest) -> HttpResponse:
 PAGES = [
     path(name, nothing, name=name)
     for name in (
-        *("services", "logs", "metrics", "endpoints", "consumers"),
+        *("services", "logs", "metrics", "endpoints", "consumers", "picked"),
         *("issues", "alerts", "monitors", "channels", "webhooks"),
         *("people", "audit", "usage", "storage", "health", "account"),
     )

@@ -209,6 +209,33 @@ def test_sessions_are_listed_and_all_others_signed_out(person):
     assert UserSession.objects.count() == 1
 
 
+def test_one_session_is_signed_out_by_itself(person):
+    here, there, third = sign_in("Firefox"), sign_in("Chromium"), sign_in("Safari")
+    chromium = UserSession.objects.get(user_agent="Chromium")
+    firefox = UserSession.objects.get(user_agent="Firefox")
+
+    page = here.get("/account/sessions").content.decode()
+    ended = here.post(f"/account/sessions/{chromium.id}/end", follow=True)
+    own = here.post(f"/account/sessions/{firefox.id}/end", follow=True)
+
+    assert f"/account/sessions/{chromium.id}/end" in page
+    assert f"/account/sessions/{firefox.id}/end" not in page
+    assert "That browser is signed out." in ended.content.decode()
+    assert "this browser" in own.content.decode()
+    assert there.get("/account").status_code == 302
+    assert [here.get("/account").status_code, third.get("/account").status_code] == [200, 200]
+
+
+def test_nobody_ends_a_session_of_somebody_else(person):
+    sign_in()
+    session = UserSession.objects.get()
+    other = a_client(user=a_user(an_organization(), Role.OWNER))
+
+    assert other.post(f"/account/sessions/{session.id}/end").status_code == 404
+    assert Client().post(f"/account/sessions/{session.id}/end").status_code == 302
+    assert UserSession.objects.filter(id=session.id).exists()
+
+
 def test_a_new_password_signs_out_all_other_sessions(person):
     here, there = sign_in(), sign_in()
 

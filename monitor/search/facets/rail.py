@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from monitor.lib.addresses import address_with
+from monitor.lib.addresses import address_without as without_name
 from monitor.search.facets.counting import Facet
 from monitor.search.facets.values import FacetValue
 from monitor.search.language import MAX_CHARS, MAX_TERMS, BadQuery, Field, Term, parse
@@ -79,7 +80,8 @@ def address_without(value: FacetValue, query: QueryDict) -> str | None:
     if value.parameter is not None:
         name, text = value.parameter
         if query.get(name, "").casefold() == text.casefold():
-            return address_with(query, {**NOT_IN_ADDRESS, name: None})
+            # Where it was picked for all pages, only an empty value says that it is to be all.
+            return without_name(QueryDict(address_with(query, NOT_IN_ADDRESS)[1:]), name)
     q = query.get("q", "")
     found = [term for term in terms_in(q) if term in value.terms]
     if not found:
