@@ -11,6 +11,7 @@ from monitor.health.tasks import forget_minutes
 from monitor.ingest.tasks import forget_reports
 from monitor.issues.tasks import group_errors, remove_old_issues
 from monitor.limits.tasks import forget_full_buckets
+from monitor.mail.tasks import mail_owners
 from monitor.metrics.tasks import compact_deltas, remove_old_rollups
 from monitor.monitors.tasks import turn_beat_days, watch_monitors
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
@@ -40,6 +41,7 @@ __all__ = [
     "group_errors",
     "index_paths",
     "judge_rules",
+    "mail_owners",
     "move_endpoint",
     "purge_service",
     "remove_old_issues",

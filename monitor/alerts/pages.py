@@ -15,6 +15,7 @@ from monitor.alerts.definitions import CONDITION
 from monitor.alerts.forms import NewRuleForm, RuleForm
 from monitor.alerts.judge import mark_mended, remove_rule
 from monitor.alerts.states import with_states
+from monitor.alerts.told import told_of
 from monitor.alerts.window_pages import show_window_rule
 from monitor.api.keyset import cut_page, read_cursor
 from monitor.api.paths import uuid_or_none
@@ -124,6 +125,7 @@ def rule_page(request: HttpRequest, rule: AlertRule, form: RuleForm, *, status: 
         "may_manage": page_actor(request).may(Scope.MANAGE, rule.service.organization_id),
         "page": page,
         "events": [(event, logs.get(event.log_id)) for event in page.rows],
+        "told": told_of(rule),
         "form": form,
     }
     return render(request, "alerts/detail.html", context, status=status)

@@ -10,6 +10,7 @@ from monitor.alerts.notices import Notice
 from monitor.channels import announce
 from monitor.events import record_event
 from monitor.events.body import rfc3339
+from monitor.mail import write_to_owners
 from monitor.metrics.tiles import floor
 from monitor.models import AlertBudget, AlertEvent, AlertRule
 from monitor.models.alerts import EventKind
@@ -36,7 +37,9 @@ def tell(notice: Notice) -> AlertEvent | None:
     if not is_held or notice.kind == EventKind.RESOLVED:
         # What channels were told to have begun has to end there, whatever is left of the budget; and its end
         # goes to no others.
-        announce([announcement_of(notice)])
+        heard = announce([announcement_of(notice)])
+        if not heard and notice.kind == EventKind.ERROR and notice.rule is not None:
+            tell_owners(notice, notice.rule)
     if notice.rule is None:
         return None
     if notice.kind in TOLD_AS and not is_held:
@@ -55,6 +58,16 @@ def tell(notice: Notice) -> AlertEvent | None:
         message=notice.message[:MAX_MESSAGE_CHARS],
         triggered_at=notice.at,
         is_held=is_held,
+    )
+
+
+def tell_owners(notice: Notice, rule: AlertRule) -> None:
+    """That a rule cannot be judged, where no channel takes it: else nobody knew that nothing watches."""
+    write_to_owners(
+        notice.organization_id,
+        subject=f"The alert {rule.name} cannot be judged",
+        text=f"{notice.message}\n\nService: {rule.service.name}. Until it is mended, it tells of nothing.",
+        page=f"/alerts-ui/{rule.id}",
     )
 
 

@@ -32,6 +32,7 @@ from monitor.alerts.quiet import (
     reach_silence,
 )
 from monitor.alerts.states import begin_anew, state_of
+from monitor.alerts.told import told_of
 from monitor.alerts.trial import BackTest, Point, badness, extremes
 from monitor.alerts.window_forms import KIND_WORDS, WindowRuleForm
 from monitor.api.paths import uuid_or_none
@@ -295,6 +296,7 @@ def window_rule_page(
             (each, worth(rule, each.value))
             for each in AlertEvaluation.objects.filter(rule_id=rule.id).order_by("-id")[:ROWS]
         ],
+        "told": told_of(rule),
         "silences": silences,
         "silence_lengths": SILENCES,
         "objective": objective_of(rule, now=now),

@@ -13,6 +13,7 @@ from monitor.channels.message import short
 from monitor.channels.schedule import LONGEST_RETRY_AFTER, next_delay
 from monitor.channels.sending import Outcome
 from monitor.lib.counting import count_notification
+from monitor.mail import write_to_owners
 from monitor.models import NotificationAttempt, NotificationChannel, NotificationDelivery
 from monitor.models.alerts import Severity
 from monitor.models.channels import Subject
@@ -141,10 +142,15 @@ def is_failing(channel: NotificationChannel, outcome: Outcome, *, now: datetime)
 
 
 def report(channel: NotificationChannel, *, now: datetime, is_over: bool) -> None:
-    """Say so on another channel, once: on the default, else on the oldest that does well."""
-    other = another(channel)
+    """Say so on another channel, once: on the default, else on the oldest that does well, else by mail to the
+    owners."""
+    other, told = another(channel), about(channel, now=now, is_over=is_over)
     if other is not None:
-        announce_to([other], about(channel, now=now, is_over=is_over))
+        announce_to([other], told)
+        return
+    write_to_owners(
+        channel.organization_id, subject=told.title, text=told.message, page=f"/channels/{channel.id}"
+    )
 
 
 def another(channel: NotificationChannel) -> NotificationChannel | None:

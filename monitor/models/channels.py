@@ -177,6 +177,12 @@ class NotificationDelivery(models.Model):
             models.Index(fields=["organization", "-id"], name="notification_delivery_newest"),
             models.Index(fields=["channel", "-id"], name="notification_delivery_of_chan"),
             models.Index(fields=["organization", "key", "-id"], name="notification_delivery_of_key"),
+            # All that was told of one rule: its keys begin with its id. Whatever the database's collation.
+            models.Index(
+                fields=["organization", "key"],
+                name="notification_delivery_of_rule",
+                opclasses=["uuid_ops", "varchar_pattern_ops"],
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["notification", "channel"], name="notification_delivery_once"),

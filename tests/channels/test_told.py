@@ -12,6 +12,7 @@ from monitor.alerts.rounds import judge_windows
 from monitor.metrics.tiles import floor
 from monitor.models import AlertRule, NotificationDelivery, RequestLog
 from monitor.probing import Outcome
+from tests.channels.receiver import Reply
 from tests.factories import a_client, a_log, a_rule, a_service, a_user, a_window_rule, keep_logs
 from tests.monitors.scenes import a_monitor, check
 
@@ -195,3 +196,38 @@ def test_an_operator_of_another_organization_hears_nothing(a_channel, receiver, 
     deliver()
 
     assert not receiver.arrived
+
+
+def test_the_page_of_a_rule_says_which_channels_were_told_and_with_what_result(
+    organization, a_channel, receiver, other_receiver, deliver
+):
+    a_channel(url=receiver.url, name="on call")
+    a_channel(url=other_receiver.url, name="old <hook>")
+    other_receiver.replies(Reply(status=404))
+    service = a_service(organization, name="checkout")
+    rule, calm = [
+        a_window_rule(service, name=name, measure="error_count", threshold=above, window_s=300)
+        for name, above in (("failing", 0.0), ("calm", 1000.0))
+    ]
+    now = this_minute()
+    keep_logs(service, a_log(status_code=503, timestamp=(now - 2 * MINUTE).timestamp()), now=now)
+    judge_windows(now=now + timedelta(seconds=12))
+    reader = a_client(user=a_user(organization))
+
+    waiting = told_on(reader, rule)
+    deliver()
+
+    assert waiting.count("Waiting") == 2
+    told = told_on(reader, rule)
+    good, bad = sorted(told.split("<tr data-row>")[1:], key=lambda row: "404" in row)
+    assert "on call" in good
+    assert "Told" in good
+    assert "old &lt;hook&gt;" in bad
+    assert "Given up" in bad
+    assert "Firing: failing" in bad
+    assert "No channel was told" in told_on(reader, calm)
+
+
+def told_on(reader, rule):
+    page = reader.get(f"/alerts-ui/{rule.id}").content.decode()
+    return page.partition('id="told"')[2].partition("</section>")[0]

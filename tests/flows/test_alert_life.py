@@ -1,5 +1,6 @@
 """An alert's life in a real browser, on a real server: made by a sentence, tried, fired by real traffic,
-seen, heard by a receiver, known, over, and silenced. The worker's round is called by hand, at a given minute.
+seen, heard by a receiver of webhooks, by mail and on a channel, known, over, and silenced. The worker's round
+is called by hand, at a given minute.
 """
 
 import threading
@@ -14,10 +15,16 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from monitor.alerts.rounds import judge_windows
-from monitor.models import WebhookDelivery
+from monitor.channels import sender as sender_module
+from monitor.channels.register import make_channel
+from monitor.channels.sender import Sender
+from monitor.models import NotificationChannel, Organization, WebhookDelivery
 from monitor.webhooks import deliverer as deliverer_module
 from monitor.webhooks.deliverer import Deliverer
 from tests.browser import browser_page
+from tests.channels.receiver import MailBox, a_mail_server
+from tests.channels.receiver import Receiver as ChannelReceiver
+from tests.channels.receiver import a_receiver as a_channel_receiver
 from tests.factories import a_key, a_log, a_service, rfc3339, the_default_organization
 from tests.web import running_web_server
 from tests.webhooks.receiver import Receiver, a_receiver
@@ -49,6 +56,29 @@ def receiver(settings: Any) -> Iterator[Receiver]:
         yield made
 
 
+@pytest.fixture
+def mail(settings: Any) -> Iterator[MailBox]:
+    """A mail server, which the sender of this process has as the operator's."""
+    with a_mail_server() as box:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
+        yield box
+
+
+@pytest.fixture
+def on_call() -> Iterator[ChannelReceiver]:
+    with a_channel_receiver() as made:
+        yield made
+
+
+def make_channels(organization: Organization, on_call: ChannelReceiver) -> None:
+    for kind, name, config in (
+        ("email", "mail of ops", {"to": ["ops@shop.example"]}),
+        ("webhook", "on call", {"url": f"{on_call.url}/hook"}),
+    ):
+        make_channel(NotificationChannel(organization=organization, kind=kind, name=name), config)
+
+
 def deliver(*, minutes: float) -> None:
     """Sends all that waits by a clock so far ahead, and takes in the answers."""
     deliverer = Deliverer(slots=2, clock=lambda: timezone.now() + minutes * MINUTE)
@@ -58,10 +88,21 @@ def deliver(*, minutes: float) -> None:
         deliverer._jobs.put(None)
 
 
+def tell_people(*, minutes: float) -> None:
+    """The same for channels: two turns in which nothing is under way."""
+    sender = Sender(slots=2, clock=lambda: timezone.now() + minutes * MINUTE)
+    quiet_turns = 0
+    while quiet_turns < 2:
+        sender.turn()
+        quiet_turns = quiet_turns + 1 if sender.is_quiet else 0
+    sender.close()
+
+
 def judge(*, minutes: float = 0) -> None:
     """The worker's round, so many minutes from now, and what it has told."""
     elsewhere(lambda: judge_windows(now=timezone.now() + minutes * MINUTE))
     elsewhere(lambda: deliver(minutes=minutes))
+    elsewhere(lambda: tell_people(minutes=minutes))
 
 
 def listen(page: Page, address: str, receiver: Receiver) -> str:
@@ -94,8 +135,12 @@ def told(receiver: Receiver, secret: str) -> list[Any]:
     return [arrived.verified(secret) for arrived in receiver.arrived]
 
 
-def test_an_alert_is_made_tried_fired_seen_heard_known_silenced_and_over(receiver, monkeypatch):
+def test_an_alert_is_made_tried_fired_seen_heard_known_silenced_and_over(
+    receiver, mail, on_call, monkeypatch
+):
     monkeypatch.setattr(deliverer_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(sender_module, "LOOK_S", 0.02)
+    make_channels(the_default_organization(), on_call)
     service = a_service(the_default_organization(), name="orders")
     key = a_key(service)[1]
     connections.close_all()
@@ -127,6 +172,16 @@ def test_an_alert_is_made_tried_fired_seen_heard_known_silenced_and_over(receive
         (firing,) = told(receiver, secret)
         assert (firing["type"], firing["data"]["value"]) == ("alert.firing", 40)
         assert firing["data"]["url"].endswith(rule_page.partition("/alerts-ui")[2])
+        # By mail and on the channel too, each with the value; the page says who was told.
+        (letter,) = mail.mails
+        assert (letter["To"], letter["Subject"]) == ("ops@shop.example", "Firing: Too many errors")
+        text = letter.get_body(("plain",)).get_content()
+        assert "40 %" in text
+        assert rule_page.partition("/alerts-ui")[2] in text
+        (called,) = on_call.arrived
+        assert (called.json["type"], called.json["data"]["facts"]["Value"]) == ("alert.firing", "40 %")
+        expect(page.locator("#told [data-row]")).to_have_count(2)
+        expect(page.locator("#told .pill-good")).to_have_count(2)
         page.get_by_role("link", name="its requests").click()
         expect(page.locator("#results [data-row]")).to_have_count(10)
 
@@ -146,6 +201,11 @@ def test_an_alert_is_made_tried_fired_seen_heard_known_silenced_and_over(receive
             firing["data"]["incident"],
         )
 
+        over = mail.mails[-1]
+        assert over["Subject"] == "Resolved: Too many errors"
+        assert over["References"] == letter["References"]
+        assert [each.json["type"] for each in on_call.arrived] == ["alert.firing", "alert.resolved"]
+
         # Silenced: what fires from now on is judged, recorded and not told.
         page.get_by_text("Silence", exact=True).first.click()
         page.get_by_label("Why").fill("planned work")
@@ -156,6 +216,7 @@ def test_an_alert_is_made_tried_fired_seen_heard_known_silenced_and_over(receive
         page.reload()
         expect(page.locator("#groups")).to_contain_text("Muted")
         assert [each["type"] for each in told(receiver, secret)] == ["alert.firing", "alert.resolved"]
+        assert (len(mail.mails), len(on_call.arrived)) == (2, 2)
 
         # The list says so too, and the events are all there.
         page.goto(f"{address}/alerts-ui")

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 from standardwebhooks import WebhookVerificationError
 
 from monitor.events import Draft, hand_over, unpacking
@@ -261,7 +262,10 @@ def test_what_ingestion_hands_over_is_told_exactly_once(receiver, an_endpoint, o
 # --- Health ------------------------------------------------------------------------------------------------
 
 
-def test_410_switches_the_endpoint_off_at_once(receiver, other_receiver, an_endpoint, happen, deliver):
+def test_410_switches_the_endpoint_off_at_once(
+    receiver, other_receiver, an_endpoint, happen, deliver, settings
+):
+    settings.SENDS_MAIL = True
     endpoint, _ = an_endpoint(receiver.url)
     _, secret = an_endpoint(other_receiver.url, events=("webhook.*",))
     receiver.replies(Reply(status=410))
@@ -275,6 +279,9 @@ def test_410_switches_the_endpoint_off_at_once(receiver, other_receiver, an_endp
     disabled = [each for each in other_receiver.arrived if b"webhook.endpoint.disabled" in each.body]
     assert [each.verified(secret)["data"]["endpoint_id"] for each in disabled] == [str(endpoint.id)]
     assert not any(b"webhook.endpoint.disabled" in each.body for each in receiver.arrived)
+    # Its owners get one letter, which the worker sends: tests/channels/test_owners.py.
+    [letter] = ProcrastinateJob.objects.filter(task_name__endswith="mail_owners")
+    assert "410 Gone" in letter.args["text"]
 
 
 def test_five_days_of_nothing_but_failures_switch_it_off(receiver, an_endpoint, happen, deliver, clock):
