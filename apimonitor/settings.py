@@ -68,6 +68,9 @@ RATE_LIMIT_ORGANIZATION = env.integer("RATE_LIMIT_ORGANIZATION", 120_000, least=
 RATE_LIMIT_WRITES = env.integer("RATE_LIMIT_WRITES", 6_000, least=0, most=MAX_A_MINUTE)
 RATE_LIMIT_REPLAYS = env.integer("RATE_LIMIT_REPLAYS", 600, least=0, most=MAX_A_MINUTE)
 RATE_LIMIT_TESTS = env.integer("RATE_LIMIT_TESTS", 120, least=0, most=MAX_A_MINUTE)
+# Live tails at once, in one process: of a key or a person, and of all keys of an organization.
+TAIL_STREAMS_KEY = env.integer("TAIL_STREAMS_KEY", 20, least=0, most=10_000)
+TAIL_STREAMS_ORGANIZATION = env.integer("TAIL_STREAMS_ORGANIZATION", 50, least=0, most=10_000)
 RATE_LIMIT_EXPORTS = env.integer("RATE_LIMIT_EXPORTS", 120, least=0, most=MAX_A_MINUTE)
 # Logs of one organization, by all doors; a key may have a limit of its own.
 RATE_LIMIT_LOGS = env.integer("RATE_LIMIT_LOGS", 0, least=0, most=MAX_A_MINUTE)

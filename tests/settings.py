@@ -17,3 +17,6 @@ WHITENOISE_AUTOREFRESH = True
 # Tests state how many queries a page costs. What limits are worth, tests/limits says.
 for _name in [name for name in globals() if name.startswith("RATE_LIMIT_")]:
     globals()[_name] = 0
+
+# A test that commits empties all tables after itself, the audit log too.
+DATABASES["default"]["OPTIONS"]["options"] = "-c apimonitor.audit_truncate=on"  # noqa: F405

@@ -4,7 +4,17 @@ What is changed records itself: the tables that `watched` names have triggers, s
 `record` is for what changes nothing: a secret that was shown, an export, somebody who signed in.
 """
 
+from monitor.audit.commands import by_command
 from monitor.audit.record import record, record_shown
 from monitor.audit.visits import Visit, begin_visit, current_visit, end_visit, remember_actor
 
-__all__ = ["Visit", "begin_visit", "current_visit", "end_visit", "record", "record_shown", "remember_actor"]
+__all__ = [
+    "Visit",
+    "begin_visit",
+    "by_command",
+    "current_visit",
+    "end_visit",
+    "record",
+    "record_shown",
+    "remember_actor",
+]

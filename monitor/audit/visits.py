@@ -16,6 +16,8 @@ from monitor.lib.actors import NOBODY, Actor
 
 logger = logging.getLogger(__name__)
 MAX_AGENT_CHARS = 300
+# Who changes something by a command on the machine itself.
+SYSTEM = Actor(label="system")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 TELL = "SELECT set_config('apimonitor.audit', %s, false), set_config('apimonitor.audited', '', false)"
 # What was recorded stands in the first column: it is read before it is emptied.
@@ -104,6 +106,8 @@ def columns_of(visit: Visit, actor: Actor) -> dict[str, str]:
 
 
 def known_as(actor: Actor) -> tuple[str, str]:
+    if actor is SYSTEM:
+        return "system", ""
     if actor.user_id is not None:
         return "user", str(actor.user_id)
     return ("key", str(actor.key_id)) if actor.key_id is not None else ("anonymous", "")

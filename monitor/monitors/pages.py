@@ -24,13 +24,14 @@ from monitor.api.forms import sentences
 from monitor.api.keyset import cut_page, read_cursor
 from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import require
+from monitor.audit import record_shown
 from monitor.charts import Beat as BarBeat
 from monitor.charts import Series, TimeAxis, Unit, heartbeat, lines
 from monitor.charts.scales import moment_iso
 from monitor.lib import payload
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import moment_of, uuid7_floor
-from monitor.models import Beat, Monitor, MonitorEvent, MonitorProxy, MonitorTag, Ping, Service
+from monitor.models import AuditEntry, Beat, Monitor, MonitorEvent, MonitorProxy, MonitorTag, Ping, Service
 from monitor.monitors.api import STATES, MonitorFilter, TooBusyToLook, look_once, proxy_for, reach_proxy
 from monitor.monitors.batch import MOST_IN_A_BATCH, do_to_many
 from monitor.monitors.forms import MonitorForm
@@ -53,6 +54,8 @@ from monitor.push.keys import addresses_of, snippets_of
 ROWS_A_PAGE = 100
 CHECKS_SHOWN = 30
 EVENTS_SHOWN = 20
+# Who looks again within this time is not recorded again.
+SHOWN_AGAIN = timedelta(hours=1)
 MAX_CHOICES = 500
 CHART_WINDOW = timedelta(hours=24)
 CHART_STEP = timedelta(minutes=10)
@@ -212,11 +215,25 @@ def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
             for ping in Ping.objects.filter(target=found.id).order_by("-number")[:CHECKS_SHOWN]
         ]
         if may_manage:
+            note_shown(page_actor(request), found, now=now)
             context |= {
                 "addresses": addresses_of(found).items(),
                 "snippets": snippets_of(found).items(),
             }
     return render(request, "monitors/detail.html", context)
+
+
+def note_shown(actor: Actor, found: Monitor, *, now: datetime) -> None:
+    """That this person was shown the addresses to ping, which are secrets: once an hour, however often they
+    look."""
+    lately = AuditEntry.objects.filter(
+        target_id=str(found.id),
+        action="secret.shown",
+        actor_id=str(actor.user_id or ""),
+        happened_at__gte=now - SHOWN_AGAIN,
+    )
+    if not lately.exists():
+        record_shown("push_target", found.id, label=found.name, organization_id=found.organization_id)
 
 
 def word_of(beat: Beat) -> str:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TypeVar
 from uuid import UUID
 
@@ -43,6 +44,15 @@ MAX_STREAMS = 100
 MAX_WAITING = 1_000
 # Deliveries of any size that wait in one stream.
 MAX_DELIVERIES = 200
+
+
+class TooManyOfYours(APIException):
+    """A key, a person or an organization has as many streams in this process as they may."""
+
+    status_code = HTTPStatus.TOO_MANY_REQUESTS
+    default_code = "quota_exceeded"
+    default_detail = "You tail the logs with as many streams as you may at once. End one first."
+    wait = 5
 
 
 @dataclass(kw_only=True, eq=False)
@@ -116,8 +126,15 @@ class Hub:
         self.place = place
 
     def join(self, stream: Stream) -> bool:
-        """Deliver to this stream from the next tick on. False when there are too many, or at the stop."""
+        """Deliver to this stream from the next tick on. False when there are too many, or at the stop.
+
+        Raises TooManyOfYours.
+        """
         with self._lock:
+            for owner, most in stream.asked.owners:
+                theirs = sum(owner == each for other in self._streams for each, _ in other.asked.owners)
+                if most and theirs >= most:
+                    raise TooManyOfYours
             if self._stopped or len(self._streams) >= MAX_STREAMS:
                 return False
             self._streams.append(stream)

@@ -45,6 +45,17 @@ class Asked:
     def key(self) -> tuple[object, ...]:
         return (self.actor.label, self.actor.service_id, self.actor.key_id, self.query, self.ids_alone)
 
+    @property
+    def owners(self) -> tuple[tuple[str, int], ...]:
+        """Whose streams are counted together, and how many they may have; 0 for any number."""
+        actor = self.actor
+        caller = f"user:{actor.user_id}" if actor.user_id is not None else f"key:{actor.key_id}"
+        named = [(caller, settings.TAIL_STREAMS_KEY)] if not actor.is_anonymous else []
+        # Who sees several organizations is one person, and none of them is to blame.
+        if actor.key_id is not None and len(actor.grants) == 1:
+            named += [(f"org:{next(iter(actor.grants))}", settings.TAIL_STREAMS_ORGANIZATION)]
+        return tuple(named)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Matches:

@@ -1,14 +1,18 @@
 """What is changed records itself, whoever's code changed it."""
 
+from io import StringIO
+
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from monitor.audit.triggers import install_triggers, installed
 from monitor.audit.watched import UNWATCHED, WATCHED
 from monitor.models import ApiKey, AuditEntry, Service
 from tests.factories import a_client, a_key, a_service, a_user, an_organization, post_json
+from tests.monitors.scenes import a_monitor
 
 pytestmark = pytest.mark.django_db
 
@@ -165,6 +169,50 @@ def test_the_log_is_only_added_to(service, owner):
     for change in (lambda: entries().update(note="x"), lambda: entries().delete()):
         with pytest.raises(DatabaseError, match="only added to"), transaction.atomic():
             change()
+
+
+def test_the_log_is_not_emptied_at_one_stroke_either(service, owner):
+    with transaction.atomic(), connection.cursor() as cursor:
+        # As in the product: tests alone may empty it.
+        cursor.execute("SET LOCAL apimonitor.audit_truncate = 'off'")
+        with pytest.raises(DatabaseError, match="only added to"), transaction.atomic():
+            cursor.execute("TRUNCATE audit_entry")
+
+
+def test_who_is_shown_where_to_ping_is_recorded_once_an_hour(organization, owner, service):
+    monitor = a_monitor(organization, kind="push", name="Backup")
+    viewer = a_user(organization, "viewer")
+
+    for person in (owner, owner, viewer):
+        assert a_client(user=person).get(f"/monitors/{monitor.id}").status_code == 200
+
+    entry = entries(action="secret.shown").get()
+    assert (entry.target_type, entry.target_id, entry.target_label) == (
+        "push_target",
+        str(monitor.id),
+        "Backup",
+    )
+    assert (entry.actor_id, entry.face) == (str(owner.id), "page")
+    assert monitor.push.token.hex not in str(entry.__dict__)
+
+    # An hour later it is told again.
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_stays")
+        cursor.execute("UPDATE audit_entry SET happened_at = happened_at - interval '61 minutes'")
+        cursor.execute("ALTER TABLE audit_entry ENABLE TRIGGER audit_stays")
+    a_client(user=owner).get(f"/monitors/{monitor.id}")
+    assert entries(action="secret.shown").count() == 2
+
+
+def test_what_a_command_changes_is_the_systems_doing(organization):
+    call_command("sandbox", organization=organization.name, requests=1, hours=1, stdout=StringIO())
+
+    entry = entries(action="service.created").get()
+    assert (entry.actor_kind, entry.actor_label, entry.face) == ("system", "system", "command")
+    assert (entry.route, entry.organization_id) == ("manage.py sandbox", organization.id)
+    # What comes after it is nobody's again.
+    a_service(organization, name="another")
+    assert entries(action="service.created").count() == 1
 
 
 def test_a_persons_password_is_told_as_changed_alone():

@@ -227,6 +227,27 @@ def test_who_may_not_or_asks_badly_gets_the_problem_that_the_api_answers(
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
 
+def test_a_key_and_an_organization_have_so_many_streams_at_once_and_no_more():
+    service = a_service()
+    raws = [a_key(service, scopes=["read"])[1] for _ in range(3)]
+    _, foreign = a_key(a_service(), scopes=["read"])
+    with running_web_server(TAIL_STREAMS_KEY="1", TAIL_STREAMS_ORGANIZATION="2") as server:
+        with tailing(server.address, raws[0]), tailing(server.address, raws[1]):
+            refused = [
+                httpx.get(f"{server.address}/v1/logs/tail", headers={"Authorization": f"Bearer {raw}"})
+                for raw in (raws[0], raws[2])
+            ]
+            with tailing(server.address, foreign) as other:
+                assert other.named("ready")
+        time.sleep(QUIET_S)
+        with tailing(server.address, raws[2]) as later:
+            assert later.named("ready")
+
+    for answer in refused:
+        assert (answer.status_code, answer.json()["code"]) == (429, "quota_exceeded")
+        assert int(answer.headers["Retry-After"]) > 0
+
+
 def test_a_reader_that_is_too_slow_hears_how_many_were_dropped(web_server):
     _, key = a_key(a_service(), scopes=["ingest", "read"])
     heavy = {"url": "https://shop.example/" + "x" * 8000, "error": "e" * 2000}

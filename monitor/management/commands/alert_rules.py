@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from monitor.alerts.as_yaml import BadRules, apply, export, plan
+from monitor.audit import by_command
 from monitor.lib.as_code import line_of
 from monitor.models import Organization
 from monitor.models.tenants import DEFAULT_ORGANIZATION
@@ -33,7 +34,8 @@ class Command(BaseCommand):
             return
         try:
             text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-            changes = (apply if action == "apply" else plan)(found, text, prune=prune)
+            with by_command("alert_rules"):
+                changes = (apply if action == "apply" else plan)(found, text, prune=prune)
         except (BadRules, OSError, UnicodeDecodeError) as error:
             raise CommandError(str(error)) from error
         for change in changes:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from monitor.audit import by_command
 from monitor.compliance.deletion import CannotDelete, begin_deletion, remove_everything
 from monitor.models import Organization
 
@@ -25,7 +26,8 @@ class Command(BaseCommand):
         if not yes:
             raise CommandError("Nothing was deleted. Say --yes if it is meant.")
         try:
-            deletion = begin_deletion(found, requested_by="command line", now=timezone.now())
+            with by_command("delete_organization"):
+                deletion = begin_deletion(found, requested_by="command line", now=timezone.now())
         except CannotDelete as cannot:
             raise CommandError(str(cannot)) from None
         remove_everything(deletion.id)

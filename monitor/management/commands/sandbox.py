@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from monitor.audit import by_command
 from monitor.models import Organization
 from monitor.models.tenants import DEFAULT_ORGANIZATION
 from monitor.sandbox import MOST_HOURS, MOST_REQUESTS, fill, sandbox_service
@@ -26,7 +27,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no organization {organization!r}.")
         if not 1 <= requests <= MOST_REQUESTS or not 1 <= hours <= MOST_HOURS:
             raise CommandError(f"1 to {MOST_REQUESTS} requests, over 1 to {MOST_HOURS} hours.")
-        service = sandbox_service(found)
+        with by_command("sandbox"):
+            service = sandbox_service(found)
         # What is made up is no secret.
         chance = random.Random()  # noqa: S311
         kept = fill(service, requests=requests, hours=hours, now=timezone.now(), chance=chance)
