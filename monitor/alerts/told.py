@@ -13,4 +13,4 @@ def told_of(rule: AlertRule) -> Sequence[NotificationDelivery]:
     mine = NotificationDelivery.objects.filter(
         organization=rule.service.organization_id, key__startswith=f"{rule.id}:"
     )
-    return mine.select_related("notification", "channel").order_by("-id")[:MOST_SHOWN]
+    return list(mine.select_related("notification", "channel").order_by("-id")[:MOST_SHOWN])
