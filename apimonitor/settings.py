@@ -453,6 +453,8 @@ SPECTACULAR_SETTINGS = {
         "PercentileMethodEnum": ["exact", "histogram"],
         "ApiVersionEnum": "monitor.api.versions.NAMES",
         "WebhookApiVersionEnum": "monitor.events.catalogue.API_VERSIONS",
+        "ScopesEnum": ["ingest", "read", "replay", "manage"],
+        "TokenScopesEnum": ["read", "replay", "manage"],
         "KeyKindEnum": "monitor.models.keys.KeyKind",
         "AlertStateEnum": "monitor.models.alert_groups.GroupState",
         "AlertKindEnum": "monitor.models.alerts.RuleKind",
