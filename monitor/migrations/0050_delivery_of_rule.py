@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
     """What was told of a rule is found by the beginning of its key. A month of notifications is a small
     table, so it is locked for as long as an index of it takes."""
 
-    dependencies = [("monitor", "0045_badges_and_dependencies"), ("monitor", "0047_known_tags")]
+    dependencies = [("monitor", "0048_handed_invitations")]
 
     operations = [
         migrations.AddIndex(
