@@ -8,8 +8,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 
-@require_POST
 @login_required
+@require_POST
 def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
     """Signs one other browser of this person out; this one has its own button for that."""
     session = get_object_or_404(UserSession, id=session_id, user=request.user)

@@ -23,6 +23,7 @@ SECTIONS = {
         *("Service", "ApiKey", "Endpoint", "EndpointMove", "ExclusionRule", "Consumer", "Deployment"),
     ),
     "Traffic": ("RequestLog", "Replay"),
+    "Monitors": ("Monitor", "MonitorProxy", "MonitorTag", "Beat"),
     "Alerts": ("AlertRule", "AlertEvent", "ErrorIssue"),
     "Channels": ("NotificationChannel", "NotificationDelivery"),
     "Webhooks": ("WebhookEndpoint", "WebhookDelivery", "Event"),

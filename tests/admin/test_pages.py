@@ -140,7 +140,9 @@ def test_groups_are_not_offered_because_roles_are_memberships():
 def test_the_menu_is_in_the_products_words(admin):
     sections = {app["name"]: [model["name"] for model in app["models"]] for app in menu_of(admin)}
 
-    assert list(sections) == ["Services", "Traffic", "Alerts", "Webhooks", "People", "Operation"]
+    assert list(sections) == [
+        *("Services", "Traffic", "Monitors", "Alerts", "Channels", "Webhooks", "People", "Operation")
+    ]
     assert sections["Services"] == [
         *("Services", "API keys", "Endpoints", "Endpoint moves", "Exclusion rules"),
         *("Consumers", "Deployments"),

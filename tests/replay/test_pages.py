@@ -392,7 +392,7 @@ def test_the_history_leads_to_earlier_replays(member, kept):
 
     page = text_of(member.get(f"{address}?replay={first.id}"))
 
-    assert page.index(str(second.id)) < page.index(str(first.id))
+    assert page.rindex(str(second.id)) < page.rindex(str(first.id))
     assert "Answer beside the original" in page
     assert fields_of(page)["override_body"] == ["one"]
     assert 'aria-current="true"' in page
