@@ -35,7 +35,7 @@ KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 # Answers that say nothing of the operation itself: it may be tried again under the same key.
 NOT_KEPT = frozenset({401, 403, 408, 409, 429})
 # Members of answers that are shown once.
-SHOWN_ONCE = frozenset({"raw_key", "secret"})
+SHOWN_ONCE = frozenset({"raw_key", "raw_token", "secret"})
 SECRET_TEXT = re.compile(
     rf"{KEY_PATTERN.pattern}|whsec_[0-9A-Za-z+/=]{{12,}}|/invitation/[0-9A-Za-z_-]{{12,}}"
 )
