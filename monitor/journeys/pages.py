@@ -99,6 +99,8 @@ def saved(request: HttpRequest, actor: Actor, form: JourneyForm, found: Monitor 
     fields = dict(form.judge.validated_data)
     config = fields.pop("config")
     service = service_for(actor, fields.pop("service_id", None))
+    # Not asked for here: steps name their proxies, and what a journey depends on is set by API.
+    fields = {name: value for name, value in fields.items() if name not in ("proxy_id", "depends_on_ids")}
     try:
         if found is None:
             home = home_of(actor, None, service)

@@ -45,7 +45,7 @@ class PingLane:
     """Answers pings itself, and leaves the rest to the application behind it."""
 
     def __init__(self, behind: Application, *, make_commits: Callable[[], PingCommits] = PingCommits) -> None:
-        self._behind = behind
+        self.behind = behind
         self._make_commits = make_commits
         self._commits: PingCommits | None = None
 
@@ -57,13 +57,13 @@ class PingLane:
         if scope["type"] == "http" and self._commits is not None and scope["method"] in METHODS:
             found = place_of(scope["path"])
         if found is None:
-            await self._behind(scope, receive, send)
+            await self.behind(scope, receive, send)
             return
         dialect, token, action = found
         headers, started = headers_of(scope), time.perf_counter()
         incoming = read(scope, headers, dialect, action)
         if incoming is None:
-            await self._behind(scope, receive, send)
+            await self.behind(scope, receive, send)
             return
         request_id = new_request_id()
         remember_request_id(request_id)
@@ -92,7 +92,7 @@ class PingLane:
                 await asyncio.to_thread(commits.stop)
             await send(message)
 
-        await self._behind(scope, receive, sending)
+        await self.behind(scope, receive, sending)
 
     async def _answer(
         self, dialect: Dialect, token: str, incoming: Incoming, scope: Message, receive: Receive

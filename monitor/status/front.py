@@ -18,13 +18,13 @@ class StatusFront:
     """Answers what is fresh, and leaves all else, the making of pages too, to the application behind it."""
 
     def __init__(self, behind: Application, *, cache: AnswerCache = CACHE) -> None:
-        self._behind = behind
+        self.behind = behind
         self._cache = cache
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         answer = self._known(scope) if scope["type"] == "http" else None
         if answer is None:
-            await self._behind(scope, receive, send)
+            await self.behind(scope, receive, send)
             return
         await respond(scope, send, answer)
 

@@ -18,6 +18,8 @@ from monitor.ingest.intake import Room
 from monitor.ingest.lane import MAX_INLINE_BYTES, MAX_LOOK_UPS, Lane
 from monitor.ingest.store import store_batch
 from monitor.models import RequestLog
+from monitor.push.lane import PingLane
+from monitor.status.front import StatusFront
 from monitor.tail.stream import Tail
 from tests.asgi import body_messages, http_scope, running
 from tests.factories import a_key, a_log, a_service
@@ -67,8 +69,11 @@ def count_kept():
 
 
 def test_what_the_product_serves_is_the_lane():
-    assert isinstance(application.behind, Tail)
-    assert isinstance(application.behind.behind, Lane)
+    faces = [application.behind]
+    while hasattr(faces[-1], "behind"):
+        faces.append(faces[-1].behind)
+
+    assert [type(face) for face in faces] == [StatusFront, Tail, PingLane, Lane]
 
 
 def test_all_but_the_doors_goes_on_to_the_application_behind():
