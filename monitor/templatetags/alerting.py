@@ -31,8 +31,8 @@ def whole(number: float | None) -> str:
 
 
 @register.filter
-def share(part: float | None) -> str:
-    """A part of one in per cent; below 0 it is overdrawn."""
+def budget_left(part: float | None) -> str:
+    """What is left of a budget, as a part of it, in per cent; below 0 it is overdrawn."""
     return "" if part is None else f"{100 * part:.3g} %"
 
 
