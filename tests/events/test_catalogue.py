@@ -73,7 +73,7 @@ def test_what_the_rooms_tell_fits_the_published_schemas(settings):
     key, _ = issue_key(organization=organization, service=service, name="checkout")
     revoke_key(key, now=NOW)
     revoke_key(key, now=NOW)
-    make_consumer(now=NOW, organization=organization, identifier="acme")
+    make_consumer(now=NOW, organization=organization, identifier="acme", mode="live")
     a_rule(service, "status_code >= 500")
     [log_id] = keep_logs(
         service,

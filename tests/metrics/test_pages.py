@@ -202,8 +202,8 @@ def test_a_measurement_that_takes_too_long_is_stopped_calmly(reader, service, mo
 def test_the_page_costs_few_queries(reader, service, django_assert_num_queries):
     keep_logs(service, *(a_log(route=f"/orders/{n}") for n in range(30)))
 
-    # 3 who asks, 2 services, 1 newest, 2 for the days whose logs are all there; whether clients have counted;
+    # 3 who asks, 1 services, 1 newest, 2 for the days whose logs are all there; whether clients have counted;
     # the whole and its steps, each within a limit (4): what was counted already, and the few logs themselves;
     # 1 deployments.
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(21):
         reader.get("/metrics-ui")
