@@ -3,12 +3,14 @@
 import pytest
 
 from tests.browser import browser_page
+from tests.factories import the_default_organization
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_the_reference_shows_no_picture_of_another_host_and_asks_for_none(live_server, settings):
     settings.ANONYMOUS_ACCESS = "full"
+    the_default_organization()
     asked: list[str] = []
 
     # What the policy refuses is a complaint in the console, which fails the page.
