@@ -10,6 +10,7 @@ from allauth.account.views import LoginView
 from allauth.core.internal.httpkit import clean_client_ip
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render, resolve_url
 
@@ -52,7 +53,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:
             super().pre_authenticate(request, **credentials)
-        except Exception:
+        except ValidationError:
             # No name: what was typed into the name's field may be a password.
             logger.warning("A sign-in was locked out.", extra={"client": client_address(request)})
             raise

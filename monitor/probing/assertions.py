@@ -458,14 +458,15 @@ _PATHS.function_extensions["search"] = _BoundedPattern(whole=False)
 
 
 class _WatchedSegment(JSONPathSegment):
-    """A segment that looks at the deadline before each node: `[*,*][*,*]…` doubles them at every step."""
+    """A segment that looks at the deadline before each node it is asked of, as `[*,*][*,*]…` doubles them
+    at every step, and before each that it gives: a filter may ask for a whole document each time."""
 
     def __init__(self, inner: JSONPathSegment) -> None:
         super().__init__(env=inner.env, token=inner.token, selectors=inner.selectors)
         self._inner = inner
 
     def resolve(self, nodes: Iterable[JSONPathNode]) -> Iterable[JSONPathNode]:
-        return self._inner.resolve(_in_time(nodes))
+        return _in_time(self._inner.resolve(_in_time(nodes)))
 
 
 class _WatchedFilter(FilterExpression):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import threading
 import time
 
@@ -122,6 +123,17 @@ def test_sampling_keeps_every_error():
 
     assert sum(log["status_code"] == 500 for log in logs) == 200
     assert 100 < sum(log["status_code"] == 200 for log in logs) < 300
+
+
+def test_sampling_draws_nothing_from_the_applications_own_chance():
+    """An application that seeded `random` gets the numbers it would have got without us."""
+    writer = Writer(options_from({"url": "http://a", "key": "k", "sample_rate": 0.5}))
+    before = random.getstate()
+
+    wanted = {writer.is_wanted(Call(), "/orders") for _ in range(200)}
+
+    assert wanted == {True, False}
+    assert random.getstate() == before
 
 
 def test_bodies_are_cut_at_the_cap_and_say_so():

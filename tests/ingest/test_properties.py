@@ -121,8 +121,6 @@ def test_any_document_is_a_log_or_undecodable_with_a_known_field(document):
     assert isinstance(outcome, LogItem) or outcome.field.split(".")[0] in {"", *FIELDS}
 
 
-# Other threads of the process draw from `random` meanwhile; Hypothesis takes them for ours.
-@pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 @usual
 @given(st.lists(documents, max_size=6))
 def test_each_item_of_a_batch_is_what_it_is_alone(batch):

@@ -143,8 +143,7 @@ def test_a_path_that_explodes_is_given_up_by_the_deadline(path, body):
     verdict = judge(Assertion(source="jsonpath", property=path, comparison="exists"), subject)
 
     assert (verdict.holds, verdict.problem) == (False, "took too long to judge")
-    # Without an end it would take minutes; a busy machine may take seconds more.
-    assert time.monotonic() - began < JUDGING_LIMIT_S + 10
+    assert time.monotonic() - began < JUDGING_LIMIT_S + 1
 
 
 def test_all_assertions_of_a_check_share_one_deadline():
@@ -155,8 +154,7 @@ def test_all_assertions_of_a_check_share_one_deadline():
 
     assert [verdict.holds for verdict in verdicts] == [False] * 9
     assert verdicts[-1].problem == "took too long to judge"
-    # Without an end it would take minutes; a busy machine may take seconds more.
-    assert time.monotonic() - began < JUDGING_LIMIT_S + 10
+    assert time.monotonic() - began < JUDGING_LIMIT_S + 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import atexit
 import contextlib
 import logging
 import os
-import random
 import threading
 import time
 import weakref
@@ -22,7 +21,7 @@ from apimonitor_client.call import Call
 from apimonitor_client.delivery import Delivered, deliver
 from apimonitor_client.options import Options, options_from
 from apimonitor_client.spool import Spool, SpoolUnusable
-from apimonitor_client.writing import Writer, joined
+from apimonitor_client.writing import CHANCE, Writer, joined
 
 logger = logging.getLogger("apimonitor_client")
 MAX_BATCH_BYTES = 1024 * 1024
@@ -167,7 +166,7 @@ class Reporter:
         self._tries = min(self._tries + 1, 16)
         asked = min(delivered.wait_s or 0.0, self.options.max_retry_s)
         # Many processes lose the monitor at once, and must not come back at once.
-        self._away_until = time.monotonic() + max(asked, wait * random.uniform(0.5, 1.0))  # noqa: S311
+        self._away_until = time.monotonic() + max(asked, wait * CHANCE.uniform(0.5, 1.0))
 
     def _put_aside(self, lines: Sequence[bytes]) -> None:
         try:

@@ -15,6 +15,9 @@ from apimonitor_client.call import Call, RawHeaders, is_text
 from apimonitor_client.masking import Masker
 from apimonitor_client.options import Options
 
+# The system's: the application may have seeded `random`, and must draw from it what it would without us.
+CHANCE = random.SystemRandom()
+
 # What the monitor takes; more is cut here, because it would refuse the log.
 MAX_HEADERS = 128
 MAX_HEADER_CHARS = 8000
@@ -42,7 +45,7 @@ class Writer:
     def is_wanted(self, call: Call, path: str) -> bool:
         if any(pattern.match(path) for pattern in self._exclude):
             return False
-        return call.failed or self._options.sample_rate >= 1 or random.random() < self._options.sample_rate  # noqa: S311
+        return call.failed or self._options.sample_rate >= 1 or CHANCE.random() < self._options.sample_rate
 
     def line(self, call: Call) -> bytes | None:
         """The log as one line, or None when it is not to be sent."""
