@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off"})
+# Repeats of a statement after which psycopg has it prepared.
+PREPARE_AFTER = 5
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -143,5 +145,9 @@ def database(name: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": str(port or ""),
-        "OPTIONS": {key: unquote(value) for key, value in options.items()},
+        # For what goes by psycopg's own cursors; Django's write values into the statement.
+        "OPTIONS": {
+            "prepare_threshold": PREPARE_AFTER,
+            **{key: unquote(value) for key, value in options.items()},
+        },
     }

@@ -1,17 +1,17 @@
 """Entries and rows as our own pipeline makes them, for what is measured below the HTTP doors."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
-from bench.floors.copying import Row
+from bench.floors.copying import Row, log_row
 from bench.traffic import Call
 from monitor.ingest import LogItem
 from monitor.ingest.entry import Entry, Sender, prepare
 from monitor.ingest.naming import names_for
-from monitor.ingest.store import log_row, make_missing_days
+from monitor.ingest.store import make_missing_days
 from monitor.lib import payload
 from monitor.lib.ids import new_uuid7
 

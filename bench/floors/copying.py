@@ -2,13 +2,66 @@
 
 import time
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any
 
 import psycopg
 
-from monitor.ingest.store import LOG_COLUMNS, PAYLOAD_COLUMNS
+from monitor.ingest.entry import Entry
+from monitor.ingest.naming import Names
+from monitor.lib.span_ids import span_number
 
 Row = tuple[Any, ...]
+# With their types, as binary COPY casts nothing on the way.
+LOG_COLUMNS = {
+    "id": "uuid",
+    "service_id": "uuid",
+    "endpoint_id": "uuid",
+    "consumer_id": "uuid",
+    "mode": "varchar",
+    "environment": "varchar",
+    "method": "varchar",
+    "url": "text",
+    "path": "text",
+    "status_code": "int2",
+    "latency_ms": "float8",
+    "error": "text",
+    "tags": "varchar[]",
+    "source_ip": "inet",
+    "trace_id": "varchar",
+    "span_id": "int8",
+    "request_bytes": "int4",
+    "response_bytes": "int4",
+    "captured_at": "timestamptz",
+    "received_at": "timestamptz",
+}
+PAYLOAD_COLUMNS = {"log_id": "uuid", "packed": "bytea"}
+
+
+def log_row(entry: Entry, names: Names) -> Row:
+    """The entry as a row of LOG_COLUMNS."""
+    return (
+        entry.id,
+        entry.service_id,
+        names.endpoint_of(entry),
+        names.consumer_of(entry),
+        entry.mode,
+        entry.environment,
+        entry.method,
+        entry.url,
+        entry.path,
+        entry.status_code,
+        entry.latency_ms,
+        entry.error,
+        entry.tags,
+        ip_address(entry.source_ip) if entry.source_ip else None,
+        entry.trace_id,
+        span_number(entry.payload.get("span_id")),
+        entry.request_bytes,
+        entry.response_bytes,
+        entry.captured_at,
+        entry.received_at,
+    )
 
 
 class Copier:

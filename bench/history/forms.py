@@ -5,12 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.floors.copying import Row
+from bench.floors.copying import LOG_COLUMNS, Row
 from bench.history.wire import LogForm, form_of
 from bench.rows import entries_of, ready_rows
 from bench.traffic import RARE_PATH, RARE_TAG, SEED, SERVICES, Call, Traffic
 from monitor.ingest.entry import Sender
-from monitor.ingest.store import LOG_COLUMNS
 
 POOL = 20_000
 RARE_POOL = 20

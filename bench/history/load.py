@@ -12,12 +12,12 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from apimonitor.supervisor.errors import CannotStart
+from bench.floors.copying import LOG_COLUMNS, PAYLOAD_COLUMNS
 from bench.history.forms import Pool, Template, make_pool
 from bench.history.tally import Tally
 from bench.history.wire import HEADER, ID_DIGITS, TRACE_DIGITS, TRAILER, payload_row, wire_moment
 from bench.traffic import SEED
 from monitor.ingest.entry import Sender
-from monitor.ingest.store import LOG_COLUMNS, PAYLOAD_COLUMNS
 from monitor.lib.histogram import bucket_of
 from monitor.lib.ids import uuid7_floor
 from monitor.metrics import rollups

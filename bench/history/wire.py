@@ -12,8 +12,7 @@ from django.db import connection
 from psycopg.adapt import Transformer
 from psycopg.pq import Format
 
-from bench.floors.copying import Row
-from monitor.ingest.store import LOG_COLUMNS
+from bench.floors.copying import LOG_COLUMNS, Row
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from monitor.alerts.conditions import Observed
-from monitor.alerts.rulebook import RuleBook, books_of, numbers_of
+from monitor.alerts.rulebook import RuleBook, books_of, known_books, numbers_of
 from monitor.models import AlertEvent, AlertRule
 
 logger = logging.getLogger(__name__)
@@ -31,11 +31,26 @@ class Judged(Observed, Protocol):
     def path(self) -> str: ...
 
 
-def judge(
-    logs: Sequence[Judged], *, now: datetime, numbers: Mapping[UUID, int] | None = None
-) -> list[AlertEvent]:
-    """Keep an event for each log and rule that match, in the caller's transaction. `numbers` is what
-    `rulebook.NUMBERS` gave in this transaction, for a caller who asked for it along with something else.
+def quiet_by(logs: Sequence[Judged]) -> dict[UUID, int] | None:
+    """The numbers of the rules by which none of these logs fires anything, as this process knows them; None
+    when some rule has something to say.
+
+    Who keeps the logs on the condition that the numbers still hold (`rulebook.GUARD`) needs no transaction
+    around that: nothing else is to be written.
+    """
+    books = known_books({id(log.service_id): log.service_id for log in logs}.values())
+    for _, book in books.values():
+        if book.broken or any(rule.last_error for rule in book.sound):
+            return None
+    for log in logs if books else ():
+        known = books.get(log.service_id)
+        if known is not None and any(known[1].matching(log)):
+            return None
+    return {service_id: number for service_id, (number, _) in books.items()}
+
+
+def judge(logs: Sequence[Judged], *, now: datetime) -> list[AlertEvent]:
+    """Keep an event for each log and rule that match, in the caller's transaction.
 
     A rule that cannot be judged is marked with its own error and fires nothing: it never stops a log.
     """
@@ -43,7 +58,7 @@ def judge(
     for log in logs:
         by_service[log.service_id].append(log)
     events: list[AlertEvent] = []
-    for service_id, book in books_of(numbers_of(by_service) if numbers is None else numbers).items():
+    for service_id, book in books_of(numbers_of(by_service)).items():
         events += judge_by(book, by_service[service_id], now=now)
     if not events:
         return []

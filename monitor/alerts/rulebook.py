@@ -15,6 +15,13 @@ MAX_BOOKS = 10_000
 # The number is renewed by a trigger with every change of a rule, in that change's own transaction, so a book
 # of it is never older than the moment it was read. Numbers are not used twice, not even after a rollback.
 NUMBERS = "SELECT service_id, number FROM alert_rule_change WHERE service_id = ANY(%s::uuid[])"
+# Part of the statement that keeps logs (`ingest/rows.py`): whether the rules of these services are still
+# those by which the logs were judged. A service that never had a rule has no number.
+GUARD = (
+    "guard AS MATERIALIZED (SELECT NOT EXISTS (SELECT FROM alert_rule_change"
+    " WHERE service_id = ANY(%(services)b) AND (service_id, number) NOT IN"
+    " (SELECT unnest(%(judged)b), unnest(%(judged_by)b))) OR %(unguarded)s AS ok)"
+)
 
 _books: dict[UUID, tuple[int, "RuleBook"]] = {}
 
@@ -48,6 +55,11 @@ def numbers_of(service_ids: Iterable[UUID]) -> dict[UUID, int]:
     with connection.cursor() as cursor:
         cursor.execute(NUMBERS, [list(service_ids)])
         return dict(cursor.fetchall())
+
+
+def known_books(service_ids: Iterable[UUID]) -> dict[UUID, tuple[int, RuleBook]]:
+    """The books of these services that this process has read, with their numbers. They may be out of date."""
+    return {id_: known for id_ in service_ids if (known := _books.get(id_)) is not None}
 
 
 def books_of(numbers: Mapping[UUID, int]) -> dict[UUID, RuleBook]:

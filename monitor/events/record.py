@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from monitor.events.body import body_of
 from monitor.events.draft import Draft
 from monitor.events.packing import pack
+from monitor.lib import pgarrays
 from monitor.models import Event, WebhookDelivery, WebhookEndpoint
 from monitor.models.webhooks import patterns_of
 
@@ -70,6 +71,16 @@ def event_of(draft: Draft) -> Event:
     )
 
 
+# Part of the statement that keeps logs (`ingest/rows.py`); takes what `outbox_of` gives. No NOTIFY: commits
+# that notify wait for one lock. The deliverer looks four times a second.
+HAND_OVER = "told AS (INSERT INTO event_outbox (packed) SELECT unnest(%(told)b) FROM guard WHERE ok)"
+
+
+def outbox_of(drafts: Sequence[Draft]) -> pgarrays.Array:
+    """Many events as one small write, or none: the deliverer makes rows of them."""
+    return pgarrays.blobs([pack(drafts)] if drafts else [])
+
+
 def hand_over(drafts: Sequence[Draft]) -> None:
     """Many events by one small write, in the caller's transaction: the deliverer makes rows of them.
 
@@ -77,6 +88,5 @@ def hand_over(drafts: Sequence[Draft]) -> None:
     """
     if not drafts:
         return
-    # No NOTIFY: commits that notify wait for one lock. The deliverer looks four times a second.
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO event_outbox (packed) VALUES (%s)", [pack(drafts)])

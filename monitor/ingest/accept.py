@@ -1,6 +1,6 @@
 """The pipeline: items of one sender go in, kept ids and rejections come out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -38,15 +38,15 @@ class Outcome:
     entries: list[Entry]
     rejections: list[Rejection]
     excluded: Mapping[int, str] = field(default_factory=dict)
-    new_ids: frozenset[UUID] = field(default_factory=frozenset)
+    new_ids: Set[UUID] = field(default_factory=frozenset)
 
     def after(self, kept: Kept) -> Self:
         """The same, when entries turned out impossible to keep.
 
         Raises the database's own error when it was away for all of them.
         """
-        if not any(entry.id in kept.failures for entry in self.entries):
-            return replace(self, new_ids=frozenset(kept.new_ids))
+        if not kept.failures or not any(entry.id in kept.failures for entry in self.entries):
+            return replace(self, new_ids=self.own_of(kept))
         reasons = [kept.failures.get(entry.id) for entry in self.entries]
         if all(isinstance(reason, DATABASE_AWAY) for reason in reasons) and reasons[0] is not None:
             raise reasons[0]
@@ -61,8 +61,12 @@ class Outcome:
             self,
             entries=[entry for entry in self.entries if entry.id not in kept.failures],
             rejections=sorted([*self.rejections, *failed], key=lambda each: each.index),
-            new_ids=frozenset(kept.new_ids),
+            new_ids=self.own_of(kept),
         )
+
+    def own_of(self, kept: Kept) -> Set[UUID]:
+        """Those of the new ids that are of these entries: others may have shared the commit."""
+        return {entry.id for entry in self.entries} & kept.new_ids
 
 
 def accept(items: Iterable[LogItem | Undecodable], sender: Sender, *, now: datetime) -> Outcome:

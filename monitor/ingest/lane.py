@@ -61,7 +61,7 @@ Headers = dict[str, str]
 MAX_INLINE_BYTES = 16 * 1024
 # Decoding holds Python's lock, so more threads would only hold more bodies.
 DECODING_THREADS = 2
-# Submissions of more logs than this have a thread to themselves: one log must not wait for a second of COPY.
+# Submissions of more logs than this have a thread to themselves: one log must not wait for the writing.
 LARGE_SUBMISSION = 200
 # Requests that wait for their key to be looked up; each look-up takes about a millisecond.
 MAX_LOOK_UPS = 1_000

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-import psycopg
-from django.db import connection
-
 from monitor.issues.findings import may_tell
+from monitor.lib import pgarrays
 from monitor.models import arrivals
 
-NOTE = "INSERT INTO error_arrival (ids) VALUES (%b)"
+# Part of the statement that keeps logs (`ingest/rows.py`); takes what `notes_of` gives.
+NOTE = "failed AS (INSERT INTO error_arrival (ids) SELECT unnest(%(failures)b) FROM guard WHERE ok)"
 
 
 class Kept(Protocol):
@@ -27,14 +26,7 @@ class Kept(Protocol):
     def failed(self) -> bool: ...
 
 
-def note(logs: Sequence[Kept]) -> None:
-    """Write down which of these may belong to issues, in the caller's transaction; nothing when none does.
-
-    Looking costs 0.1 us a log, and the statement 0.1 ms a transaction that has some (measured).
-    """
+def notes_of(logs: Sequence[Kept]) -> pgarrays.Array:
+    """The note of those that may belong to issues, or none when none does. Looking costs 0.1 us a log."""
     ids = [log.id for log in logs if may_tell(log.status_code, failed=log.failed)]
-    if not ids:
-        return
-    # As in monitor.metrics.deltas: psycopg's own cursor sends the bytes as they are.
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(NOTE, [arrivals.packed(ids)])
+    return pgarrays.blobs([arrivals.packed(ids)] if ids else [])

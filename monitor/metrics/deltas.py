@@ -13,8 +13,11 @@ from monitor.metrics.tasks import compact_deltas
 HURRY_AFTER_DELTAS = 250
 HURRY_AFTER_LOGS = 10_000
 HURRY_AT_MOST_EVERY_S = 2.0
-# Part of the statement that each transaction of logs ends with; takes the services' ids and the packed facts.
-ADD = "added AS (INSERT INTO metric_delta (services, packed) VALUES (%b, %b))"
+# Part of the statement that keeps logs (`ingest/rows.py`); takes the services' ids and the packed facts.
+ADD = (
+    "added AS (INSERT INTO metric_delta (services, packed)"
+    " SELECT %(services)b, %(facts)b FROM guard WHERE ok)"
+)
 
 
 class _Waiting:

@@ -27,11 +27,11 @@ KEPT_FOR_S = 300
 RESUMED_FOR_S = 240
 PLACE = re.compile(r"(?P<era>\d{1,18})\.(?P<at>\d{1,12})\.(?P<snapshot>\d{1,19}:\d{1,19}:[\d,]{0,4000})")
 
-# Part of the statement that each transaction of logs ends with; takes packed ids. It locks log_arrival even
-# when nobody looks: `begin_watch` relies on that.
+# Part of the statement that keeps logs (`ingest/rows.py`); takes packed ids. It locks log_arrival even when
+# nobody looks: `begin_watch` relies on that.
 NOTE_IF_WATCHED = (
-    "noted AS (INSERT INTO log_arrival (ids) SELECT %b::bytea"
-    " WHERE EXISTS (SELECT FROM log_watch WHERE until > statement_timestamp()))"
+    "noted AS (INSERT INTO log_arrival (ids) SELECT %(ids)b FROM guard"
+    " WHERE ok AND EXISTS (SELECT FROM log_watch WHERE until > statement_timestamp()))"
 )
 EXTEND = (
     "UPDATE log_watch SET until = clock_timestamp() + make_interval(secs => %(watched_for)s)"

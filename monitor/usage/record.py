@@ -8,10 +8,13 @@ from uuid import UUID
 
 from django.db import connection
 
-# Part of the statement that each transaction of logs ends with; takes the columns of `columns_of`.
+from monitor.lib import pgarrays
+
+# Part of the statement that keeps logs (`ingest/rows.py`); takes what `uses_of` gives.
 LOGS = (
     "used AS (INSERT INTO usage_delta (organization_id, key_id, mode, day, logs, bytes)"
-    " SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::date[], %s::bigint[], %s::bigint[]))"
+    " SELECT unnest(%(users)b), unnest(%(user_keys)b), unnest(%(user_modes)b), unnest(%(use_days)b),"
+    " unnest(%(used_logs)b), unnest(%(used_bytes)b) FROM guard WHERE ok)"
 )
 RECORD = """
 INSERT INTO usage_delta (organization_id, key_id, mode, day, requests, replays, checks, deliveries)
@@ -69,6 +72,19 @@ def record_use(uses: Iterable[Use]) -> None:
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(RECORD, [list(column) for column in zip(*rows, strict=True)])
+
+
+def uses_of(logs: Sequence[Kept]) -> dict[str, pgarrays.Array]:
+    """What these logs use, as LOGS takes it."""
+    organizations, keys, modes, days, amounts, sizes = columns_of(logs)
+    return {
+        "users": pgarrays.uuids(organizations),
+        "user_keys": pgarrays.uuids(keys),
+        "user_modes": pgarrays.texts(modes),
+        "use_days": pgarrays.days(days),
+        "used_logs": pgarrays.int8s(amounts),
+        "used_bytes": pgarrays.int8s(sizes),
+    }
 
 
 def columns_of(logs: Sequence[Kept]) -> list[list[Any]]:

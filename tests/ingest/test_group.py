@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -12,13 +11,14 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
+from msgspec.structs import replace
 
 from monitor.api.errors import DATABASE_AWAY
 from monitor.ingest import LogItem
 from monitor.ingest.accept import Outcome, prepare_all
 from monitor.ingest.entry import Entry, Sender
 from monitor.ingest.group import MAX_GROUP, GroupCommit, Stopped, TooBusy
-from monitor.ingest.keep import keep_apart
+from monitor.ingest.keep import Kept, keep_apart
 from monitor.ingest.store import store_batch
 from monitor.lib.ids import new_uuid7, uuid7_at
 from monitor.models import LogPayload, RequestLog
@@ -302,6 +302,18 @@ def test_the_index_of_what_failed_counts_the_items_that_were_rejected_before(ser
         (3, "internal_error"),
     ]
     assert len(outcome.entries) == 2
+
+
+def test_the_new_ids_are_those_of_its_own_entries_whoever_shared_the_commit(service):
+    sender = Sender(
+        organization_id=service.organization_id, service_id=service.id, mode="live", keep_bodies="all"
+    )
+    prepared = prepare_all([msgspec.convert(a_log(), LogItem)] * 2, sender, now=timezone.now())
+    others = {new_uuid7(), new_uuid7()}
+    own = {entry.id for entry in prepared.entries}
+
+    assert prepared.after(Kept(new_ids=own | others, failures={})).new_ids == own
+    assert prepared.after(Kept(new_ids=others, failures={})).new_ids == set()
 
 
 def test_a_day_that_was_dropped_since_is_made_again(service, begin):

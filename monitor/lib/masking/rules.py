@@ -10,6 +10,9 @@ MASK = "***MASKED***"
 # The same few names come with every log: remembering the answers saves a sixth of what masking costs.
 MAX_REMEMBERED_NAMES = 4096
 LONGEST_REMEMBERED_NAME = 64  # characters; senders choose names, and must not choose our memory
+# So do most values of headers and parameters; those that held nothing to mask need no second look.
+MAX_REMEMBERED_VALUES = 4096
+LONGEST_REMEMBERED_VALUE = 128
 
 # Compared after `squash`, as parts of a name: "apikey" also finds X-Api-Key and api_key_id.
 _KEY_PARTS = (
@@ -105,8 +108,22 @@ class MaskingRules:
         return lru_cache(MAX_REMEMBERED_NAMES)(self._is_sensitive_header)
 
     @cached_property
-    def _any_part(self) -> re.Pattern[str]:
-        return re.compile("|".join(map(re.escape, (*self._key_parts, "ssn", "cookie"))))
+    def _any_part(self) -> tuple[str, ...]:
+        return (*self._key_parts, "ssn", "cookie")
+
+    @cached_property
+    def _harmless(self) -> set[str]:
+        return set()
+
+    def is_known_harmless(self, value: str) -> bool:
+        """Whether this value was looked through lately, and held nothing to mask."""
+        return value in self._harmless
+
+    def remember_harmless(self, value: str) -> None:
+        if len(value) <= LONGEST_REMEMBERED_VALUE:
+            if len(self._harmless) >= MAX_REMEMBERED_VALUES:
+                self._harmless.clear()
+            self._harmless.add(value)
 
     def is_sensitive_key(self, name: str) -> bool:
         """Whether a value of this name, in a body or a query, is a secret."""
@@ -132,10 +149,13 @@ class MaskingRules:
     def may_concern(self, text: str) -> bool:
         """Whether a sensitive name could stand anywhere in the text: the cheap look before any parsing.
 
-        About 1 ms for 80 kB without one, against 6 ms for masking them.
+        About 1 ms for 80 kB without one, against 6 ms for masking them. Each part is searched for by itself:
+        one pattern of all of them takes half as long again.
         """
-        if self._any_part.search(squash(text)):
-            return True
+        squashed = squash(text)
+        for part in self._any_part:
+            if part in squashed:
+                return True
         return ("%" in text or "\\u00" in text) and bool(_ESCAPED_LETTER.search(text))
 
 

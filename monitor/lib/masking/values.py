@@ -39,8 +39,13 @@ def _mask_one_header(name: str, value: str, rules: MaskingRules) -> str:
 
 
 def _mask_plain(value: str, rules: MaskingRules) -> str:
+    if rules.is_known_harmless(value):
+        return value
     # As a URL first where it may be one: a text pattern does not look into an escaped query.
-    return mask_text(mask_url(value, rules=rules) if "?" in value else value, rules=rules)
+    masked = mask_text(mask_url(value, rules=rules) if "?" in value else value, rules=rules)
+    if masked == value:
+        rules.remember_harmless(value)
+    return masked
 
 
 def mask_url(url: str, *, rules: MaskingRules = DEFAULT_RULES) -> str:
