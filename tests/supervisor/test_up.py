@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.retention.days import DAYS_AHEAD
 from tests.installation import Started, environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,11 +45,18 @@ def services(port: int) -> list[str]:
         return [service["name"] for service in json.load(answer)]
 
 
+def metric(port: int, name: str) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        [value] = re.findall(rf"^{name} (\S+)$", answer.read().decode(), re.MULTILINE)
+    return float(value)
+
+
 def test_it_starts_serves_survives_a_kill_and_starts_again_with_its_data(data_dir: Path, free_port: int):
     first = Started(data_dir, free_port)
     [curl] = re.findall(r"^curl .*$", first.output, re.MULTILINE)
     sent = subprocess.run([*shlex.split(curl), "-s", "-w", "%{http_code}"], capture_output=True, text=True)
     refusal = refused(data_dir, PORT=str(free_port))
+    days_ahead = metric(free_port, "apimonitor_partitions_ahead_days")
     first.stop(signal.SIGKILL)
 
     second = Started(data_dir, free_port)
@@ -58,6 +66,7 @@ def test_it_starts_serves_survives_a_kill_and_starts_again_with_its_data(data_di
     assert sent.stdout.endswith("201")
     assert re.search(r"Password +\S{20}", first.output)
     assert "already runs on" in refusal
+    assert days_ahead == DAYS_AHEAD
     assert "Password" not in second.output
     assert "mkey_" not in second.output
     assert found == ["my-service"]

@@ -13,11 +13,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from apimonitor import env, statics
 from monitor.access.administrator import DEFAULT_ADDRESS, Administrator, ensure_administrator
 from monitor.access.keys import issue_key
 from monitor.models import Organization, Service
+from monitor.retention.days import make_days_ahead
 from monitor.services import register_service
 
 # Any number, as long as it stays the same: whoever holds this lock migrates.
@@ -46,6 +48,8 @@ class Command(BaseCommand):
         require_database()
         with one_at_a_time():
             self._migrate()
+            # The worker does so hourly; until then a new installation would warn of itself.
+            make_days_ahead(now=timezone.now())
             administrator = self._administrator(quick_start=quick_start)
             raw_key = first_key() if quick_start else None
         if quick_start and not statics.are_current():
