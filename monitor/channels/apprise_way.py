@@ -18,7 +18,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from monitor.channels.kinds.apprise import PLUGINS, REFUSED_PARAMETERS, scheme_of
+from monitor.channels.apprise_services import PLUGINS, REFUSED_PARAMETERS, scheme_of
 from monitor.channels.message import Message
 from monitor.channels.way import NotTold, Way
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from monitor.channels.apprise_services import PLUGINS
 from monitor.channels.apprise_way import GuardedRequests, GuardedSession, plugin_of
-from monitor.channels.kinds.apprise import PLUGINS
 from tests.channels.receiver import Reply
 
 # What could open a connection, a file or a process without `requests`.

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from monitor.channels.apprise_services import SCHEMES, scheme_of
 from monitor.channels.message import Message
 from monitor.channels.registry import Kind
 from monitor.channels.way import NotTold, Way
@@ -12,48 +13,11 @@ from monitor.lib.outbound import OutboundError, vet
 from monitor.models.keys import Mode
 from monitor.webhooks.targets import policy_for
 
-# Apprise's modules by scheme, and what people call them. Each was read: it calls by `requests` alone, and
-# opens no file that its URL could name. Left out are those of this machine (syslog, dbus), of other protocols
-# (irc, mqtt, xmpp, mail), generic ones (json, xml, form: the webhook kind does that, signed), and those whose
-# URL names a file (workflows, fcm, vapid).
-SERVICES = {
-    ("gchat",): ("google_chat", "NotifyGoogleChat", "Google Chat"),
-    ("gotify", "gotifys"): ("gotify", "NotifyGotify", "Gotify"),
-    ("line",): ("line", "NotifyLine", "LINE"),
-    ("mailgun",): ("mailgun", "NotifyMailgun", "Mailgun"),
-    ("mmost", "mmosts"): ("mattermost", "NotifyMattermost", "Mattermost"),
-    ("ntfy", "ntfys"): ("ntfy", "NotifyNtfy", "ntfy"),
-    ("pagertree",): ("pagertree", "NotifyPagerTree", "PagerTree"),
-    ("pbul",): ("pushbullet", "NotifyPushBullet", "Pushbullet"),
-    ("pover",): ("pushover", "NotifyPushover", "Pushover"),
-    ("resend",): ("resend", "NotifyResend", "Resend"),
-    ("rocket", "rockets"): ("rocketchat", "NotifyRocketChat", "Rocket.Chat"),
-    ("sendgrid",): ("sendgrid", "NotifySendGrid", "SendGrid"),
-    ("signal", "signals"): ("signal_api", "NotifySignalAPI", "Signal"),
-    ("splunk", "victorops"): ("splunk", "NotifySplunk", "Splunk On-Call"),
-    ("squadcast",): ("squadcast", "NotifySquadcast", "Squadcast"),
-    ("twilio",): ("twilio", "NotifyTwilio", "Twilio"),
-    ("webex", "wxteams"): ("webexteams", "NotifyWebexTeams", "Webex"),
-    ("wecombot",): ("wecombot", "NotifyWeComBot", "WeCom"),
-    ("zulip",): ("zulip", "NotifyZulip", "Zulip"),
-}
-PLUGINS = {
-    scheme: (module, plugin) for schemes, (module, plugin, _) in SERVICES.items() for scheme in schemes
-}
-SCHEMES = {scheme: words for schemes, (*_, words) in SERVICES.items() for scheme in schemes}
-# What an address may set beside the service's own options: files, other addresses and our own limits not.
-REFUSED_PARAMETERS = frozenset(
-    {"attach", "avatar_url", "cto", "cxt", "redirect", "rto", "store", "template", "verify"}
-)
 MAX_URL_CHARS = 2048
 
 
 class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     url: str
-
-
-def scheme_of(url: str) -> str:
-    return url.partition("://")[0].strip().lower()
 
 
 def check(options: Options) -> None:
