@@ -15,14 +15,9 @@ from monitor.journeys.extracting import Extraction
 from monitor.journeys.templates import HOLE, NAME, names_in, without_holes
 from monitor.lib import masking
 from monitor.lib.kept_text import RULES
-from monitor.probing.assertions import (
-    Assertion,
-    BadAssertion,
-    Comparison,
-    check_comparison,
-    code_range,
-    compare,
-)
+from monitor.probing.assertions import Assertion
+from monitor.probing.bounds import BadAssertion
+from monitor.probing.comparing import Comparison, check_comparison, code_range, compare
 from monitor.probing.kinds.http import MOST_ASSERTIONS, ProxyOptions
 from monitor.probing.logins import SECRETS, Auth, check_needed
 

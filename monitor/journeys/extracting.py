@@ -7,14 +7,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from monitor.journeys.templates import NAME
-from monitor.probing.assertions import (
-    BadAssertion,
-    Subject,
-    compiled_path,
-    compiled_pattern,
-    found_by,
-    searchable_body,
-)
+from monitor.probing.bounds import BadAssertion
+from monitor.probing.judging import Subject, searchable_body
+from monitor.probing.paths import compiled_path
+from monitor.probing.patterns import compiled_pattern, found_by
 
 From = Literal["jsonpath", "header", "cookie", "regex", "status", "body", "response_ms", "url"]
 WITH_OF = frozenset({"jsonpath", "header", "cookie", "regex"})

@@ -26,7 +26,9 @@ from monitor.lib import payload
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import moment_of
 from monitor.models import Beat, Monitor
-from monitor.monitors.pages import look_by, manageable, pill_of, reading_or_posting, word_of
+from monitor.monitors.detail_pages import pill_of, word_of
+from monitor.monitors.form_pages import look_by, manageable
+from monitor.monitors.pages import reading_or_posting
 from monitor.monitors.reach import home_of, reach_monitor, service_for
 from monitor.monitors.register import change_monitor, make_monitor
 from monitor.probing import BadConfig

@@ -20,20 +20,13 @@ from monitor.journeys.veil import Veil
 from monitor.lib.outbound import BLOCKED_MESSAGE, BadHeader, OutboundError, UnusableUrl
 from monitor.lib.outbound.errors import BlockedTarget
 from monitor.lib.outbound.turns import take_turn
-from monitor.probing.assertions import (
-    JUDGING,
-    Assertion,
-    BadAssertion,
-    Subject,
-    TooSlow,
-    Verdict,
-    as_line,
-    judge_all,
-    judging,
-    within,
-)
+from monitor.probing.assertion_lines import as_line
+from monitor.probing.assertions import Assertion
+from monitor.probing.bounds import JUDGING, BadAssertion, TooSlow, judging
 from monitor.probing.certificates import Certificate, read_certificate
+from monitor.probing.comparing import within
 from monitor.probing.finding import Way
+from monitor.probing.judging import Subject, Verdict, judge_all
 from monitor.probing.kinds.http import told
 from monitor.probing.logins import NoToken
 

@@ -9,8 +9,9 @@ import yaml
 from monitor.journeys import extracting
 from monitor.journeys.document import BadDocument, Journey, Step, as_plain, read_document, step_words
 from monitor.lib.masking import MASK
-from monitor.probing import assertions
-from monitor.probing.assertions import Assertion, BadAssertion
+from monitor.probing import assertion_lines
+from monitor.probing.assertions import Assertion
+from monitor.probing.bounds import BadAssertion
 from monitor.probing.logins import Auth
 
 MOST_CHARACTERS = 1024 * 1024
@@ -161,7 +162,7 @@ def _assertion(line: Any, words: str, field: str) -> Any:
     if not isinstance(line, str):
         return line
     try:
-        return msgspec.to_builtins(assertions.from_line(line))
+        return msgspec.to_builtins(assertion_lines.from_line(line))
     except BadAssertion as error:
         raise BadDocument(f"{words}: {error}", field=field) from None
 
@@ -228,9 +229,9 @@ def _written_headers(pairs: Iterable[tuple[str, str]]) -> Any:
 
 def written_assertion(each: Assertion) -> Any:
     """A line where it can be read back as the same, else a mapping."""
-    line = assertions.as_line(each)
+    line = assertion_lines.as_line(each)
     try:
-        if "\n" not in line and assertions.from_line(line) == each:
+        if "\n" not in line and assertion_lines.from_line(line) == each:
             return line
     except BadAssertion:
         pass

@@ -17,7 +17,6 @@ from monitor.lib import as_code
 from monitor.lib.as_code import BadDocument, listed, written
 from monitor.lib.secrets import CannotOpen
 from monitor.models import Monitor, MonitorProxy, Organization, Service
-from monitor.monitors.api import MonitorSerializer
 from monitor.monitors.config import filled, whole_config
 from monitor.monitors.references import Names, followed, referring
 from monitor.monitors.register import (
@@ -28,6 +27,7 @@ from monitor.monitors.register import (
     remove_monitor,
     set_active,
 )
+from monitor.monitors.serializers import MonitorSerializer
 from monitor.probing import BadConfig, Kind, kind_named
 
 FIELDS = (

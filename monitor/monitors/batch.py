@@ -10,9 +10,9 @@ from rest_framework.exceptions import ValidationError
 
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Monitor
-from monitor.monitors.api import MonitorSerializer, as_invalid
 from monitor.monitors.reach import reach_monitor
 from monitor.monitors.register import change_monitor, remove_monitor, set_active
+from monitor.monitors.serializers import MonitorSerializer, as_invalid
 from monitor.probing import BadConfig
 
 MOST_IN_A_BATCH = 1000

@@ -10,10 +10,12 @@ from monitor.api.forms import SerializerForm
 from monitor.api.option_forms import defaults_of, form_field, look_up, place_of, split
 from monitor.lib.options import Field
 from monitor.models import Monitor, MonitorProxy, Service
-from monitor.monitors.api import MonitorSerializer
 from monitor.monitors.config import takes_proxy
+from monitor.monitors.serializers import MonitorSerializer
 from monitor.probing import Kind
-from monitor.probing.assertions import Assertion, BadAssertion, as_line, from_line
+from monitor.probing.assertion_lines import as_line, from_line
+from monitor.probing.assertions import Assertion
+from monitor.probing.bounds import BadAssertion
 
 COMMON = (
     "name",

@@ -1,6 +1,6 @@
 """Which monitors and maintenances an actor may see and change."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
@@ -9,7 +9,7 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from monitor.api.permissions import check_service, require
 from monitor.lib.actors import Actor, Scope
-from monitor.models import Maintenance, Monitor, Organization, Service
+from monitor.models import Maintenance, Monitor, MonitorProxy, Organization, Service
 from monitor.models.tenants import DEFAULT_ORGANIZATION
 
 Owned = TypeVar("Owned", bound=Model)
@@ -101,3 +101,43 @@ def require_whole(actor: Actor) -> None:
     """Windows reach across services, so a key of one service makes none. Raises PermissionDenied."""
     if actor.service_id is not None:
         raise PermissionDenied("This API key belongs to one service.", code="other_service")
+
+
+def service_within(actor: Any, service_id: Any, monitor: Monitor) -> Any:
+    """The service of the monitor's own organization. A key of a service cannot give its monitor away."""
+    if actor.service_id is not None and service_id != actor.service_id:
+        raise ValidationError({"service_id": "A key of one service keeps its monitors."})
+    service = service_for(actor, service_id)
+    if service is not None and service.organization_id != monitor.organization_id:
+        raise ValidationError({"service_id": "The service is of another organization."})
+    return service
+
+
+def parent_for(parent_id: Any, organization_id: Any, *, child: Monitor | None = None) -> Monitor | None:
+    if parent_id is None:
+        return None
+    parent = Monitor.objects.filter(id=parent_id, organization=organization_id).first()
+    if parent is None or parent.kind != "group":
+        raise ValidationError({"parent_id": "Must be a group of the same organization."})
+    above: Monitor | None = parent
+    while above is not None:
+        if child is not None and above.id == child.id:
+            raise ValidationError({"parent_id": "A group cannot be part of itself."})
+        above = above.parent
+    return parent
+
+
+def proxy_for(proxy_id: Any, organization_id: Any) -> MonitorProxy | None:
+    """Raises ValidationError."""
+    if proxy_id is None:
+        return None
+    proxy = MonitorProxy.objects.filter(id=proxy_id, organization=organization_id).first()
+    if proxy is None:
+        raise ValidationError({"proxy_id": "Must be a proxy of the same organization."})
+    return proxy
+
+
+def reach_proxy(actor: Any, proxy_id: Any) -> MonitorProxy | None:
+    if proxy_id is None:
+        return None
+    return reach_owned(MonitorProxy.objects.all(), actor, proxy_id, Scope.READ)

@@ -2,12 +2,22 @@
 
 from django.urls import path
 
-from monitor.monitors import api, maintenance_api, maintenance_pages, pages, shared_api
+from monitor.monitors import (
+    api,
+    beats_api,
+    detail_pages,
+    form_pages,
+    look_api,
+    maintenance_api,
+    maintenance_pages,
+    pages,
+    shared_api,
+)
 
 api_routes = [
     path("monitors", api.MonitorViewSet.as_view({"get": "list", "post": "create"})),
     path("monitors/batch", shared_api.BatchView.as_view()),
-    path("monitors/test", api.TestView.as_view()),
+    path("monitors/test", look_api.TestView.as_view()),
     path(
         "monitors/<str:monitor_id>",
         api.MonitorViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
@@ -15,10 +25,10 @@ api_routes = [
     path("monitors/<str:monitor_id>/pause", api.PauseView.as_view()),
     path("monitors/<str:monitor_id>/resume", api.ResumeView.as_view()),
     path("monitors/<str:monitor_id>/clone", api.CloneView.as_view()),
-    path("monitors/<str:monitor_id>/heartbeats", api.HeartbeatsView.as_view()),
-    path("monitors/<str:monitor_id>/heartbeats/<str:beat_id>", api.HeartbeatView.as_view()),
-    path("monitors/<str:monitor_id>/events", api.MonitorEventsView.as_view()),
-    path("monitors/<str:monitor_id>/stats", api.StatsView.as_view()),
+    path("monitors/<str:monitor_id>/heartbeats", beats_api.HeartbeatsView.as_view()),
+    path("monitors/<str:monitor_id>/heartbeats/<str:beat_id>", beats_api.HeartbeatView.as_view()),
+    path("monitors/<str:monitor_id>/events", beats_api.MonitorEventsView.as_view()),
+    path("monitors/<str:monitor_id>/stats", beats_api.StatsView.as_view()),
     path("maintenances", maintenance_api.MaintenanceViewSet.as_view({"get": "list", "post": "create"})),
     path(
         "maintenances/<str:maintenance_id>",
@@ -43,7 +53,7 @@ api_routes = [
 page_routes = [
     path("monitors", pages.monitors, name="monitors"),
     path("monitors/batch", pages.batch, name="monitors-batch"),
-    path("monitors/new", pages.new, name="monitor-new"),
+    path("monitors/new", form_pages.new, name="monitor-new"),
     path("monitors/maintenance", maintenance_pages.maintenances, name="maintenances"),
     path("monitors/maintenance/new", maintenance_pages.new, name="maintenance-new"),
     path("monitors/maintenance/<uuid:maintenance_id>", maintenance_pages.edit, name="maintenance-edit"),
@@ -57,8 +67,8 @@ page_routes = [
         maintenance_pages.delete,
         name="maintenance-delete",
     ),
-    path("monitors/<uuid:monitor_id>", pages.monitor, name="monitor"),
-    path("monitors/<uuid:monitor_id>/edit", pages.edit, name="monitor-edit"),
+    path("monitors/<uuid:monitor_id>", detail_pages.monitor, name="monitor"),
+    path("monitors/<uuid:monitor_id>/edit", form_pages.edit, name="monitor-edit"),
     path("monitors/<uuid:monitor_id>/pause", pages.pause, name="monitor-pause"),
     path("monitors/<uuid:monitor_id>/clone", pages.clone, name="monitor-clone"),
     path("monitors/<uuid:monitor_id>/delete", pages.delete, name="monitor-delete"),

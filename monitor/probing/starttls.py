@@ -12,7 +12,7 @@ from monitor.lib.outbound.connecting import Resolve
 from monitor.lib.outbound.errors import BadAnswer
 from monitor.lib.outbound.lines import Line, TlsWish, open_line, secured
 from monitor.lib.outbound.policy import OutboundPolicy
-from monitor.probing.assertions import shown
+from monitor.probing.showing import shown
 
 Protocol = Literal["", "smtp", "imap", "pop3", "ldap", "postgres"]
 MOST_LINES = 50

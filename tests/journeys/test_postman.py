@@ -69,7 +69,7 @@ def test_common_tests_become_plain_assertions(statement, lines):
     script = f"const json = pm.response.json();\npm.test('it', function () {{ {statement}; }});"
     step = the_step(request("a", "http://a.example/", test=script))
 
-    from monitor.probing.assertions import as_line
+    from monitor.probing.assertion_lines import as_line
 
     assert [as_line(each) for each in step.assertions] == lines
     assert step.after == ""

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitor.lib.masking import MASK
 from monitor.models import Beat, Monitor
-from monitor.monitors import api, set_active
+from monitor.monitors import looking, set_active
 from monitor.probing import Outcome
 from tests.factories import a_client, a_key, a_service, a_user, an_organization, post_json
 from tests.monitors.scenes import a_monitor, check, each_minute
@@ -292,11 +292,11 @@ def test_a_group_holds_monitors_of_its_own_organization_and_never_itself(client,
 
 def test_looks_leave_threads_for_everybody_else(client, settings, monkeypatch):
     settings.QUICK_START = True
-    monkeypatch.setattr(api, "looks", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(looking, "looks", threading.BoundedSemaphore(1))
     person = a_client(user=a_user(an_organization(), "admin"))
     with http_target() as target:
         asked = {"kind": "http", "config": {"url": target.url()}}
-        with api.looks:
+        with looking.looks:
             refused = post_json(client, "/v1/monitors/test", asked)
             page = person.post("/monitors/new?kind=http", form(config_url=target.url(), look="1"))
         looked = [post_json(client, "/v1/monitors/test", asked).json()["outcome"] for _ in range(2)]

@@ -3,16 +3,10 @@ import time
 import msgspec
 import pytest
 
-from monitor.probing.assertions import (
-    JUDGING_LIMIT_S,
-    Assertion,
-    BadAssertion,
-    Subject,
-    as_line,
-    from_line,
-    judge,
-    judge_all,
-)
+from monitor.probing.assertion_lines import as_line, from_line
+from monitor.probing.assertions import Assertion
+from monitor.probing.bounds import JUDGING_LIMIT_S, BadAssertion
+from monitor.probing.judging import Subject, judge, judge_all
 
 ANSWER = Subject(
     status=204,

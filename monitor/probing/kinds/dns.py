@@ -12,10 +12,12 @@ import msgspec
 
 from monitor.lib.outbound.lines import addresses_of
 from monitor.lib.outbound.turns import take_turn
-from monitor.probing.assertions import JUDGING, BadAssertion, TooSlow, compiled_pattern, matches_any, shown
+from monitor.probing.bounds import JUDGING, BadAssertion, TooSlow
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.kinds.tcp import Host, Port
+from monitor.probing.patterns import compiled_pattern, matches_any
 from monitor.probing.registry import Field, Kind
+from monitor.probing.showing import shown
 
 TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
 

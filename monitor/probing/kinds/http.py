@@ -16,18 +16,12 @@ from monitor.lib.outbound.fetching import Fetched, fetch
 from monitor.lib.outbound.lines import TlsWish
 from monitor.lib.outbound.proxies import Proxy, parse_proxy
 from monitor.lib.outbound.turns import take_turn
-from monitor.probing.assertions import (
-    JUDGING,
-    Assertion,
-    Hide,
-    Subject,
-    Verdict,
-    code_range,
-    judge_all,
-    nothing_hidden,
-)
+from monitor.probing.assertions import Assertion
+from monitor.probing.bounds import JUDGING
 from monitor.probing.certificates import Certificate, certificate_of, read_certificate
+from monitor.probing.comparing import code_range
 from monitor.probing.finding import Finding, Outcome, OwnError, Way
+from monitor.probing.judging import Subject, Verdict, judge_all
 from monitor.probing.logins import (
     SECRETS,
     Auth,
@@ -38,6 +32,7 @@ from monitor.probing.logins import (
     login_headers,
 )
 from monitor.probing.registry import Field, Kind
+from monitor.probing.showing import Hide, nothing_hidden
 
 MAX_READ_BYTES = 1024 * 1024
 KEPT_CHARACTERS = 4096

@@ -8,7 +8,6 @@ import msgspec
 from monitor.lib.masking import mask_text
 from monitor.lib.outbound.errors import BadAnswer
 from monitor.lib.outbound.lines import Line, TlsWish, open_line, secured
-from monitor.probing.assertions import shown
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.kinds.tcp import HOST, Host, Port
 from monitor.probing.mysql import (
@@ -20,6 +19,7 @@ from monitor.probing.mysql import (
     tls_request,
 )
 from monitor.probing.registry import Field, Kind
+from monitor.probing.showing import shown
 
 Text = Annotated[str, msgspec.Meta(max_length=255)]
 QUIT, QUERY = b"\x01", b"\x03"

@@ -10,10 +10,10 @@ import psycopg
 
 from monitor.lib.masking import mask_text
 from monitor.lib.outbound.lines import addresses_of
-from monitor.probing.assertions import shown
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.kinds.tcp import HOST, Host, Port
 from monitor.probing.registry import Field, Kind
+from monitor.probing.showing import shown
 
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
 

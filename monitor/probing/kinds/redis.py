@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 
 from monitor.lib.outbound.lines import Line, TlsWish, open_line
-from monitor.probing.assertions import shown
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.kinds.tcp import HOST, Host, Port
 from monitor.probing.registry import Field, Kind
+from monitor.probing.showing import shown
 
 
 class RedisOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

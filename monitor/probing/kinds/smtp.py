@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from monitor.lib.outbound.lines import Line, TlsWish, open_line, secured
-from monitor.probing.assertions import shown
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.kinds.tcp import HOST, Host, Port
 from monitor.probing.registry import Field, Kind
+from monitor.probing.showing import shown
 from monitor.probing.starttls import start_smtp
 
 MOST_LINES = 50

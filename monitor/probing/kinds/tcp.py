@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 
 from monitor.lib.outbound.lines import TlsWish, open_line
-from monitor.probing.assertions import shown
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.registry import Field, Kind
+from monitor.probing.showing import shown
 
 MAX_READ_BYTES = 64 * 1024
 Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:\-]+$")]

@@ -1,0 +1,171 @@
+"""A monitor's own page: how it stands, how it did, and every recent check."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from monitor.access.gate import page_actor
+from monitor.audit import record_shown
+from monitor.charts import Series, TimeAxis, Unit, lines
+from monitor.charts.scales import moment_iso
+from monitor.lib import payload
+from monitor.lib.actors import Actor, Scope
+from monitor.lib.ids import moment_of, uuid7_floor
+from monitor.models import AuditEntry, Beat, Monitor, MonitorEvent, Ping
+from monitor.monitors.pages import MAX_CHOICES, PILLS, Row, row_of
+from monitor.monitors.reach import reach_monitor
+from monitor.monitors.states import State
+from monitor.monitors.stats import stats_of
+from monitor.monitors.words import PHASES
+from monitor.push.keys import addresses_of, snippets_of
+
+CHECKS_SHOWN = 30
+EVENTS_SHOWN = 20
+# Who looks again within this time is not recorded again.
+SHOWN_AGAIN = timedelta(hours=1)
+CHART_WINDOW = timedelta(hours=24)
+CHART_STEP = timedelta(minutes=10)
+TILE_WINDOWS = (("24h", "24 h"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("1y", "a year"))
+
+
+def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
+    """One monitor: how it stands, how it did, and every recent check."""
+    actor, now = page_actor(request), timezone.now()
+    found = reach_monitor(actor, monitor_id, Scope.READ)
+    may_manage = actor.may(Scope.MANAGE, found.organization_id)
+    beats = list(Beat.objects.filter(monitor_id=found.id).order_by("-id")[:CHECKS_SHOWN])
+    context = {
+        "section": "monitors",
+        "row": row_of(found, now=now),
+        "monitor": found,
+        "standing": found.standing,
+        "may_manage": may_manage,
+        "tiles": [(words, stats_of(found, window, now=now)) for window, words in TILE_WINDOWS],
+        "chart": response_chart(found, now=now),
+        "checks": [(beat, moment_of(beat.id), word_of(beat), pill_of(beat)) for beat in beats],
+        "newest_detail": payload.unpack(beats[0].detail) if beats and beats[0].detail else {},
+        "last_failure": last_failure(found),
+        "events": list(MonitorEvent.objects.filter(monitor=found).order_by("-id")[:EVENTS_SHOWN]),
+        "logs_link": logs_link(found, now=now),
+        "children": children_of(found, now=now),
+    }
+    if found.kind == "push":
+        context["pings"] = [
+            (ping, moment_of(ping.id))
+            for ping in Ping.objects.filter(target=found.id).order_by("-number")[:CHECKS_SHOWN]
+        ]
+        if may_manage:
+            note_shown(page_actor(request), found, now=now)
+            context |= {
+                "addresses": addresses_of(found).items(),
+                "snippets": snippets_of(found).items(),
+            }
+    return render(request, "monitors/detail.html", context)
+
+
+def note_shown(actor: Actor, found: Monitor, *, now: datetime) -> None:
+    """That this person was shown the addresses to ping, which are secrets: once an hour, however often they
+    look."""
+    lately = AuditEntry.objects.filter(
+        target_id=str(found.id),
+        action="secret.shown",
+        actor_id=str(actor.user_id or ""),
+        happened_at__gte=now - SHOWN_AGAIN,
+    )
+    if not lately.exists():
+        record_shown("push_target", found.id, label=found.name, organization_id=found.organization_id)
+
+
+def word_of(beat: Beat) -> str:
+    return "Slow" if beat.is_degraded else beat.get_state_display()
+
+
+def pill_of(beat: Beat) -> str:
+    return PILLS.get("slow" if beat.is_degraded else State(beat.state).name.lower(), "")
+
+
+def children_of(found: Monitor, *, now: datetime) -> list[Row]:
+    if found.kind != "group":
+        return []
+    children = Monitor.objects.filter(parent=found).select_related("standing").order_by("name", "id")
+    return [row_of(child, now=now) for child in children[:MAX_CHOICES]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The newest failure with what was kept of it."""
+
+    at: datetime
+    message: str
+    phases: list[tuple[str, float]]
+    detail: dict[str, Any]
+
+
+def last_failure(found: Monitor) -> Failure | None:
+    beat = (
+        Beat.objects.filter(monitor_id=found.id, is_important=True, state__in=(State.DOWN, State.PENDING))
+        .order_by("-id")
+        .first()
+    )
+    if beat is None:
+        return None
+    times = zip(PHASES, beat.phases_ms or [], strict=False)
+    return Failure(
+        at=moment_of(beat.id),
+        message=beat.message,
+        phases=[(name, value) for name, value in times if value is not None],
+        detail=payload.unpack(beat.detail) if beat.detail else {},
+    )
+
+
+def logs_link(found: Monitor, *, now: datetime) -> str:
+    """The requests that its service logged around the outage, or lately."""
+    if found.service_id is None:
+        return ""
+    since = (found.standing.down_since or now - timedelta(hours=1)) - timedelta(minutes=5)
+    asked = {"service_id": str(found.service_id), "since": moment_iso(since)}
+    return f"{reverse('pages:logs')}?{urlencode(asked)}"
+
+
+def response_chart(found: Monitor, *, now: datetime) -> SafeString:
+    """Median and slowest answer in each ten minutes of a day."""
+    seconds = int(CHART_STEP.total_seconds())
+    end = datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, tz=now.tzinfo)
+    axis = TimeAxis(start=end - CHART_WINDOW, end=end, step=CHART_STEP, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # The first 48 bits of an id are its milliseconds.
+            "SELECT ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / %s AS bucket,"
+            " percentile_cont(0.5) WITHIN GROUP (ORDER BY response_ms), max(response_ms) FROM beat"
+            " WHERE monitor_id = %s AND id >= %s AND id < %s AND state = %s GROUP BY 1",
+            [
+                seconds * 1000,
+                found.id,
+                uuid7_floor(axis.start),
+                uuid7_floor(end),
+                int(State.UP),
+            ],
+        )
+        by_bucket = {bucket: (middle, slowest) for bucket, middle, slowest in cursor}
+    values = [by_bucket.get(int(start.timestamp()) // seconds, (None, None)) for start in axis.starts]
+    series = [
+        Series(name="median", values=[middle for middle, _ in values], css_class="series-p50"),
+        Series(name="slowest", values=[slowest for _, slowest in values], css_class="series-p99"),
+    ]
+    return lines(
+        axis,
+        series,
+        chart_id="response",
+        title="Response time",
+        unit=Unit.MILLISECONDS,
+        empty="No answers in this window",
+    )
