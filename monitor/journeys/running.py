@@ -19,7 +19,7 @@ from monitor.journeys.templates import BadTemplate, Scope, as_text, names_in
 from monitor.journeys.veil import Veil
 from monitor.lib.outbound import BLOCKED_MESSAGE, BadHeader, OutboundError, UnusableUrl
 from monitor.lib.outbound.errors import BlockedTarget
-from monitor.lib.outbound.turns import take_turn
+from monitor.lib.outbound.turns import HELD_UP_S, Turns, stood_still, take_turn, watched_turns
 from monitor.probing.assertion_lines import as_line
 from monitor.probing.assertions import Assertion
 from monitor.probing.bounds import JUDGING, BadAssertion, TooSlow, judging
@@ -40,6 +40,7 @@ MOST_CONSOLE = 20
 # A target may hand out new ones with each answer, and each is looked for in all that is kept.
 MOST_HIDDEN_COOKIES = 500
 ANY_STATUS = "100-599"
+STOOD_STILL = "The prober stood still during this step."
 
 
 class _Broken(Exception):
@@ -211,26 +212,27 @@ async def _attempt(run: _Run, step: Step, attempt: int) -> StepRun:
     sent: Prepared | None = None
     left_s = run.left_s(step)
     if left_s <= 0:
+        # Each step before it had less time than was left: nothing but a stop of ours makes it so late.
+        if time.monotonic() > run.ends_at + HELD_UP_S:
+            return _ended(run, step, StepOutcome.BROKEN, STOOD_STILL)
         return _ended(run, step, StepOutcome.FAILED, "The journey's time ran out before this step.")
-    before = ScriptAnswer()
+    limit_s = min(step.timeout_s, left_s)
+    before, turns, began = ScriptAnswer(), Turns(), time.monotonic()
     try:
-        async with asyncio.timeout(min(step.timeout_s, left_s)):
-            if step.before:
-                before = await _script(run, step, step.before, sent=None, exchanged=None)
-            sent = prepared(step, run.journey, run.scope)
-            if before.headers:
-                sent = Prepared(
-                    options=sent.options,
-                    extra_headers=tuple(
-                        (name, run.scope.fill_written(text, by=step.before)) for name, text in before.headers
-                    ),
-                )
-            exchanged = await exchange(sent, run.way, run.cookies)
-            return await _judge_step(run, step, sent, exchanged, before=before, attempt=attempt)
+        with watched_turns() as turns:
+            async with asyncio.timeout(limit_s):
+                if step.before:
+                    before = await _script(run, step, step.before, sent=None, exchanged=None)
+                sent = _sent(run, step, before)
+                exchanged = await exchange(sent, run.way, run.cookies)
+                return await _judge_step(run, step, sent, exchanged, before=before, attempt=attempt)
     except TimeoutError:
-        limit = "its time" if left_s > step.timeout_s else "the journey's time"
-        message = f"No complete answer within {limit}, {min(step.timeout_s, left_s):.3g} s."
-        outcome = StepOutcome.FAILED
+        whose = "its time" if left_s > step.timeout_s else "the journey's time"
+        outcome, message = StepOutcome.FAILED, f"No complete answer within {whose}, {limit_s:.3g} s."
+        if turns.waiting:
+            outcome, message = StepOutcome.BROKEN, "This step had to wait for others, and its time ran out."
+        elif stood_still(since=began, limit_s=limit_s):
+            outcome, message = StepOutcome.BROKEN, STOOD_STILL
     except BlockedTarget:
         message = f"{BLOCKED_MESSAGE} OUTBOUND_ALLOW lists the private networks that are."
         outcome = StepOutcome.BROKEN
@@ -252,6 +254,19 @@ async def _attempt(run: _Run, step: Step, attempt: int) -> StepRun:
         console=_console(run, before),
         request=run.keeper.message(tuple(sent.headers), sent.options.body) if sent else None,
         attempts=attempt,
+    )
+
+
+def _sent(run: _Run, step: Step, before: ScriptAnswer) -> Prepared:
+    """What goes out, with the headers that the script before it set."""
+    sent = prepared(step, run.journey, run.scope)
+    if not before.headers:
+        return sent
+    return Prepared(
+        options=sent.options,
+        extra_headers=tuple(
+            (name, run.scope.fill_written(text, by=step.before)) for name, text in before.headers
+        ),
     )
 
 

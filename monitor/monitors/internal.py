@@ -41,7 +41,8 @@ def of_group(monitor: Monitor, *, now: datetime) -> Judged:
     if waiting or not children:
         words = f"{waiting} of {len(states)} are not settled." if children else "The group is empty."
         return Judged(finding=Finding(outcome=Outcome.WAITING, message=words))
-    return Judged(finding=Finding(outcome=Outcome.OK, message=f"All {len(states)} are up."))
+    words = f"All {len(states)} are up." if states else "All are in maintenance."
+    return Judged(finding=Finding(outcome=Outcome.OK, message=words))
 
 
 def of_manual(monitor: Monitor, *, now: datetime) -> Judged:

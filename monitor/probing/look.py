@@ -3,17 +3,17 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from monitor.lib.outbound import BLOCKED_MESSAGE, OutboundError
 from monitor.lib.outbound.errors import BlockedTarget
-from monitor.lib.outbound.turns import watched_turns
+from monitor.lib.outbound.turns import stood_still, watched_turns
 from monitor.probing.finding import Finding, Outcome, OwnError, Way
 from monitor.probing.registry import Kind
 
 logger = logging.getLogger(__name__)
-# A time limit that is noticed this much late says that this process stood still, not the target.
-HELD_UP_S = 5.0
+Probe = Callable[[Any, Way], Awaitable[Finding]]
 
 
 async def look(kind: Kind, options: Any, way: Way) -> Finding:
@@ -21,15 +21,21 @@ async def look(kind: Kind, options: Any, way: Way) -> Finding:
     if kind.probe is None:
         raise ValueError(f"{kind.name} is judged from what our tables hold.")
     began = time.monotonic()
+    found = await looked(kind, kind.probe, options, way)
+    # Whoever noticed it first: some kinds have time limits of their own.
+    if found.outcome == Outcome.FAILED and stood_still(since=began, limit_s=way.timeout_s):
+        return unknown("The prober stood still during this check.")
+    return found
+
+
+async def looked(kind: Kind, probe: Probe, options: Any, way: Way) -> Finding:
     try:
         with watched_turns() as turns:
             async with asyncio.timeout(way.timeout_s):
-                return await kind.probe(options, way)
+                return await probe(options, way)
     except TimeoutError:
         if turns.waiting:
             return unknown("This check had to wait for others, and its time ran out.")
-        if time.monotonic() - began > way.timeout_s + HELD_UP_S:
-            return unknown("The prober stood still during this check.")
         return Finding(outcome=Outcome.FAILED, message=f"No complete answer within {way.timeout_s:g} s.")
     except BlockedTarget:
         return unknown(f"{BLOCKED_MESSAGE} OUTBOUND_ALLOW lists the private networks that are.")

@@ -1,17 +1,22 @@
 """Journeys against a real server on loopback."""
 
 import asyncio
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
 
+from monitor.journeys import running
 from monitor.journeys.document import read_document
 from monitor.journeys.results import JourneyRun
 from monitor.journeys.running import run_journey
 from monitor.lib.masking import MASK
-from monitor.lib.outbound import OutboundPolicy
+from monitor.lib.outbound import OutboundPolicy, turns
+from monitor.probing import Outcome
 from monitor.probing.finding import Way
+from monitor.probing.kinds.journey import finding_of
 from tests.journeys.targets import HOME, PASSWORD, TOKEN, Shop, as_json, document, go, log_in, me, outcomes
 from tests.probing.http_target import Answer, http_target
 
@@ -358,3 +363,39 @@ def test_a_digest_login_answers_its_challenge(target, base):
     auth = {"type": "digest", "username": "ada", "password": "{{password}}"}
 
     assert outcomes(go({"name": "a", "url": base, "auth": auth})) == ["passed"]
+
+
+@pytest.mark.parametrize("on_failure", ["stop", "continue"])
+def test_a_prober_that_stood_still_holds_no_step_against_its_target(base, monkeypatch, on_failure):
+    monkeypatch.setattr(turns, "HELD_UP_S", 0.3)
+    monkeypatch.setattr(running, "HELD_UP_S", 0.3)
+    journey = read_document(
+        document(
+            {"name": "First", "url": base + "/welcome", "timeout_s": 0.3},
+            {"name": "Second", "url": base + "/welcome"},
+            on_failure=on_failure,
+        )
+    )
+
+    async def stopped_meanwhile():
+        # Nothing runs for so long: as after a SIGSTOP, or on a laptop that was shut.
+        asyncio.get_running_loop().call_soon(time.sleep, 1.5)
+        return await run_journey(journey, Way(policy=HOME, timeout_s=1))
+
+    run = asyncio.run(stopped_meanwhile())
+
+    assert {step.message for step in run.steps if step.has_failed} == {running.STOOD_STILL}
+    assert finding_of([run]).outcome == Outcome.UNKNOWN
+
+
+def test_a_step_that_only_waited_for_others_says_nothing_of_its_target(base, monkeypatch):
+    over = threading.Event()
+    step = {"name": "Busy", "url": base + "/welcome", "timeout_s": 0.3}
+    asked = [{"source": "status", "comparison": "==", "target": 200}]
+    with ThreadPoolExecutor(1) as narrow:
+        narrow.submit(over.wait, 10)
+        monkeypatch.setattr(running, "JUDGING", narrow)
+        run = go({**step, "assertions": asked})
+        over.set()
+
+    assert (outcomes(run), "wait for others" in run.message) == (["broken"], True)

@@ -1,5 +1,6 @@
 """The other kinds, each against a real server on loopback."""
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -7,18 +8,19 @@ import re
 import socket
 import struct
 import threading
+import time
 import types
 
-import dns.message
-import dns.rrset
 import pytest
-from django.db import connection
 
-from monitor.lib.outbound import OutboundPolicy
+from monitor.lib.outbound import OutboundPolicy, turns
 from monitor.probing import BadConfig, Outcome, all_kinds, kind_named
+from monitor.probing.finding import Way
 from monitor.probing.kinds.ping import checksum, packed
+from monitor.probing.look import look
 from tests.probing.http_target import http_target, issue
-from tests.probing.probes import look_at
+from tests.probing.probes import HOME, look_at
+from tests.probing.servers import health_server, name_server, way_to_postgres
 
 OK, SLOW, FAILED, UNKNOWN = Outcome.OK, Outcome.SLOW, Outcome.FAILED, Outcome.UNKNOWN
 NOT_ALLOWED = OutboundPolicy()
@@ -130,37 +132,8 @@ def test_a_certificate_of_nobody_known_is_refused_and_still_read(tmp_path):
     assert found.detail["certificate"]["issuer"] == "CN=tests authority"
 
 
-@contextlib.contextmanager
-def name_server(records):
-    """Answers A questions of these names; others do not exist."""
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 0))
-    server.settimeout(0.2)
-    stopped = threading.Event()
-
-    def serve():
-        while not stopped.is_set():
-            with contextlib.suppress(OSError):
-                asked, sender = server.recvfrom(4096)
-                question = dns.message.from_wire(asked)
-                answer = dns.message.make_response(question)
-                name = question.question[0].name
-                if found := records.get(str(name).rstrip(".")):
-                    answer.answer.append(dns.rrset.from_text(name, 60, "IN", "A", *found))
-                else:
-                    answer.set_rcode(dns.rcode.NXDOMAIN)
-                server.sendto(answer.to_wire(), sender)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield server.getsockname()[1]
-    stopped.set()
-    thread.join()
-    server.close()
-
-
 def test_dns_gives_records_that_match():
-    with name_server({"shop.test": ["192.0.2.1", "192.0.2.2"]}) as port:
+    with name_server({"shop.test": ["192.0.2.1", "192.0.2.2"]}.get) as port:
         given = {"resolver": "127.0.0.1", "port": port}
         fine = look_at("dns", name="shop.test", expect=r"^192\.0\.2\.2$", **given)
         wrong = look_at("dns", name="shop.test", expect=r"^198", **given)
@@ -198,47 +171,6 @@ def test_an_echo_request_sums_to_nothing_as_rfc_1071_wants():
 
     assert checksum(packet) == 0
     assert struct.unpack("!BB", packet[:2]) == (8, 0)
-
-
-@contextlib.contextmanager
-def way_to_postgres(settings):
-    """The options that reach the tests' own server, which listens on a socket file, and the bytes it sent."""
-    known, sent = settings.DATABASES["default"], []
-    file = f"{known['HOST']}/.s.PGSQL.{known.get('PORT') or 5432}"
-
-    def relay(one, other, counted=None):
-        with contextlib.suppress(OSError):
-            while data := one.recv(65_536):
-                other.sendall(data)
-                if counted is not None:
-                    counted.append(len(data))
-        for each in (one, other):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as opened:
-
-        def serve():
-            with contextlib.suppress(OSError):
-                while True:
-                    near = opened.enter_context(listener.accept()[0])
-                    far = opened.enter_context(socket.socket(socket.AF_UNIX))
-                    far.connect(file)
-                    for given in ((near, far), (far, near, sent)):
-                        threading.Thread(target=relay, args=given, daemon=True).start()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        options = {
-            "host": "127.0.0.1",
-            "port": listener.getsockname()[1],
-            "username": known["USER"],
-            "password": known["PASSWORD"],
-            "database": connection.settings_dict["NAME"],
-        }
-        yield options, sent
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
 
 
 @pytest.mark.django_db
@@ -328,51 +260,6 @@ def test_a_websocket_is_upgraded_and_closed_politely():
     assert refused.message == "The upgrade was answered 200."
 
 
-@contextlib.contextmanager
-def health_server(status, *, grpc_status="0"):
-    """A gRPC server that answers every call with this health."""
-    import h2.config
-    import h2.connection
-    import h2.events
-
-    asked = []
-
-    def talk(connection_):
-        protocol = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
-        protocol.initiate_connection()
-        connection_.sendall(protocol.data_to_send())
-        while received := connection_.recv(65_536):
-            for event in protocol.receive_data(received):
-                if isinstance(event, h2.events.DataReceived):
-                    asked.append(event.data)
-                if isinstance(event, h2.events.StreamEnded):
-                    protocol.send_headers(
-                        event.stream_id, [(":status", "200"), ("content-type", "application/grpc")]
-                    )
-                    message = bytes([8, status]) if status else b""
-                    if grpc_status == "0":
-                        protocol.send_data(event.stream_id, b"\0" + len(message).to_bytes(4) + message)
-                    protocol.send_headers(event.stream_id, [("grpc-status", grpc_status)], end_stream=True)
-            connection_.sendall(protocol.data_to_send())
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
-
-        def serve():
-            with contextlib.suppress(OSError):
-                while True:
-                    connection_, _ = listener.accept()
-                    with connection_, contextlib.suppress(OSError):
-                        connection_.settimeout(10)
-                        talk(connection_)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listener.getsockname()[1], asked
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
-
-
 @pytest.mark.parametrize(
     ("status", "grpc_status", "outcome", "words"),
     [
@@ -400,3 +287,36 @@ def test_every_kind_speaks_of_itself_and_its_fields_are_options():
 def test_an_unknown_kind_is_named():
     with pytest.raises(BadConfig, match="http"):
         kind_named("carrier-pigeon")
+
+
+@pytest.mark.parametrize("kind", ["dns", "ping", "tcp"])
+def test_a_prober_that_stood_still_calls_nothing_down_whoever_noticed_it(monkeypatch, kind):
+    """Some kinds have time limits of their own, which pass as ours does."""
+    monkeypatch.setattr(turns, "HELD_UP_S", 0.3)
+
+    async def stopped_meanwhile(options):
+        asyncio.get_running_loop().call_later(0.1, time.sleep, 1.2)
+        return await look(kind_named(kind), options, Way(policy=HOME, timeout_s=0.4))
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute, talker((True, b"")) as (port, _):
+        mute.bind(("127.0.0.1", 0))
+        config = {
+            "dns": {"name": "shop.test", "resolver": "127.0.0.1", "port": mute.getsockname()[1]},
+            "ping": {"host": "127.0.0.1", "count": 1},
+            "tcp": {"host": "127.0.0.1", "port": port, "expect": "something"},
+        }[kind]
+        if kind == "ping":
+            monkeypatch.setattr("monitor.probing.kinds.ping.open_socket", deaf)
+        found = asyncio.run(stopped_meanwhile(kind_named(kind).read(config)))
+
+    assert (found.outcome, found.message) == (UNKNOWN, "The prober stood still during this check.")
+
+
+def deaf(version):
+    """A socket that takes what is sent and hears nothing."""
+
+    class Deaf(socket.socket):
+        def sendto(self, packet, address):
+            return len(packet)
+
+    return Deaf(socket.AF_INET, socket.SOCK_DGRAM)

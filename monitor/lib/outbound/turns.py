@@ -1,7 +1,9 @@
-"""Work that waits for one of a few threads, and whether it still waits when its time is over."""
+"""Work that waits for one of a few threads, and whether it still waits when its time is over: what of a time
+that ran out is our own fault."""
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -10,6 +12,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+# A time limit that is noticed this much late says that this process stood still, not the other side.
+HELD_UP_S = 5.0
+
+
+def stood_still(*, since: float, limit_s: float) -> bool:
+    """Whether what began then, by the monotonic clock, took so much longer than its limit that it is us: a
+    machine that slept, a process that was stopped."""
+    return time.monotonic() - since > limit_s + HELD_UP_S
 
 
 @dataclass
