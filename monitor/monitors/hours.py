@@ -1,33 +1,37 @@
 """How long each monitor was in which state, hour by hour: added to with each check, so that a year's uptime
 reads 8,760 rows and no beat."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
+import msgspec
 
 from monitor.monitors.states import State
 
 HOUR = timedelta(hours=1)
 # A failure that waits for its retry counts as down, as in Uptime Kuma and Peekaping.
-_COLUMN = {State.UP: 0, State.DOWN: 1, State.PENDING: 1, State.MAINTENANCE: 2}
+_COLUMN = {
+    State.UP: "up_ms",
+    State.DOWN: "down_ms",
+    State.PENDING: "down_ms",
+    State.MAINTENANCE: "maintenance_ms",
+}
 
-ADD = """
-INSERT INTO monitor_hour (monitor_id, hour, up_ms, down_ms, maintenance_ms, checks, failures, answers,
-                          response_ms)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (monitor_id, hour) DO UPDATE SET
-    up_ms = monitor_hour.up_ms + EXCLUDED.up_ms,
-    down_ms = monitor_hour.down_ms + EXCLUDED.down_ms,
-    maintenance_ms = monitor_hour.maintenance_ms + EXCLUDED.maintenance_ms,
-    checks = monitor_hour.checks + EXCLUDED.checks,
-    failures = monitor_hour.failures + EXCLUDED.failures,
-    answers = monitor_hour.answers + EXCLUDED.answers,
-    response_ms = monitor_hour.response_ms + EXCLUDED.response_ms
-"""
+
+class HourRow(msgspec.Struct):
+    """What is added to a row of monitor_hour."""
+
+    monitor_id: UUID
+    hour: datetime
+    up_ms: int = 0
+    down_ms: int = 0
+    maintenance_ms: int = 0
+    checks: int = 0
+    failures: int = 0
+    answers: int = 0
+    response_ms: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +63,26 @@ def by_hour(spell: Spell) -> Iterator[tuple[datetime, int]]:
         at = end
 
 
-def add_to_hours(spells: Iterable[Spell]) -> None:
-    """Add the spells up. Rows are written in one order, so two that write at once wait for each other."""
-    sums: dict[tuple[UUID, datetime], list[float]] = defaultdict(lambda: [0, 0, 0, 0, 0, 0, 0.0])
+def hours_of(spells: Iterable[Spell]) -> list[HourRow]:
+    """The spells added up, in one order: two that write at once then wait for each other."""
+    sums: dict[tuple[UUID, datetime], HourRow] = {}
     for spell in spells:
-        column = _COLUMN.get(spell.state)
+        name = _COLUMN.get(spell.state)
         for hour, milliseconds in by_hour(spell):
-            row = sums[spell.monitor_id, hour]
-            if column is not None:
-                row[column] += milliseconds
-        last = sums[spell.monitor_id, hour_of(spell.end)]
-        last[3] += spell.checks
-        last[4] += spell.failures
+            row = of_hour(sums, spell.monitor_id, hour)
+            if name is not None and milliseconds:
+                setattr(row, name, getattr(row, name) + milliseconds)
+        last = of_hour(sums, spell.monitor_id, hour_of(spell.end))
+        last.checks += spell.checks
+        last.failures += spell.failures
         if spell.response_ms is not None:
-            last[5] += 1
-            last[6] += spell.response_ms
-    with connection.cursor() as cursor:
-        cursor.executemany(ADD, [[id_, hour, *row] for (id_, hour), row in sorted(sums.items())])
+            last.answers += 1
+            last.response_ms += spell.response_ms
+    return [row for _, row in sorted(sums.items())]
+
+
+def of_hour(sums: dict[tuple[UUID, datetime], HourRow], monitor_id: UUID, hour: datetime) -> HourRow:
+    row = sums.get((monitor_id, hour))
+    if row is None:
+        row = sums[monitor_id, hour] = HourRow(monitor_id, hour)
+    return row

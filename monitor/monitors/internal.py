@@ -11,6 +11,7 @@ from monitor.models import Monitor, MonitorCheck, MonitorStanding, PushTarget
 from monitor.monitors.config import options_of
 from monitor.monitors.states import State
 from monitor.probing import BadConfig, Finding, Outcome
+from monitor.probing.kinds.push import PushOptions
 from monitor.push.schedule import expected
 
 # Nothing is awaited: looked at again after this, or when something happens.
@@ -52,15 +53,32 @@ def of_manual(monitor: Monitor, *, now: datetime) -> Judged:
     return Judged(finding=Finding(outcome=outcomes[str(config["status"])], message=message))
 
 
-def of_push(monitor: Monitor, *, now: datetime, target: PushTarget | None = None) -> Judged:
-    """`target` is given by who holds it already."""
-    target = target or PushTarget.objects.get(monitor=monitor)
-    awaited = expected(options_of(monitor), last_ping_at=target.last_ping_at, started_at=target.started_at)
+def of_push(monitor: Monitor, *, now: datetime) -> Judged:
+    target = PushTarget.objects.get(monitor=monitor)
+    return lateness_of(
+        options_of(monitor),
+        now=now,
+        last_ping_at=target.last_ping_at,
+        started_at=target.started_at,
+        is_failing=target.is_failing,
+    )
+
+
+def lateness_of(
+    options: PushOptions,
+    *,
+    now: datetime,
+    last_ping_at: datetime | None,
+    started_at: datetime | None,
+    is_failing: bool,
+) -> Judged:
+    """Whether the next ping is late, and when to look again."""
+    awaited = expected(options, last_ping_at=last_ping_at, started_at=started_at)
     if awaited is None:
         return Judged(finding=None, next_check_at=now + NEVER)
-    if now < awaited.down_at and not target.is_failing:
+    if now < awaited.down_at and not is_failing:
         return Judged(finding=None, next_check_at=awaited.down_at)
-    late = "The last ping told of a failure." if target.is_failing else "No ping came in time."
+    late = "The last ping told of a failure." if is_failing else "No ping came in time."
     return Judged(finding=Finding(outcome=Outcome.FAILED, message=late), next_check_at=now + LATE_EVERY)
 
 

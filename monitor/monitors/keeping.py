@@ -1,5 +1,8 @@
 """What checks found becomes beats, standings, sums and notices, in one transaction.
 
+Three statements where nothing is told, however many checks: rows are locked and read (holding), and all is
+written at once (writing).
+
 A check whose claim is no longer ours (its lease ran out, and another prober has it) is left out.
 """
 
@@ -10,32 +13,47 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from monitor.lib import payload
 from monitor.lib.ids import moment_of, uuid7_at
 from monitor.lib.kept_text import storable
-from monitor.models import Beat, Monitor, MonitorCheck, MonitorStanding
-from monitor.models.keys import Mode
+from monitor.lib.rows import bytea
+from monitor.models import Beat, Monitor, MonitorStanding
 from monitor.monitors.days import be_ready_for
-from monitor.monitors.hours import Spell, add_to_hours
+from monitor.monitors.holding import CheckRow, Held, hold
+from monitor.monitors.hours import Spell, hours_of
 from monitor.monitors.maintenance import Maintained, maintained_within
-from monitor.monitors.recent import RecentBeat, packed_with
-from monitor.monitors.states import Rules, Standing, State, Step, step, wait_until_next
+from monitor.monitors.recent import RecentBeat, packed
+from monitor.monitors.states import Rules, State, Step, step, wait_until_next
 from monitor.monitors.telling import Change, tell
+from monitor.monitors.writing import UsedRow, write
 from monitor.probing.finding import Finding, Outcome
-from monitor.usage import Use, record_use
 
 MESSAGE_CHARACTERS = 512
 # A state is held to last until the next check, and no longer than this many intervals after the last.
 HOLDS_FOR_INTERVALS = 3
+# What a step may change of a row, by the same names on both.
+STEPPED = (
+    "state",
+    "is_degraded",
+    "in_maintenance",
+    "is_flapping",
+    "retries",
+    "successes",
+    "down_since",
+    "last_notified_state",
+    "last_notified_at",
+    "reminders",
+)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """A finding, and whose it is. `claim` None: nobody had to claim it (a ping)."""
+    """A finding, and whose it is. `check_id` and `claim` None: nobody had to claim it (a ping), and it counts
+    for whichever look at the monitor is active."""
 
-    check_id: UUID
+    check_id: UUID | None
     claim: UUID | None
     monitor_id: UUID
     planned_at: datetime
@@ -45,39 +63,47 @@ class Checked:
     next_check_at: datetime | None = None
 
 
-@dataclass(kw_only=True)
-class Held:
-    """What one monitor's checks work on while its rows are locked."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """A step that people are to hear of."""
 
-    monitor: Monitor
-    row: MonitorStanding
-    standing: Standing
-    checks: list[MonitorCheck]
+    monitor_id: UUID
+    taken: Step
+    beat: Beat
+    at: datetime
 
 
-@transaction.atomic
 def keep(
     checked: Sequence[Checked], *, now: datetime, maintained: Iterable[UUID] | None = None
 ) -> list[Beat]:
     """The beats that were kept. `maintained` are the monitors inside a maintenance window; left out, their
     plans are asked."""
+    if not checked:
+        return []
+    with transaction.atomic():
+        return keep_within(checked, now=now, maintained=maintained)
+
+
+def keep_within(
+    checked: Sequence[Checked], *, now: datetime, maintained: Iterable[UUID] | None = None
+) -> list[Beat]:
+    """The same in the caller's transaction, which an exception must end: there is no savepoint."""
     held = hold({each.monitor_id for each in checked})
     planned = windows_over(checked, held) if maintained is None else Maintained.throughout(maintained)
     needed = dependencies_of(held)
     beats: list[Beat] = []
-    changes: list[Change] = []
+    told: list[Told] = []
     spells: list[Spell] = []
-    touched: list[MonitorCheck] = []
+    touched: dict[UUID, CheckRow] = {}
     for each in sorted(checked, key=lambda each: each.checked_at):
         mine = held.get(each.monitor_id)
-        check = next((row for row in mine.checks if row.id == each.check_id), None) if mine else None
-        if mine is None or check is None or not check.is_active or is_anothers(check, each):
+        check = check_of(mine, each) if mine else None
+        if mine is None or check is None or is_anothers(check, each):
             continue
         spells.extend(spell_until(mine, each.checked_at))
-        outcome = agreed(mine, check, each)
         taken = step(
             mine.standing,
-            outcome,
+            agreed(mine, check, each),
             rules=rules_of(mine, check),
             now=each.checked_at,
             in_maintenance=planned.holds(each.monitor_id, each.checked_at),
@@ -85,42 +111,85 @@ def keep(
         )
         beat = beat_of(mine, check, each, taken)
         beats.append(beat)
-        spells.append(counted(mine.monitor, beat, each))
-        if taken.notice is not None and taken.standing.state is not None:
-            changes.append(
-                Change(
-                    monitor=mine.monitor,
-                    notice=taken.notice,
-                    state=taken.standing.state,
-                    message=beat.message,
-                    outage=taken.outage,
-                    beat_id=beat.id,
-                    at=each.checked_at,
-                )
-            )
+        spells.append(counted(beat, each))
+        if taken.notice is not None:
+            told.append(Told(monitor_id=each.monitor_id, taken=taken, beat=beat, at=each.checked_at))
         note_step(mine, taken, each, beat)
         plan_next(mine, check, each, now=now)
-        touched.append(check)
-    write(beats, [mine.row for mine in held.values()], touched, spells)
-    record_checks(beats, {id_: mine.monitor.organization_id for id_, mine in held.items()})
-    tell(changes)
+        touched[check.id] = check
+    if beats:
+        write_down(beats, held, list(touched.values()), spells)
+    if told:
+        tell(changes_of(told))
     return beats
+
+
+def check_of(mine: Held, each: Checked) -> CheckRow | None:
+    """The look that it is the finding of, while that is active."""
+    if each.check_id is None:
+        return next((row for row in mine.checks if row.is_active), None)
+    return next((row for row in mine.checks if row.id == each.check_id and row.is_active), None)
+
+
+def write_down(
+    beats: Sequence[Beat], held: Mapping[UUID, Held], checks: Sequence[CheckRow], spells: Sequence[Spell]
+) -> None:
+    moments = [moment_of(beat.id) for beat in beats]
+    be_ready_for(moments)
+    changed = [held[id_] for id_ in {beat.monitor_id for beat in beats}]
+    for mine in changed:
+        mine.row.added = bytea(mine.packed)
+    # Each beat is a check that its organization used.
+    used = Counter(
+        (held[beat.monitor_id].terms.organization_id, moment.date())
+        for beat, moment in zip(beats, moments, strict=True)
+    )
+    write(
+        beats,
+        [mine.row for mine in changed],
+        checks,
+        hours_of(spells),
+        [UsedRow(organization_id, day, number) for (organization_id, day), number in used.items()],
+    )
+
+
+def changes_of(told: Sequence[Told]) -> list[Change]:
+    """What is told, with the monitors as people know them: read here, as most checks tell nothing."""
+    monitors = Monitor.objects.in_bulk({each.monitor_id for each in told})
+    return [
+        Change(
+            monitor=monitors[each.monitor_id],
+            notice=each.taken.notice,
+            state=each.taken.standing.state,
+            message=each.beat.message,
+            outage=each.taken.outage,
+            beat_id=each.beat.id,
+            at=each.at,
+        )
+        for each in told
+        if each.taken.notice is not None
+        and each.taken.standing.state is not None
+        and each.monitor_id in monitors
+    ]
 
 
 def windows_over(checked: Sequence[Checked], held: Mapping[UUID, Held]) -> Maintained:
     """The maintenance windows that are open at some of these checks."""
-    moments = [each.checked_at for each in checked]
-    monitors = [mine.monitor for mine in held.values()]
-    if not monitors:
+    terms = [mine.terms for mine in held.values() if mine.terms.may_be_maintained]
+    if not terms:
         return Maintained(windows_of={})
-    return maintained_within(monitors, since=min(moments), until=max(moments))
+    moments = [each.checked_at for each in checked]
+    return maintained_within(terms, since=min(moments), until=max(moments))
 
 
 def dependencies_of(held: Mapping[UUID, Held]) -> dict[UUID, list[MonitorStanding]]:
     """How the monitors stand that these depend on: one hop, and those that are checked alone."""
     found: dict[UUID, list[MonitorStanding]] = defaultdict(list)
+    needing = [id_ for id_, mine in held.items() if mine.terms.has_needs]
+    if not needing:
+        return found
     for link in Monitor.depends_on.through.objects.filter(
-        from_monitor__in=list(held), to_monitor__is_active=True
+        from_monitor__in=needing, to_monitor__is_active=True
     ).select_related("to_monitor__standing"):
         found[link.from_monitor_id].append(link.to_monitor.standing)
     return found
@@ -133,55 +202,16 @@ def is_down(other: MonitorStanding, held: Mapping[UUID, Held]) -> bool:
     return state == State.DOWN and other.silent_since is None
 
 
-def is_anothers(check: MonitorCheck, each: Checked) -> bool:
+def is_anothers(check: CheckRow, each: Checked) -> bool:
     """Whether the check was taken by somebody else since, or done: a ping ends the look at its lateness."""
     return each.claim is not None and check.claim != each.claim
 
 
-def hold(monitor_ids: Iterable[UUID]) -> dict[UUID, Held]:
-    """Their rows, locked in one order, so that two that keep at once wait and never block each other."""
-    rows = {
-        row.monitor_id: row
-        for row in MonitorStanding.objects.select_for_update()
-        .filter(monitor__in=list(monitor_ids))
-        .order_by("monitor_id")
-    }
-    checks: dict[UUID, list[MonitorCheck]] = defaultdict(list)
-    for check in (
-        MonitorCheck.objects.select_for_update()
-        .filter(monitor__in=list(rows))
-        .order_by("monitor_id", "region")
-    ):
-        checks[check.monitor_id].append(check)
-    monitors = Monitor.objects.defer("config", "sealed", "description").in_bulk(list(rows))
-    return {
-        id_: Held(monitor=monitor, row=rows[id_], standing=standing_of(rows[id_]), checks=checks[id_])
-        for id_, monitor in monitors.items()
-    }
-
-
-def standing_of(row: MonitorStanding) -> Standing:
-    """The row as the state machine knows it."""
-    return Standing(
-        state=None if row.state is None else State(row.state),
-        is_degraded=row.is_degraded,
-        in_maintenance=row.in_maintenance,
-        retries=row.retries,
-        successes=row.successes,
-        down_since=row.down_since,
-        last_notified_state=None if row.last_notified_state is None else State(row.last_notified_state),
-        last_notified_at=row.last_notified_at,
-        reminders=row.reminders,
-        changes=tuple(row.changes),
-        is_flapping=row.is_flapping,
-    )
-
-
-def agreed(mine: Held, check: MonitorCheck, each: Checked) -> Outcome:
+def agreed(mine: Held, check: CheckRow, each: Checked) -> Outcome:
     """What the regions say together: failed once as many as `down_regions` fail."""
     finding = each.finding
     outcome = finding.outcome
-    limit = mine.monitor.degraded_ms
+    limit = mine.terms.degraded_ms
     if outcome == Outcome.OK and limit and finding.response_ms is not None and finding.response_ms > limit:
         outcome = Outcome.SLOW
     if outcome != Outcome.UNKNOWN:
@@ -190,14 +220,14 @@ def agreed(mine: Held, check: MonitorCheck, each: Checked) -> Outcome:
     if len(mine.checks) < 2 or outcome == Outcome.UNKNOWN:
         return outcome
     failing = len(failing_checks(mine, each.checked_at))
-    if failing >= min(mine.monitor.down_regions, len(mine.checks)):
+    if failing >= min(mine.terms.down_regions, len(mine.checks)):
         return Outcome.FAILED
     return Outcome.OK if outcome == Outcome.FAILED else outcome
 
 
-def failing_checks(mine: Held, now: datetime) -> list[MonitorCheck]:
+def failing_checks(mine: Held, now: datetime) -> list[CheckRow]:
     """The regions whose newest look failed; one that fell silent has no say."""
-    fresh = now - HOLDS_FOR_INTERVALS * timedelta(seconds=mine.monitor.interval_s)
+    fresh = now - HOLDS_FOR_INTERVALS * timedelta(seconds=mine.terms.interval_s)
     return [
         row
         for row in mine.checks
@@ -205,22 +235,22 @@ def failing_checks(mine: Held, now: datetime) -> list[MonitorCheck]:
     ]
 
 
-def rules_of(mine: Held, check: MonitorCheck) -> Rules:
-    monitor = mine.monitor
-    retries = monitor.max_retries
+def rules_of(mine: Held, check: CheckRow) -> Rules:
+    terms = mine.terms
+    retries = terms.max_retries
     if len(mine.checks) > 1:
         # Each failing region looks again once a round, and retries count rounds.
         at = check.checked_at or datetime.now(UTC)
         retries *= max(len(failing_checks(mine, at)), 1)
     return Rules(
         max_retries=retries,
-        recovery_successes=monitor.recovery_successes,
-        reminder_every=timedelta(minutes=monitor.reminder_minutes) if monitor.reminder_minutes else None,
-        most_reminders=monitor.most_reminders,
+        recovery_successes=terms.recovery_successes,
+        reminder_every=timedelta(minutes=terms.reminder_minutes) if terms.reminder_minutes else None,
+        most_reminders=terms.most_reminders,
     )
 
 
-def beat_of(mine: Held, check: MonitorCheck, each: Checked, taken: Step) -> Beat:
+def beat_of(mine: Held, check: CheckRow, each: Checked, taken: Step) -> Beat:
     finding = each.finding
     message = finding.message
     if len(mine.checks) > 1 and (failing := failing_checks(mine, each.checked_at)):
@@ -258,17 +288,17 @@ def spell_until(mine: Held, until: datetime) -> list[Spell]:
     if row.last_known_at is None or shown is None or until <= row.last_known_at:
         return []
     end = until
-    if mine.monitor.kind != "push":
-        longest = timedelta(seconds=HOLDS_FOR_INTERVALS * mine.monitor.interval_s + mine.monitor.timeout_s)
+    if mine.terms.kind != "push":
+        longest = timedelta(seconds=HOLDS_FOR_INTERVALS * mine.terms.interval_s + mine.terms.timeout_s)
         end = min(until, row.last_known_at + longest)
-    return [Spell(monitor_id=mine.monitor.id, state=shown, start=row.last_known_at, end=end)]
+    return [Spell(monitor_id=mine.terms.id, state=shown, start=row.last_known_at, end=end)]
 
 
-def counted(monitor: Monitor, beat: Beat, each: Checked) -> Spell:
+def counted(beat: Beat, each: Checked) -> Spell:
     """The check itself, which takes no time of its own in the sums."""
     at = each.checked_at
     return Spell(
-        monitor_id=monitor.id,
+        monitor_id=each.monitor_id,
         state=State(beat.state),
         start=at,
         end=at,
@@ -287,102 +317,24 @@ def note_step(mine: Held, taken: Step, each: Checked, beat: Beat) -> None:
         setattr(row, name, getattr(standing, name))
     row.changes = list(standing.changes)
     row.last_beat_at = at
-    row.silent_since = None
     row.message = beat.message
     if each.finding.outcome != Outcome.UNKNOWN:
         row.last_known_at = at
         row.response_ms = beat.response_ms
     if each.finding.certificate_until is not None:
         row.certificate_until = each.finding.certificate_until
-    row.recent = packed_with(
-        bytes(row.recent),
-        [RecentBeat(at=at, state=beat.state, is_degraded=beat.is_degraded, response_ms=beat.response_ms)],
+    mine.packed += packed(
+        [RecentBeat(at=at, state=beat.state, is_degraded=beat.is_degraded, response_ms=beat.response_ms)]
     )
 
 
-def plan_next(mine: Held, check: MonitorCheck, each: Checked, *, now: datetime) -> None:
-    monitor = mine.monitor
+def plan_next(mine: Held, check: CheckRow, each: Checked, *, now: datetime) -> None:
+    terms = mine.terms
     check.next_check_at = each.next_check_at or wait_until_next(
         mine.standing,
         planned=each.planned_at,
         now=now,
-        interval=timedelta(seconds=monitor.interval_s),
-        retry_interval=timedelta(seconds=monitor.retry_interval_s),
+        interval=timedelta(seconds=terms.interval_s),
+        retry_interval=timedelta(seconds=terms.retry_interval_s),
     )
-    check.claim = check.planned_at = None
-
-
-# --- Writing -----------------------------------------------------------------------------------------------
-
-STEPPED = (
-    "state",
-    "is_degraded",
-    "in_maintenance",
-    "is_flapping",
-    "retries",
-    "successes",
-    "down_since",
-    "last_notified_state",
-    "last_notified_at",
-    "reminders",
-)
-WRITTEN = (
-    *STEPPED,
-    "changes",
-    "since",
-    "last_beat_at",
-    "last_known_at",
-    "message",
-    "response_ms",
-    "certificate_until",
-    "recent",
-    "silent_since",
-)
-# executemany is one round trip with psycopg 3; Django's bulk_update would send a CASE for each row and field.
-UPDATE_STANDING = (
-    f"UPDATE monitor_standing SET {', '.join(f'{name} = %s' for name in WRITTEN)} WHERE monitor_id = %s"  # noqa: S608 - our own names
-)
-UPDATE_CHECK = (
-    "UPDATE monitor_check SET next_check_at = %s, planned_at = NULL, claim = NULL, checked_at = %s,"
-    " is_failing = %s WHERE id = %s"
-)
-
-
-def record_checks(beats: Sequence[Beat], owners: Mapping[UUID, UUID]) -> None:
-    """Each beat is a check that its organization used."""
-    checks = Counter((owners[beat.monitor_id], moment_of(beat.id).date()) for beat in beats)
-    record_use(
-        Use(organization_id=organization_id, mode=Mode.LIVE, day=day, checks=number)
-        for (organization_id, day), number in checks.items()
-    )
-
-
-def write(
-    beats: Sequence[Beat],
-    rows: Sequence[MonitorStanding],
-    checks: Sequence[MonitorCheck],
-    spells: Sequence[Spell],
-) -> None:
-    if not beats:
-        return
-    be_ready_for([moment_of(beat.id) for beat in beats])
-    Beat.objects.bulk_create(beats)
-    kept = {beat.monitor_id for beat in beats}
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            UPDATE_STANDING,
-            [
-                [*(_plain(getattr(row, name)) for name in WRITTEN), row.monitor_id]
-                for row in rows
-                if row.monitor_id in kept
-            ],
-        )
-        cursor.executemany(
-            UPDATE_CHECK,
-            [[check.next_check_at, check.checked_at, check.is_failing, check.id] for check in checks],
-        )
-    add_to_hours(spells)
-
-
-def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, State) else value
+    check.claim = None

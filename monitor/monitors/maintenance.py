@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -43,6 +43,15 @@ WHERE maintenance.id = ANY(%(maintenances)s)
 """
 
 
+class Owned(Protocol):
+    """A monitor, or what stands for one."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def organization_id(self) -> UUID: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Maintained:
     """The windows of some time, by monitor."""
@@ -73,7 +82,7 @@ def plan_of(maintenance: Maintenance) -> Plan:
     )
 
 
-def maintained_within(monitors: Iterable[Monitor], *, since: datetime, until: datetime) -> Maintained:
+def maintained_within(monitors: Iterable[Owned], *, since: datetime, until: datetime) -> Maintained:
     """The windows of these monitors that are open at some moment from `since` to `until`, both included.
 
     One small query where nothing is open, one more where something is.

@@ -11,6 +11,7 @@ from monitor.models.monitors import RECENT_BEATS
 # Seconds since 1970, state, flags, milliseconds (negative: none).
 _ENTRY = struct.Struct("<IBBf")
 _SLOW = 1
+MOST_BYTES = RECENT_BEATS * _ENTRY.size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +22,9 @@ class RecentBeat:
     response_ms: float | None
 
 
-def packed_with(packed: bytes, beats: Iterable[RecentBeat]) -> bytes:
-    """The packed beats with these behind them, the oldest let go."""
-    added = b"".join(
+def packed(beats: Iterable[RecentBeat]) -> bytes:
+    """The beats in the order given; they go behind those of the row, which lets its oldest go."""
+    return b"".join(
         _ENTRY.pack(
             int(beat.at.timestamp()),
             beat.state,
@@ -32,7 +33,6 @@ def packed_with(packed: bytes, beats: Iterable[RecentBeat]) -> bytes:
         )
         for beat in beats
     )
-    return (bytes(packed) + added)[-RECENT_BEATS * _ENTRY.size :]
 
 
 def unpacked(packed: bytes) -> list[RecentBeat]:

@@ -10,28 +10,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from uuid import UUID
 
 from django.db import connection
 
 from monitor.api.errors import DATABASE_AWAY
-from monitor.models import PushTarget
-from monitor.push.pings import Arrived, Incoming, take_pings
+from monitor.push.pings import Arrived, Incoming, Taken, take_pings
 
 logger = logging.getLogger(__name__)
 # Pings in one transaction: it holds the rows of their monitors, which probers wait for.
 MOST_TOGETHER = 500
 # Pings that wait; beyond, senders are asked to come back (503).
 MOST_WAITING = 20_000
-
-
-class Taken(Enum):
-    """What became of a ping."""
-
-    KEPT = "kept"
-    UNKNOWN = "unknown"
-    PAUSED = "paused"
 
 
 class Busy(Exception):
@@ -55,26 +45,12 @@ Keep = Callable[[Sequence[Waiting]], list[Taken]]
 
 def keep_together(group: Sequence[Waiting]) -> list[Taken]:
     """What became of each, in one transaction."""
-    known = {
-        token: (pk, is_active)
-        for token, pk, is_active in PushTarget.objects.filter(
-            token__in={each.token for each in group}
-        ).values_list("token", "pk", "monitor__is_active")
-    }
-    taken: list[Taken] = []
-    arrived: list[Arrived] = []
-    for each in group:
-        pk, is_active = known.get(each.token, (None, False))
-        if pk is None:
-            taken.append(Taken.UNKNOWN)
-        elif each.refuses_paused and not is_active:
-            taken.append(Taken.PAUSED)
-        else:
-            taken.append(Taken.KEPT)
-            arrived.append(Arrived(target_id=pk, incoming=each.incoming, at=each.at))
-    if arrived:
-        take_pings(arrived)
-    return taken
+    return take_pings(
+        [
+            Arrived(token=each.token, incoming=each.incoming, at=each.at, refuses_paused=each.refuses_paused)
+            for each in group
+        ]
+    )
 
 
 class PingCommits:

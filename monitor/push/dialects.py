@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from monitor.api.paths import uuid_or_none
-from monitor.push.pings import BODY_LIMIT, Incoming
+from monitor.push.pings import BODY_LIMIT, Incoming, Taken
 
 MAX_PING_MS = 1e11
 TEXT = "text/plain; charset=utf-8"
@@ -44,6 +44,11 @@ class Dialect:
     unknown: Reply
     # The answer while the monitor is paused; None: taken, and ignored.
     paused: Reply | None = None
+
+    def reply_to(self, taken: Taken) -> Reply:
+        if taken == Taken.KEPT:
+            return self.done
+        return self.paused or self.done if taken == Taken.PAUSED else self.unknown
 
 
 def plain(text: str, status: int = 200) -> Reply:

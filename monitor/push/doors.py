@@ -1,6 +1,7 @@
 """The addresses that programs ping, as views: what the lane does not take, and all of it under plain WSGI."""
 
 from dataclasses import replace
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +24,7 @@ from monitor.push.dialects import (
     plain,
 )
 from monitor.push.keys import token_from
-from monitor.push.pings import BODY_LIMIT, take_ping
+from monitor.push.pings import BODY_LIMIT, Arrived, take_ping
 
 SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 MOST_AUTOMATIC = 1000
@@ -51,17 +52,19 @@ def asked_of(request: HttpRequest) -> Asked:
     )
 
 
-def take(request: HttpRequest, dialect: Dialect, target: PushTarget | None, action: str = "") -> Reply:
+def take(request: HttpRequest, dialect: Dialect, token: UUID, action: str = "") -> Reply:
     """The ping is kept, and answered as its dialect does."""
     incoming = dialect.read(asked_of(request), action)
-    if target is None:
-        return dialect.unknown
     if isinstance(incoming, Reply):
-        return incoming
-    if dialect.paused is not None and not target.monitor.is_active:
-        return dialect.paused
-    take_ping(target.pk, replace(incoming, body=body_of(request)), now=timezone.now())
-    return dialect.done
+        # What is wrong with it is told to those who know the token.
+        return incoming if PushTarget.objects.filter(token=token).exists() else dialect.unknown
+    arrived = Arrived(
+        token=token,
+        incoming=replace(incoming, body=body_of(request)),
+        at=timezone.now(),
+        refuses_paused=dialect.paused is not None,
+    )
+    return dialect.reply_to(take_ping(arrived))
 
 
 # --- Healthchecks ------------------------------------------------------------------------------------------
@@ -78,7 +81,7 @@ def healthchecks(request: HttpRequest, rest: str) -> HttpResponse:
     first, *others = rest.split("/")
     created = False
     if uuid_or_none(first) is not None:
-        target = target_of(first)
+        token = token_from(first)
     else:
         if not others:
             return answered(HEALTHCHECKS.unknown)
@@ -89,9 +92,12 @@ def healthchecks(request: HttpRequest, rest: str) -> HttpResponse:
         target = found[0] if found else None
         if target is None and request.GET.get("create") == "1":
             target, created = create_for(first, slug), True
-    if target is None or len(others) > 1:
+        if target is None:
+            return answered(HEALTHCHECKS.unknown)
+        token = target.token
+    if len(others) > 1:
         return answered(HEALTHCHECKS.unknown)
-    reply = take(request, HEALTHCHECKS, target, others[0] if others else "")
+    reply = take(request, HEALTHCHECKS, token, others[0] if others else "")
     return answered(plain("Created", 201) if created and reply is HEALTHCHECKS.done else reply)
 
 
@@ -126,23 +132,19 @@ def create_for(key: str, slug: str) -> PushTarget | None:
 # --- Tokens: ours, Uptime Kuma's, Peekaping's --------------------------------------------------------------
 
 
-def target_of(token: str) -> PushTarget | None:
-    return PushTarget.objects.select_related("monitor").filter(token=token_from(token)).first()
-
-
 @csrf_exempt
 def kuma(request: HttpRequest, token: str) -> HttpResponse:
     """/api/push/<token>?status=up&msg=OK&ping=12."""
-    return answered(take(request, KUMA, target_of(token)))
+    return answered(take(request, KUMA, token_from(token)))
 
 
 @csrf_exempt
 def peekaping(request: HttpRequest, token: str) -> HttpResponse:
     """/api/v1/push/<token>?status=1&msg=OK."""
-    return answered(take(request, PEEKAPING, target_of(token)))
+    return answered(take(request, PEEKAPING, token_from(token)))
 
 
 @csrf_exempt
 def ours(request: HttpRequest, token: str, action: str = "") -> HttpResponse:
     """/v1/push/<token>, then nothing, start, fail, log or an exit status, as at /ping; `status=down` too."""
-    return answered(take(request, OURS, target_of(token), action))
+    return answered(take(request, OURS, token_from(token), action))

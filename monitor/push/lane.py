@@ -33,7 +33,7 @@ from monitor.ingest.lane import (
 from monitor.ingest.standing import standing_headers
 from monitor.lib.counting import count_request, face_of
 from monitor.lib.requestids import new_request_id, remember_request_id
-from monitor.push.commits import Busy, PingCommits, Taken
+from monitor.push.commits import Busy, PingCommits
 from monitor.push.dialects import Asked, Dialect, Reply, place_of
 from monitor.push.keys import token_from
 from monitor.push.pings import BODY_LIMIT, Incoming
@@ -109,8 +109,7 @@ class PingLane:
             )
         except Busy:
             raise ServerBusy from None
-        replies = {Taken.KEPT: dialect.done, Taken.PAUSED: dialect.paused or dialect.done}
-        return answer_of(replies.get(taken, dialect.unknown))
+        return answer_of(dialect.reply_to(taken))
 
 
 def read(scope: Message, headers: Headers, dialect: Dialect, action: str) -> Incoming | None:

@@ -16,6 +16,12 @@ LOGS = (
     " SELECT unnest(%(users)b), unnest(%(user_keys)b), unnest(%(user_modes)b), unnest(%(use_days)b),"
     " unnest(%(used_logs)b), unnest(%(used_bytes)b) FROM guard WHERE ok)"
 )
+# Part of the statement that each transaction of checks ends with: organization, day and number, as JSON.
+CHECKS = (
+    "INSERT INTO usage_delta (organization_id, mode, day, requests, replays, checks, deliveries)"
+    " SELECT organization_id, 'live', day, 0, 0, checks, 0 FROM json_to_recordset(%(used)s::json)"
+    " AS t(organization_id uuid, day date, checks int8)"
+)
 RECORD = """
 INSERT INTO usage_delta (organization_id, key_id, mode, day, requests, replays, checks, deliveries)
 SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::date[], %s::bigint[], %s::bigint[], %s::bigint[],
