@@ -87,14 +87,14 @@ _TERMS = [name for name in Terms.__slots__ if name not in ("has_needs", "may_be_
 LOCK = (
     f"SELECT {', '.join(f's.{name}' for name in _STANDING)}, {', '.join(f'c.{name}' for name in _CHECK)}"  # noqa: S608 - our own names
     " FROM monitor_standing s JOIN monitor_check c ON c.monitor_id = s.monitor_id"
-    " WHERE s.monitor_id = ANY(%s) ORDER BY s.monitor_id, c.region FOR UPDATE OF s, c"
+    " WHERE s.monitor_id = ANY((SELECT %s)::uuid[]) ORDER BY s.monitor_id, c.region FOR UPDATE OF s, c"
 )
 # By a statement of its own: it sees what was committed while the locks were waited for.
 TERMS = (
     f"SELECT {', '.join(f'm.{name}' for name in _TERMS)},"  # noqa: S608 - our own names
     " EXISTS (SELECT FROM monitor_depends_on d WHERE d.from_monitor_id = m.id),"
     " EXISTS (SELECT FROM maintenance x WHERE x.is_active AND x.organization_id = m.organization_id)"
-    " FROM monitor m WHERE m.id = ANY(%s)"
+    " FROM monitor m WHERE m.id = ANY((SELECT %s)::uuid[])"
 )
 
 

@@ -42,13 +42,13 @@ WITH beats AS (
         last_known_at timestamptz, message text, response_ms float8, certificate_until timestamptz,
         added bytea)
     -- The list says how many: of the rows' number the planner knows nothing, and would read the whole table.
-    WHERE s.monitor_id = ANY(%(monitor_ids)s) AND s.monitor_id = t.monitor_id
+    WHERE s.monitor_id = ANY((SELECT %(monitor_ids)s)::uuid[]) AND s.monitor_id = t.monitor_id
 ), checks AS (
     UPDATE monitor_check c SET next_check_at = t.next_check_at, planned_at = NULL, claim = NULL,
         checked_at = t.checked_at, is_failing = t.is_failing
     FROM json_to_recordset(%(checks)s::json) AS t(
         id uuid, next_check_at timestamptz, checked_at timestamptz, is_failing bool)
-    WHERE c.id = ANY(%(check_ids)s) AND c.id = t.id
+    WHERE c.id = ANY((SELECT %(check_ids)s)::uuid[]) AND c.id = t.id
 ), hours AS (
     INSERT INTO monitor_hour AS h (monitor_id, hour, up_ms, down_ms, maintenance_ms, checks, failures,
         answers, response_ms)

@@ -83,7 +83,7 @@ LOCK = """
 SELECT t.monitor_id, t.token, t.last_ping_at, t.started_at, t.run_id, t.is_failing, t.pings, m.is_active,
     m.config::text
 FROM push_target t JOIN monitor m ON m.id = t.monitor_id
-WHERE t.token = ANY(%s) ORDER BY t.monitor_id FOR UPDATE OF t
+WHERE t.token = ANY((SELECT %s)::uuid[]) ORDER BY t.monitor_id FOR UPDATE OF t
 """
 
 
@@ -185,12 +185,11 @@ WITH given AS (
         method text, source_ip inet, body text)
 ), let_go AS (
     DELETE FROM ping USING given
-    WHERE ping.target_id = ANY(%(ids)s) AND ping.target_id = given.id
-        AND ping.number <= given.pings - %(kept)s
+    WHERE ping.target_id = given.id AND ping.number <= given.pings - %(kept)s
 )
 UPDATE push_target t SET pings = given.pings, started_at = given.started_at, run_id = given.run_id,
     last_ping_at = given.last_ping_at, is_failing = given.is_failing
-FROM given WHERE t.monitor_id = ANY(%(ids)s) AND t.monitor_id = given.id
+FROM given WHERE t.monitor_id = ANY((SELECT %(ids)s)::uuid[]) AND t.monitor_id = given.id
 """
 
 
