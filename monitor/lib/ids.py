@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -26,15 +25,22 @@ def uuid7_at(moment: datetime, *, random_bits: bytes | None = None) -> UUID:
     """An id that carries `moment`, floored to the millisecond.
 
     The 74 bits beside the time come from `random_bits` (its first 74 bits; at least 10 bytes, such as a hash)
-    or from the system's random source. Raises ValueError for a moment that is not aware UTC or lies before
-    1970, and for too few random bytes.
+    or from a generator that the system's random source seeds. Raises ValueError for a moment that is not aware
+    UTC or lies before 1970, and for too few random bytes.
     """
     if random_bits is None:
-        random_bits = secrets.token_bytes(_RANDOM_BYTES)
-    elif len(random_bits) < _RANDOM_BYTES:
+        return _assemble(_milliseconds(moment), _some_bits())
+    if len(random_bits) < _RANDOM_BYTES:
         raise ValueError(f"random_bits needs at least {_RANDOM_BYTES} bytes, got {len(random_bits)}.")
     spare_bits = 8 * _RANDOM_BYTES - _RANDOM_BITS
     return _assemble(_milliseconds(moment), int.from_bytes(random_bits[:_RANDOM_BYTES]) >> spare_bits)
+
+
+def _some_bits() -> int:
+    """74 of the 122 random bits of a UUID. The system's own source would let go of Python's lock for each id,
+    which another thread then holds for milliseconds."""
+    found = uuid_utils.uuid4().int
+    return ((found >> 64) & 0xFFF) << 62 | (found & ((1 << 62) - 1))
 
 
 def event_uuid7(moment: datetime, *, scope: str, event_id: str) -> UUID:

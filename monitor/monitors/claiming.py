@@ -19,11 +19,11 @@ CLAIM = """
 UPDATE monitor_check SET
     planned_at = next_check_at,
     claim = %(claim)s,
-    next_check_at = %(now)s + make_interval(secs => monitor.timeout_s + %(margin)s)
+    next_check_at = greatest(next_check_at, %(now)s) + make_interval(secs => monitor.timeout_s + %(margin)s)
 FROM monitor
 WHERE monitor.id = monitor_check.monitor_id AND monitor_check.id IN (
     SELECT id FROM monitor_check
-    WHERE is_active AND next_check_at <= %(now)s AND region = ANY(%(regions)s)
+    WHERE is_active AND next_check_at <= %(due)s AND region = ANY(%(regions)s)
     ORDER BY next_check_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
@@ -39,8 +39,9 @@ class Claimed:
     monitor: Monitor
 
 
-def claim_due(*, region: str, limit: int, now: datetime) -> list[Claimed]:
-    """Take up to `limit` due checks of this region and of any. An expired lease is due by itself."""
+def claim_due(*, region: str, limit: int, now: datetime, ahead: timedelta = timedelta(0)) -> list[Claimed]:
+    """Take up to `limit` checks of this region and of any that are due, or will be within `ahead`. An expired
+    lease is due by itself."""
     claim = new_uuid7()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -48,6 +49,7 @@ def claim_due(*, region: str, limit: int, now: datetime) -> list[Claimed]:
             {
                 "claim": claim,
                 "now": now,
+                "due": now + ahead,
                 "margin": LEASE_MARGIN_S,
                 "regions": [region, ""] if region else [""],
                 "limit": limit,

@@ -41,9 +41,10 @@ from monitor.probing.look import look, unknown
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-# How often due monitors are looked for when there are none, and findings written: half a second at most
-# lies between a monitor's moment and its check.
+# How often due monitors are looked for when there are none, and findings written. Those of the next second
+# are taken too, and wait here for their moment: a claim that is slow then delays no check.
 LOOK_EVERY_S = 0.25
+AHEAD_S = 1.0
 WRITE_EVERY_S = 0.2
 WATCH_EVERY_S = 30.0
 RETRY_S = 1.0
@@ -153,6 +154,10 @@ class Prober:
     # --- Looking -------------------------------------------------------------------------------------------
 
     async def _look(self, claimed: Claimed) -> None:
+        # A clock that was set back since makes nobody wait longer.
+        early_s = min((claimed.planned_at - self._now()).total_seconds(), AHEAD_S)
+        if early_s > 0:
+            await asyncio.sleep(early_s)
         began_at = self._now()
         monitor = claimed.monitor
         try:
@@ -241,7 +246,7 @@ class Prober:
         mark_silent(now=now)
 
     def _claim(self, limit: int) -> list[Claimed]:
-        return claim_due(region=self.region, limit=limit, now=self._now())
+        return claim_due(region=self.region, limit=limit, now=self._now(), ahead=timedelta(seconds=AHEAD_S))
 
     async def _in(self, pool: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(pool, with_a_sound_connection, work)

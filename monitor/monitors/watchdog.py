@@ -13,8 +13,9 @@ MARGIN_S = 30
 
 MARK_SILENT = """
 UPDATE monitor_standing SET silent_since = %(now)s
-FROM monitor
-WHERE monitor.id = monitor_standing.monitor_id AND monitor.is_active AND silent_since IS NULL
+WHERE monitor_id IN (
+  SELECT monitor_id FROM monitor_standing JOIN monitor ON monitor.id = monitor_id
+  WHERE monitor.is_active AND silent_since IS NULL
   AND CASE
     -- A push is looked at when it is late, and not by an interval.
     WHEN monitor.kind = 'push' THEN EXISTS (
@@ -25,6 +26,9 @@ WHERE monitor.id = monitor_standing.monitor_id AND monitor.is_active AND silent_
     ELSE greatest(last_beat_at, monitor.updated_at)
         < %(now)s - make_interval(secs => %(holds)s * monitor.interval_s + monitor.timeout_s + %(margin)s)
     END
+  -- In the order in which findings are kept; a row that is held is just being checked.
+  ORDER BY monitor_id FOR UPDATE OF monitor_standing SKIP LOCKED
+)
 """
 
 

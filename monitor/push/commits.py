@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 MOST_TOGETHER = 500
 # Pings that wait; beyond, senders are asked to come back (503).
 MOST_WAITING = 20_000
+# After a group, those who have just been answered ping again: waiting for as many as there were, for no
+# longer than this, halves the transactions. A ping that comes alone waits for nobody.
+COMPANY_S = 0.003
+COMPANY = 4
 
 
 class Busy(Exception):
@@ -62,6 +66,8 @@ class PingCommits:
         self._waiting: deque[Waiting] = deque()
         self._changed = threading.Condition()
         self._stopping = False
+        # How many pings the last transaction held.
+        self._together = 0
         self._thread = threading.Thread(target=self._run, name="ping-commit", daemon=True)
         self._thread.start()
 
@@ -93,10 +99,15 @@ class PingCommits:
     def _next(self) -> list[Waiting]:
         """What waits; blocks while nothing does. Empty once stopped and done."""
         with self._changed:
+            if self._together >= COMPANY:
+                self._changed.wait_for(self._is_complete, COMPANY_S)
             while not self._waiting and not self._stopping:
                 self._changed.wait()
-            count = min(len(self._waiting), MOST_TOGETHER)
-            return [self._waiting.popleft() for _ in range(count)]
+            self._together = min(len(self._waiting), MOST_TOGETHER)
+            return [self._waiting.popleft() for _ in range(self._together)]
+
+    def _is_complete(self) -> bool:
+        return self._stopping or len(self._waiting) >= self._together
 
     def _keep(self, group: Sequence[Waiting]) -> None:
         """Keep the group, or what of it can be kept: one bad ping must not take others with it."""
