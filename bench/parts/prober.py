@@ -49,8 +49,11 @@ FROM (
 
 
 PLAN_EVENLY = """
-UPDATE monitor_check SET claim = NULL, planned_at = NULL, next_check_at = %s + place * make_interval(secs => %s)
-FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1)::float8 / count(*) OVER () AS place FROM monitor_check) places
+UPDATE monitor_check SET
+    claim = NULL, planned_at = NULL, next_check_at = %s + place * make_interval(secs => %s)
+FROM (
+    SELECT id, (row_number() OVER (ORDER BY id) - 1)::float8 / count(*) OVER () AS place FROM monitor_check
+) places
 WHERE places.id = monitor_check.id
 """
 

@@ -25,8 +25,8 @@ def uuid7_at(moment: datetime, *, random_bits: bytes | None = None) -> UUID:
     """An id that carries `moment`, floored to the millisecond.
 
     The 74 bits beside the time come from `random_bits` (its first 74 bits; at least 10 bytes, such as a hash)
-    or from a generator that the system's random source seeds. Raises ValueError for a moment that is not aware
-    UTC or lies before 1970, and for too few random bytes.
+    or from a generator that the system's random source seeds. Raises ValueError for a moment that is not
+    aware UTC or lies before 1970, and for too few random bytes.
     """
     if random_bits is None:
         return _assemble(_milliseconds(moment), _some_bits())
