@@ -14,6 +14,7 @@ from monitor.apitally.doors import hub_door
 from monitor.health.lifespan import FlushAtStop
 from monitor.ingest.lane import Lane
 from monitor.lib.notices import Notices
+from monitor.live.stream import MonitorChanges
 from monitor.otlp.doors import ALL_DOORS
 from monitor.own.flushing import end_keeping
 from monitor.push.lane import PingLane
@@ -25,4 +26,5 @@ django_threads = cast(Any, WSGIMiddleware(cast(Any, django_application), workers
 # One connection a process listens for all who want to hear; the lane, which hears of start and stop, runs it.
 notices = Notices()
 lane = Lane(CancelWhenLeft(django_threads), doors=ALL_DOORS, find_door=hub_door, notices=notices)
-application = FlushAtStop(StatusFront(Tail(PingLane(lane), notices=notices)), end_keeping)
+streams = MonitorChanges(Tail(PingLane(lane), notices=notices))
+application = FlushAtStop(StatusFront(streams), end_keeping)

@@ -21,6 +21,7 @@ from monitor.lib import payload
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import moment_of, uuid7_floor
 from monitor.models import AuditEntry, Beat, Monitor, MonitorEvent, Ping
+from monitor.monitors.following import stream_of
 from monitor.monitors.pages import MAX_CHOICES, PILLS, Row, row_of
 from monitor.monitors.reach import reach_monitor
 from monitor.monitors.states import State
@@ -57,6 +58,7 @@ def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
         "events": list(MonitorEvent.objects.filter(monitor=found).order_by("-id")[:EVENTS_SHOWN]),
         "logs_link": logs_link(found, now=now),
         "children": children_of(found, now=now),
+        "stream": stream_of(found.id),
     }
     if found.kind == "push":
         context["pings"] = [

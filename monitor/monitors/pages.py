@@ -27,6 +27,7 @@ from monitor.lib.actors import Actor, Scope
 from monitor.models import Monitor, MonitorTag
 from monitor.monitors.batch import MOST_IN_A_BATCH, do_to_many
 from monitor.monitors.filters import MonitorFilter
+from monitor.monitors.following import following_list, ids_in
 from monitor.monitors.reach import reach_monitor
 from monitor.monitors.recent import unpacked
 from monitor.monitors.register import (
@@ -126,8 +127,23 @@ def monitors(request: HttpRequest) -> HttpResponse:
         "back": back_of(request.GET),
         "tags": list(known_tags(actor)),
         "is_filtered": any(request.GET.get(name) for name in ("q", "state", "kind", "tag")),
+        "following": following_list(request.GET),
     }
     return render(request, "monitors/list.html", context)
+
+
+def monitor_rows(request: HttpRequest) -> HttpResponse:
+    """The rows of some monitors, as far as the page's filters hold them, and how many stand how."""
+    actor, now = page_actor(request), timezone.now()
+    mine = Monitor.objects.visible_to(actor).select_related("standing")
+    ids = ids_in(request.GET.get("ids", ""))
+    found = list(MonitorFilter(request.GET, queryset=mine).qs.filter(id__in=ids).order_by("-id"))
+    shares = uptimes([monitor.id for monitor in found], window="24h", now=now)
+    context = {
+        "rows": [row_of(monitor, now=now, uptime=shares.get(monitor.id)) for monitor in found],
+        "counts": counts_of(actor, now=now),
+    }
+    return render(request, "monitors/_changed.html", context)
 
 
 def stamp_of(rows: Iterable[Monitor], counts: Any, *, now: datetime) -> str:

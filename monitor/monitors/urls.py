@@ -53,6 +53,7 @@ api_routes = [
 page_routes = [
     path("monitors", pages.monitors, name="monitors"),
     path("monitors/batch", pages.batch, name="monitors-batch"),
+    path("monitors/rows", pages.monitor_rows, name="monitor-rows"),
     path("monitors/new", form_pages.new, name="monitor-new"),
     path("monitors/maintenance", maintenance_pages.maintenances, name="maintenances"),
     path("monitors/maintenance/new", maintenance_pages.new, name="maintenance-new"),

@@ -67,13 +67,23 @@ class Matches:
     unread: int = 0
 
 
-def admit(scope: Any) -> Asked:
-    """Who asks for what. Raises what the API answers to those who may not, and to a bad filter."""
+def reader_of(scope: Any) -> Actor:
+    """Who reads a stream. Raises what the API answers to those who may not."""
+    return reader_and_request(scope)[0]
+
+
+def reader_and_request(scope: Any) -> tuple[Actor, ASGIRequest]:
     request = ASGIRequest(scope, BytesIO())
     request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     request.user = get_user(request)
     actor, _ = ActorAuthentication().authenticate(Request(request))
     require(actor, Scope.READ)
+    return actor, request
+
+
+def admit(scope: Any) -> Asked:
+    """Who asks for what. Raises what the API answers to those who may not, and to a bad filter."""
+    actor, request = reader_and_request(scope)
     if request.GET.get("fields") not in (None, "", "id"):
         raise ValidationError({"fields": "Must be 'id', or left out."})
     query = scope["query_string"].decode("latin-1")
