@@ -183,6 +183,8 @@ OPSGENIE_URL = env.origin("OPSGENIE_URL", "https://api.opsgenie.com")
 OPSGENIE_EU_URL = env.origin("OPSGENIE_EU_URL", "https://api.eu.opsgenie.com")
 # Notifications that are sent at once by `manage.py deliver`; each takes a thread.
 NOTIFICATION_SLOTS = env.integer("NOTIFICATION_SLOTS", 16, least=4, most=100)
+# The same for the subscribers of status pages: threads of their own, as their receivers are strangers'.
+STATUS_SLOTS = env.integer("STATUS_SLOTS", 6, least=4, most=100)
 
 # --- Monitors ----------------------------------------------------------------------------------------------
 

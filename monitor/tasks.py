@@ -19,6 +19,7 @@ from monitor.retention.tasks import turn_days, watch_disk
 from monitor.sandbox.tasks import drop_sandbox
 from monitor.search.tasks import index_paths
 from monitor.services.tasks import purge_service
+from monitor.status.tasks import forget_subscriptions, tell_planned_work
 from monitor.usage.tasks import add_up_usage, forget_old_usage
 from monitor.webhooks.tasks import forget_old_webhooks
 
@@ -38,6 +39,7 @@ __all__ = [
     "forget_old_usage",
     "forget_old_webhooks",
     "forget_reports",
+    "forget_subscriptions",
     "group_errors",
     "index_paths",
     "judge_rules",
@@ -47,6 +49,7 @@ __all__ = [
     "remove_old_issues",
     "remove_old_rollups",
     "retry_stalled_jobs",
+    "tell_planned_work",
     "turn_beat_days",
     "turn_days",
     "watch_disk",

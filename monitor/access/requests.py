@@ -13,8 +13,10 @@ from monitor.lib.counting import count_request, face_of
 from monitor.lib.requestids import remember_request_id, request_id_for
 
 access_log = logging.getLogger("monitor.access")
-# Links out of mails open an account to whoever has them.
-_LINK_IN_PATH = re.compile(r"^(/(?:invitation|password/reset|account/email)/)[^/]{12,}$")
+# Links out of mails open an account, or a subscription, to whoever has them.
+_LINK_IN_PATH = re.compile(
+    r"^(/(?:invitation|password/reset|account/email|(?:status/[^/]+/)?(?:confirm|unsubscribe))/)[^/]{12,}$"
+)
 
 
 def client_address(request: HttpRequest) -> str | None:

@@ -94,6 +94,14 @@ WATCHED: Mapping[str, Watched] = {
     "status_entry": Watched(noun="status_entry", label="name"),
     "status_incident": Watched(noun="status_incident", label="title"),
     "status_update": Watched(noun="status_update", label="status"),
+    # What the sender writes of a subscriber, nobody does.
+    "status_subscriber": Watched(
+        noun="status_subscriber",
+        label="kind",
+        secret=("sealed", "digest"),
+        quiet=("asked_at", "last_told_at", "failures_in_row", "last_error"),
+        turns={"confirmed_at": "confirmed"},
+    ),
     "push_target": Watched(
         noun="push_address",
         label="slug",
@@ -161,6 +169,7 @@ UNWATCHED: Mapping[str, str] = {
             *("alert_arrival", "alert_tally"),
             *("idempotent_request", "rate_bucket", "usage_day", "usage_delta"),
             *("notification", "notification_delivery", "notification_attempt"),
+            *("status_notice", "status_delivery"),
             *("beat", "monitor_check", "monitor_hour", "monitor_standing", "monitor_event", "monitor_expiry"),
             *("event_outbox", "webhook_delivery", "webhook_attempt", "storage_event"),
             *(

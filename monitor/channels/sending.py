@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from monitor.channels.config import opened, secrets_in
@@ -41,11 +41,14 @@ class Job:
         return self.number > LATE_AFTER
 
 
+AnyJob = TypeVar("AnyJob")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(Generic[AnyJob]):
     """What became of an attempt. `error_class` is empty when it was told."""
 
-    job: Job
+    job: AnyJob
     started_at: datetime
     duration_ms: float
     status_code: int | None = None
@@ -60,7 +63,7 @@ class Outcome:
         return not self.error_class
 
 
-def attempt(job: Job, *, now: datetime, timeout_s: float = ATTEMPT_S) -> Outcome:
+def attempt(job: Job, *, now: datetime, timeout_s: float = ATTEMPT_S) -> Outcome[Job]:
     """Tell, whatever happens; an error of ours is an outcome like any other."""
     began = time.monotonic()
     way = Way(now=now, timeout_s=timeout_s)
@@ -70,28 +73,40 @@ def attempt(job: Job, *, now: datetime, timeout_s: float = ATTEMPT_S) -> Outcome
         whole = opened(job.config, job.sealed)
         way = Way(now=now, timeout_s=timeout_s, hidden=secrets_in(whole, kind.masked(whole)))
         kind.tell(kind.read(whole), job.message, way)
-    except NotTold as refused:
-        facts = {
-            "error_class": refused.error_class,
-            "error": refused.message,
-            "is_permanent": refused.is_permanent,
-            "retry_after": refused.retry_after,
-        }
-    except BadConfig as error:
-        # Options that were fit when they were saved, under another version: no try will change that.
-        facts = {"error_class": "internal", "error": error.message, "is_permanent": True}
-    except CannotOpen as error:
-        facts = {"error_class": "internal", "error": str(error)}
     except Exception as error:
-        # A fault of ours must not end the thread that sends for everybody; the attempt is tried again.
-        logger.exception("The attempt of notification %s failed by itself", job.delivery_id)
-        facts = {"error_class": "internal", "error": f"An error of the sender: {type(error).__name__}."}
-    facts["error"] = way.hide(storable(facts.get("error", "")))[:MAX_ERROR_CHARS]
+        facts = facts_of(error, delivery_id=job.delivery_id)
+    return outcome_of(job, way, facts, now=now, began=began)
+
+
+def facts_of(error: Exception, *, delivery_id: UUID) -> dict[str, Any]:
+    """What an attempt that ended so says of itself. A fault of ours must not end the thread that sends for
+    everybody: the attempt is tried again."""
+    if isinstance(error, NotTold):
+        return {
+            "error_class": error.error_class,
+            "error": error.message,
+            "is_permanent": error.is_permanent,
+            "retry_after": error.retry_after,
+        }
+    if isinstance(error, BadConfig):
+        # Options that were fit when they were saved, under another version: no try will change that.
+        return {"error_class": "internal", "error": error.message, "is_permanent": True}
+    if isinstance(error, CannotOpen):
+        return {"error_class": "internal", "error": str(error)}
+    logger.error("The attempt of delivery %s failed by itself", delivery_id, exc_info=error)
+    return {"error_class": "internal", "error": f"An error of the sender: {type(error).__name__}."}
+
+
+def outcome_of(
+    job: AnyJob, way: Way, facts: dict[str, Any], *, now: datetime, began: float
+) -> Outcome[AnyJob]:
+    """`began` is of the monotonic clock; no facts: it was told."""
+    words = way.hide(storable(facts.get("error", "")))[:MAX_ERROR_CHARS]
     return Outcome(
         job=job,
         started_at=now,
         duration_ms=(time.monotonic() - began) * 1000,
         status_code=way.status_code,
         answer=storable(way.answer),
-        **facts,
+        **{**facts, "error": words},
     )

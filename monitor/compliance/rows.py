@@ -11,9 +11,18 @@ from django.db.models import BinaryField, Model
 from monitor.compliance.nouns import Noun, nouns
 from monitor.export.as_ndjson import item_of
 from monitor.export.walking import walk_pages
-from monitor.models import LogPayload, MonitorBadge, PingKey, PushTarget, RequestLog, StatusPage
+from monitor.models import (
+    LogPayload,
+    MonitorBadge,
+    PingKey,
+    PushTarget,
+    RequestLog,
+    StatusPage,
+    StatusSubscriber,
+)
 from monitor.search.finding import Search
 from monitor.search.window import Window
+from monitor.status.subscribing import shown_target
 
 PAGE = 1000
 # Fields that are keys to something. Digests, sealed secrets and packed numbers are binary: left out as such.
@@ -50,10 +59,16 @@ def lines_of(noun: Noun, organization_id: UUID) -> Iterator[bytes]:
     while True:
         page = list((rows if place is None else rows.filter(pk__gt=place))[:PAGE])
         for row in page:
-            yield encode({name: getattr(row, name) for name in fields}) + b"\n"
+            yield encode({name: getattr(row, name) for name in fields} | opened(row)) + b"\n"
         if len(page) < PAGE:
             return
         place = page[-1].pk
+
+
+def opened(row: Model) -> dict[str, str]:
+    """What is sealed and all the same the organization's to take along: the mail addresses that subscribed.
+    Of a URL the host alone, as it may be its own secret."""
+    return {"target": shown_target(row, whole=True)} if isinstance(row, StatusSubscriber) else {}
 
 
 def people_of(organization_id: UUID) -> Iterator[bytes]:

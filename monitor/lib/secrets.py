@@ -5,6 +5,8 @@ The first key seals; all open, so a key is changed by putting a new one in front
 """
 
 import base64
+import hashlib
+import hmac
 from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -38,6 +40,19 @@ def reseal(sealed: bytes | memoryview) -> bytes:
         raise CannotOpen("The secret was sealed with a key that SECRETS_KEYS does not list.") from None
 
 
+def fingerprint(text: str) -> bytes:
+    """32 bytes by which the text is known again, and that tell nothing of it to who has no key."""
+    return fingerprints(text)[0]
+
+
+def fingerprints(text: str) -> list[bytes]:
+    """What it may be known by, newest key first: until `seal_secrets` has run, older ones still stand."""
+    return [
+        hmac.digest(_derived(key, b"apimonitor fingerprints"), text.encode(), hashlib.sha256)
+        for key in settings.SECRETS_KEYS
+    ]
+
+
 def _keys() -> MultiFernet:
     return _fernets(tuple(settings.SECRETS_KEYS))
 
@@ -49,5 +64,8 @@ def _fernets(texts: tuple[str, ...]) -> MultiFernet:
 
 def _key_of(text: str) -> bytes:
     """32 bytes out of any text; bound to this use, so that nothing else made of SECRET_KEY is the same."""
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"apimonitor secrets at rest")
-    return base64.urlsafe_b64encode(derived.derive(text.encode()))
+    return base64.urlsafe_b64encode(_derived(text, b"apimonitor secrets at rest"))
+
+
+def _derived(text: str, use: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=use).derive(text.encode())

@@ -14,6 +14,14 @@ from monitor.limits.policies import Limit
 
 TAKE = "SELECT granted, remaining, wait_s FROM take_quota(%s::text[], %s::int[], %s, %s)"
 
+TAKE_ONE = """
+INSERT INTO rate_bucket AS b (name, full_at)
+    VALUES (%(name)s, extract(epoch FROM clock_timestamp()) + %(step_s)s)
+ON CONFLICT (name) DO UPDATE
+    SET full_at = greatest(b.full_at, extract(epoch FROM clock_timestamp())) + %(step_s)s
+    WHERE greatest(b.full_at - extract(epoch FROM clock_timestamp()), 0) + %(step_s)s <= %(window_s)s + 0.001
+"""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
@@ -39,6 +47,14 @@ def take(limits: Sequence[Limit], *, asked: int = 1, least: int = 1) -> list[Sta
         Standing(limit=limit, granted=granted, remaining=remaining, wait_s=wait_s)
         for limit, (granted, remaining, wait_s) in zip(limits, rows, strict=True)
     ]
+
+
+def take_one(bucket: str, *, most: int, window_s: float) -> bool:
+    """Whether one more fits: `most` of them may come at once, and as many flow back in a window. For what is
+    rare, as letters to strangers; in a commit of its own, like `take`."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_ONE, {"name": bucket, "step_s": window_s / most, "window_s": window_s})
+        return bool(cursor.rowcount == 1)
 
 
 def refusing(standings: Sequence[Standing]) -> Standing | None:

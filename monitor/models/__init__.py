@@ -39,6 +39,7 @@ from monitor.models.push import Ping, PingKey, PushTarget
 from monitor.models.replays import Replay
 from monitor.models.services import Consumer, ConsumerErasure, Endpoint, EndpointMove, ExclusionRule, Service
 from monitor.models.status_pages import StatusEntry, StatusIncident, StatusPage, StatusUpdate
+from monitor.models.status_subscribers import StatusDelivery, StatusNotice, StatusSubscriber
 from monitor.models.storage import StorageEvent
 from monitor.models.tenants import Membership, Organization
 from monitor.models.usage import UsageDay, UsageDelta
@@ -109,9 +110,12 @@ __all__ = [
     "RequestLog",
     "SavedView",
     "Service",
+    "StatusDelivery",
     "StatusEntry",
     "StatusIncident",
+    "StatusNotice",
     "StatusPage",
+    "StatusSubscriber",
     "StatusUpdate",
     "StorageEvent",
     "UsageDay",

@@ -61,6 +61,8 @@ class StatusPage(models.Model):
     # Whether search engines are asked to keep out.
     is_indexed = models.BooleanField(default=True)
     shows_uptime = models.BooleanField(default=True)
+    # Whether readers may have themselves told of what it says.
+    takes_subscribers = models.BooleanField(default=True, db_default=True)
     days = models.PositiveSmallIntegerField(default=90)
     # Raised with each change by hand; rendered pages are known by it.
     version = models.PositiveIntegerField(default=1)

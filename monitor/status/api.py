@@ -104,6 +104,7 @@ class StatusPageSerializer(StrictModelSerializer):
             "is_published",
             "is_indexed",
             "shows_uptime",
+            "takes_subscribers",
             "days",
             "groups",
             "version",
@@ -220,10 +221,13 @@ class StatusPageViewSet(IdsInPath, viewsets.ModelViewSet[StatusPage]):
 class StatusUpdateSerializer(serializers.ModelSerializer[StatusUpdate]):
     status = serializers.ChoiceField(choices=IncidentStatus.choices)
     body = TextField(max_length=8192, help_text="Markdown.")
+    notify = serializers.BooleanField(
+        required=False, default=True, write_only=True, help_text="Whether subscribers are told."
+    )
 
     class Meta:
         model = StatusUpdate
-        fields = ("id", "status", "body", "created_at")
+        fields = ("id", "status", "body", "notify", "created_at")
         read_only_fields = ("id", "created_at")
 
 
@@ -231,6 +235,9 @@ class StatusIncidentSerializer(StrictModelSerializer):
     impact = serializers.ChoiceField(choices=IncidentImpact.choices, required=False, default="minor")
     status = serializers.ChoiceField(choices=IncidentStatus.choices, required=False, default="investigating")
     body = TextField(max_length=8192, write_only=True, help_text="The first update, in Markdown.")
+    notify = serializers.BooleanField(
+        required=False, default=True, write_only=True, help_text="Whether subscribers are told."
+    )
     updates = StatusUpdateSerializer(many=True, read_only=True)
 
     class Meta:
@@ -241,6 +248,7 @@ class StatusIncidentSerializer(StrictModelSerializer):
             "impact",
             "status",
             "body",
+            "notify",
             "updates",
             "started_at",
             "resolved_at",

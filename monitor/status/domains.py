@@ -13,6 +13,7 @@ from django.http.request import split_domain_port, validate_host
 from monitor.api.errors import DATABASE_AWAY
 from monitor.models import StatusPage
 from monitor.status.copies import read_copy
+from monitor.status.doors import door_of
 from monitor.status.public import Asked, answer
 from monitor.status.rendering import ALL_PARTS
 
@@ -26,18 +27,24 @@ class StatusDomainMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         domain, _ = split_domain_port(request.META.get("HTTP_HOST", ""))
         part = request.path.removeprefix("/")
-        if not domain or validate_host(domain, settings.ALLOWED_HOSTS) or part not in ALL_PARTS:
+        if not domain or validate_host(domain, settings.ALLOWED_HOSTS):
             return self.get_response(request)
-        if not is_of_a_page(domain):
+        asked = Asked(name=domain, is_domain=True, part=part)
+        door = door_of(asked)
+        if part not in ALL_PARTS and door is None:
+            return self.get_response(request)
+        # Who leaves may do so from a page that is hidden; all else is 404 there by itself.
+        if not is_of_a_page(domain, hidden_too=door is not None):
             return self.get_response(request)
         if urlsplit(settings.PUBLIC_URL).scheme == "https" and not request.is_secure():
             return HttpResponseRedirect(f"https://{domain}{request.path}")
-        return answer(request, Asked(name=domain, is_domain=True, part=part))
+        return door(request) if door is not None else answer(request, asked)
 
 
-def is_of_a_page(domain: str) -> bool:
+def is_of_a_page(domain: str, *, hidden_too: bool = False) -> bool:
     """Asked of the database each time: one small read for readers that the cache did not answer."""
     try:
-        return StatusPage.objects.filter(domain=domain, is_published=True).exists()
+        shown = StatusPage.objects.filter(domain=domain)
+        return (shown if hidden_too else shown.filter(is_published=True)).exists()
     except DATABASE_AWAY:
         return read_copy(domain, "") is not None

@@ -29,8 +29,9 @@ from monitor.status.api import (
     kept,
 )
 from monitor.status.badge_doors import addresses_of, new_badge
+from monitor.status.places import Place
 from monitor.status.register import MAX_LOGO_BYTES, open_incident, reach_page, remove_page, say
-from monitor.status.rendering import Place, page_context
+from monitor.status.rendering import page_context
 from monitor.status.view import public_view
 
 ROWS_A_PAGE = 50
@@ -64,6 +65,7 @@ class StatusPageForm(SerializerForm):
     is_published = forms.BooleanField(label="Readers can open it", required=False, initial=True)
     shows_uptime = forms.BooleanField(label="Show uptime", required=False, initial=True)
     is_indexed = forms.BooleanField(label="Search engines may list it", required=False, initial=True)
+    takes_subscribers = forms.BooleanField(label="Readers can subscribe", required=False, initial=True)
     css = forms.CharField(
         label="CSS",
         max_length=20_000,
@@ -85,7 +87,7 @@ class StatusPageForm(SerializerForm):
         cls, actor: Actor, page: StatusPage | None, data: Any = None, files: Any = None
     ) -> "StatusPageForm":
         names = ("name", "slug", "domain", "description", "theme", "days", "css")
-        flags = ("is_published", "shows_uptime", "is_indexed")
+        flags = ("is_published", "shows_uptime", "is_indexed", "takes_subscribers")
         initial = {} if page is None else {name: getattr(page, name) for name in (*names, *flags)}
         return cls(data, files, actor=actor, instance=page, initial=initial, auto_id="page_%s")
 
@@ -236,6 +238,7 @@ def editor(
         "statuses": IncidentStatus.choices,
         "shown": shown,
         "problem": problem,
+        "listening": page.subscribers.confirmed().count() if page else 0,
     }
     return render(request, "status/edit.html", context, status=status)
 
@@ -249,13 +252,18 @@ def delete(request: HttpRequest, page_id: UUID) -> HttpResponse:
     return redirect("pages:status-pages")
 
 
+def said_in(request: HttpRequest) -> dict[str, Any]:
+    # A box that is not ticked is not sent.
+    return {**request.POST.dict(), "notify": "notify" in request.POST}
+
+
 @reading_or_posting
 def tell(request: HttpRequest, page_id: UUID) -> HttpResponse:
     """Tell of an incident."""
     actor = page_actor(request)
     page = reach_page(actor, page_id, Scope.MANAGE)
     if request.method == "POST":
-        asked = StatusIncidentSerializer(data=request.POST.dict())
+        asked = StatusIncidentSerializer(data=said_in(request))
         if not asked.is_valid():
             return editor(
                 request,
@@ -275,7 +283,7 @@ def update(request: HttpRequest, page_id: UUID, incident_id: UUID) -> HttpRespon
     page = reach_page(actor, page_id, Scope.MANAGE)
     incident = get_object_or_404(StatusIncident, id=incident_id, page=page)
     if request.method == "POST":
-        asked = StatusUpdateSerializer(data=request.POST.dict())
+        asked = StatusUpdateSerializer(data=said_in(request))
         if not asked.is_valid():
             return editor(request, StatusPageForm.of(actor, page), problem="Say how it goes on.", status=400)
         say(incident, **asked.validated_data, now=timezone.now())

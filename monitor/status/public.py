@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -20,7 +19,8 @@ from monitor.status.answers import POLICY, Answer
 from monitor.status.cache import CACHE
 from monitor.status.copies import read_copy, remove_copies, write_copy
 from monitor.status.guesses import Guesses
-from monitor.status.rendering import NoSuchPart, Place, render
+from monitor.status.places import Place, at_domain, below_status
+from monitor.status.rendering import NoSuchPart, render
 
 logger = logging.getLogger(__name__)
 SALT = "monitor.status.password"
@@ -45,9 +45,7 @@ class Asked:
         return StatusPage.objects.filter(is_published=True, **by).first()
 
     def place(self) -> Place:
-        if self.is_domain:
-            return Place(address=f"{urlsplit(settings.PUBLIC_URL).scheme}://{self.name}/", base="")
-        return Place(address=f"{settings.PUBLIC_URL}{self.base}", base=self.base)
+        return at_domain(self.name) if self.is_domain else below_status(self.name)
 
 
 # The form of the password has no session to forge: whoever posts it knows the password.

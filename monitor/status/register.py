@@ -23,6 +23,7 @@ from monitor.models import Monitor, StatusEntry, StatusIncident, StatusPage, Sta
 from monitor.models.status_pages import MAX_ENTRIES
 from monitor.status.cache import CACHE
 from monitor.status.copies import remove_copies
+from monitor.status.telling import tell_update
 
 MAX_LOGO_BYTES = 200 * 1024
 # Pictures by their first bytes. No SVG: it can hold scripts, and opens as a document of our origin.
@@ -178,22 +179,41 @@ def picture_from(address: str) -> bytes:
 
 @transaction.atomic
 def open_incident(
-    page: StatusPage, *, title: str, impact: str, status: str, body: str, now: datetime
+    page: StatusPage,
+    *,
+    title: str,
+    impact: str,
+    status: str,
+    body: str,
+    now: datetime,
+    notify: bool = True,
 ) -> StatusIncident:
+    """Tell readers of an outage, and subscribers unless `notify` says no."""
     incident = StatusIncident.objects.create(
         page=page, title=title, impact=impact, status=status, started_at=now, updated_at=now
     )
-    say(incident, status=status, body=body, now=now)
+    say(incident, status=status, body=body, now=now, notify=notify, is_first=True)
     return incident
 
 
 @transaction.atomic
-def say(incident: StatusIncident, *, status: str, body: str, now: datetime) -> StatusUpdate:
-    """Add an update. One that says resolved ends the incident, one that says anything else opens it again."""
+def say(
+    incident: StatusIncident,
+    *,
+    status: str,
+    body: str,
+    now: datetime,
+    notify: bool = True,
+    is_first: bool = False,
+) -> StatusUpdate:
+    """Add an update. One that says resolved ends the incident, one that says anything else opens it again.
+    Subscribers are told in the same transaction, unless `notify` says no."""
     update = StatusUpdate.objects.create(incident=incident, status=status, body=body, created_at=now)
     incident.status, incident.updated_at = status, now
     incident.resolved_at = (incident.resolved_at or now) if status == "resolved" else None
     incident.save(update_fields=["status", "updated_at", "resolved_at"])
+    if notify:
+        tell_update(update, is_first=is_first, now=now)
     touch(incident.page_id)
     return update
 

@@ -14,8 +14,8 @@ from monitor.charts import Beat as Bar
 from monitor.charts import heartbeat
 from monitor.lib.rich_text import as_html, as_text
 from monitor.models import StatusIncident, StatusPage
-from monitor.monitors.windows import Window
 from monitor.status.answers import Answer
+from monitor.status.places import Place
 from monitor.status.statuspage import moment, newest_change, status_of, summary_of
 from monitor.status.view import (
     ALL_DOWN,
@@ -28,7 +28,7 @@ from monitor.status.view import (
     Public,
     public_view,
 )
-from monitor.status.words import percent_of
+from monitor.status.words import percent_of, span_words
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
@@ -45,14 +45,6 @@ IMPACT_PILLS = {"critical": "pill-bad", "major": "pill-bad", "minor": "pill-warn
 
 class NoSuchPart(LookupError):
     """The page has none of that name, as a logo that was never given."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where readers have the page: `address` is whole, `base` the path its links begin with."""
-
-    address: str
-    base: str
 
 
 def render(page: StatusPage, part: str, *, place: Place, now: datetime) -> Answer:
@@ -216,11 +208,6 @@ def feed_items(view: Public, place: Place) -> list[dict[str, Any]]:
         for each in view.announcements
     ]
     return sorted(items, key=lambda item: item["updateddate"], reverse=True)
-
-
-def span_words(window: Window) -> str:
-    start, end = window.start, window.end
-    return f"{start:%d %b %Y %H:%M} UTC" + (f" to {end:%d %b %Y %H:%M} UTC" if end else ", until it is done")
 
 
 PARTS: Mapping[str, Callable[[Public, Place], tuple[bytes, str]]] = {

@@ -2,13 +2,18 @@
 
 from django.urls import path
 
-from monitor.status import api, badge_doors, pages, public
+from monitor.status import api, badge_doors, doors, pages, public, subscriber_api, subscriber_pages
 from monitor.status.rendering import ALL_PARTS
 
 # For anybody; a page with a password asks for it.
 public_routes = [
     path(f"status/<str:slug>{'/' if part else ''}{part}", public.at_slug, {"part": part})
     for part in ALL_PARTS
+]
+public_routes += [
+    path("status/<str:slug>/subscribe", doors.subscribe_at_slug),
+    path("status/<str:slug>/confirm/<str:token>", doors.confirm_at_slug),
+    path("status/<str:slug>/unsubscribe/<str:token>", doors.leave_at_slug),
 ]
 # The key in the address is all that is asked for.
 badge_routes = [path("badge/<str:key>/<str:what>", badge_doors.badge)]
@@ -26,6 +31,11 @@ api_routes = [
         "status-pages/<str:status_page_id>/incidents/<str:incident_id>/updates",
         api.StatusUpdatesView.as_view(),
     ),
+    path("status-pages/<str:status_page_id>/subscribers", subscriber_api.StatusSubscribersView.as_view()),
+    path(
+        "status-pages/<str:status_page_id>/subscribers/<str:subscriber_id>",
+        subscriber_api.StatusSubscriberView.as_view(),
+    ),
 ]
 
 page_routes = [
@@ -40,5 +50,11 @@ page_routes = [
         "status-pages/<uuid:page_id>/incidents/<uuid:incident_id>",
         pages.update,
         name="status-incident-update",
+    ),
+    path("status-pages/<uuid:page_id>/subscribers", subscriber_pages.subscribers, name="status-subscribers"),
+    path(
+        "status-pages/<uuid:page_id>/subscribers/<uuid:subscriber_id>/delete",
+        subscriber_pages.remove,
+        name="status-subscriber-delete",
     ),
 ]

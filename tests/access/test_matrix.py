@@ -39,6 +39,7 @@ from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
 from monitor.status.register import open_incident
 from monitor.status.rendering import ALL_PARTS
+from monitor.status.subscribing import add
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import API_PREFIXES, all_routes, api_routes
 from tests.factories import (
@@ -504,7 +505,7 @@ TABLE = {
         ("GET", f"v1/status-pages/<str:status_page_id>{rest}"): (
             "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 200 404 | 401 401 401"
         )
-        for rest in ("", "/incidents", "/incidents/<str:incident_id>")
+        for rest in ("", "/incidents", "/incidents/<str:incident_id>", "/subscribers")
     },
     **{
         (method, f"v1/status-pages/<str:status_page_id>{rest}"): (
@@ -517,6 +518,8 @@ TABLE = {
             ("PATCH", "/incidents/<str:incident_id>", 200),
             ("DELETE", "/incidents/<str:incident_id>", 204),
             ("POST", "/incidents/<str:incident_id>/updates", 201),
+            ("POST", "/subscribers", 201),
+            ("DELETE", "/subscribers/<str:subscriber_id>", 204),
         )
     },
     ("GET", "v1/alerts/<str:alert_id>/events"): (
@@ -551,7 +554,10 @@ OF_ACCOUNT = "account/"
 # Badges: the key in the address.
 BADGE = "badge/<str:key>/<str:what>"
 # Status pages are for anybody, and those with a password ask for it: tests/status.
-STATUS_PAGES = {f"status/<str:slug>/{part}".rstrip("/") for part in ALL_PARTS}
+STATUS_PAGES = {
+    f"status/<str:slug>/{part}".rstrip("/")
+    for part in (*ALL_PARTS, "subscribe", "confirm/<str:token>", "unsubscribe/<str:token>")
+}
 # A receipt is for who asked for it, who may belong nowhere since (tests/compliance).
 WITH_A_GATE_OF_ITS_OWN = {
     "metrics",
@@ -686,6 +692,10 @@ class World:
                 "status": "resolved",
                 "body": "x",
             },
+            ("POST", "v1/status-pages/<str:status_page_id>/subscribers"): {
+                "kind": "webhook",
+                "target": "https://shop.example/another",
+            },
             ("POST", "v1/views"): {"name": "another", "query": "q=status:5xx", "is_team": True},
             ("PATCH", "v1/views/<str:view_id>"): {"name": "changed"},
         }
@@ -759,7 +769,8 @@ def world(db):
     ).id
     page = StatusPage.objects.create(organization=organization, slug="the-page", name="the page")
     said = open_incident(page, title="it", impact="minor", status="identified", body="x", now=timezone.now())
-    ids |= {"status_page_id": page.id, "incident_id": said.id}
+    listening = add(page, kind="webhook", target="https://shop.example/hook", now=timezone.now())
+    ids |= {"status_page_id": page.id, "incident_id": said.id, "subscriber_id": listening.id}
     ids["tag_id"] = MonitorTag.objects.create(organization=organization, name="the tag").id
     ids["proxy_id"] = a_proxy(organization, name="the proxy").id
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id

@@ -36,6 +36,7 @@ from monitor.models import (
 from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
 from monitor.status.register import open_incident
+from monitor.status.subscribing import add
 from monitor.webhooks.endpoints import make_endpoint
 from tests.access.routes import api_routes
 from tests.factories import UNKNOWN_ID, a_key, a_log, a_rule, a_service, a_user, an_organization, keep_logs
@@ -151,7 +152,8 @@ def ids(service: Service) -> dict[str, str]:
     ).id
     page = StatusPage.objects.create(organization=service.organization, slug="the-page", name="the page")
     said = open_incident(page, title="it", impact="minor", status="identified", body="x", now=timezone.now())
-    found |= {"status_page_id": page.id, "incident_id": said.id}
+    listening = add(page, kind="webhook", target="https://shop.example/hook", now=timezone.now())
+    found |= {"status_page_id": page.id, "incident_id": said.id, "subscriber_id": listening.id}
     found["view_id"] = SavedView.objects.create(organization=service.organization, name="errors").id
     found["consumer_id"] = Consumer.objects.get(identifier="acme").id
     found["endpoint_id"] = Endpoint.objects.filter(service=service)[0].id

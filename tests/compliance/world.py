@@ -17,6 +17,8 @@ from monitor.people.invitations import invite
 from monitor.services.exclusions import add_rule
 from monitor.status.badge_doors import new_badge
 from monitor.status.register import hashed, open_incident
+from monitor.status.subscribing import add
+from monitor.status.subscribing import ask as subscribe
 from monitor.webhooks.endpoints import make_endpoint
 from tests.factories import a_key, a_log, a_rule, a_service, a_user, an_organization, keep_logs
 from tests.monitors.scenes import a_monitor, check
@@ -65,6 +67,8 @@ def a_world(name: str) -> World:
     work = Maintenance.objects.create(organization=organization, title="Backups", strategy="manual")
     work.monitors.add(monitor)
     page = a_page(organization, monitor, slug=name.lower(), password=hashed(SECRET))
+    add(page, kind="webhook", target=f"https://{name}.example/{SECRET}", now=now)
+    subscribe(page, kind="email", target=f"reader@{name}.example", now=now)
     open_incident(page, title="Slow", impact="minor", status="identified", body="Hm.", now=now)
     SavedView.objects.create(organization=organization, name="errors", query="status:5xx")
     AlertSilence.objects.create(

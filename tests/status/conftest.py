@@ -2,7 +2,13 @@
 
 import pytest
 
+from monitor.channels import sender as sender_module
+from monitor.channels.sender import Sender
 from monitor.status.cache import CACHE
+from monitor.status.desk import SubscriberDesk
+from tests.channels.conftest import clock, mail, receiver
+
+__all__ = ["clock", "mail", "receiver"]
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +17,19 @@ def copies(settings, tmp_path):
     CACHE.clear()
     yield settings.STATUS_COPIES_DIR
     CACHE.clear()
+
+
+@pytest.fixture
+def deliver(clock, monkeypatch):
+    """Sends all that subscribers are to be told by the clock, and waits for the answers."""
+    monkeypatch.setattr(sender_module, "LOOK_S", 0.02)
+
+    def until_quiet(slots=6):
+        sender = Sender(slots=slots, clock=clock, desk=SubscriberDesk())
+        quiet_turns = 0
+        while quiet_turns < 2:
+            sender.turn()
+            quiet_turns = quiet_turns + 1 if sender.is_quiet else 0
+        sender.close()
+
+    return until_quiet

@@ -65,14 +65,19 @@ def headers_of(message: Message) -> dict[str, str]:
 
 
 def tell(options: Options, message: Message, way: Way) -> None:
-    """By the operator's own mail server, which is no address that a tenant chose: it may be a private one."""
+    hand_over(mail_of(options, message), way)
+
+
+def hand_over(mail: EmailMultiAlternatives, way: Way) -> None:
+    """By the operator's own mail server, which is no address that a tenant chose: it may be a private one.
+    Raises NotTold."""
     if not settings.EMAIL_HOST:
         raise NotTold(
             "No mail server is set: EMAIL_URL names one.", error_class="internal", is_permanent=True
         )
     try:
         connection: Any = get_connection(timeout=settings.EMAIL_TIMEOUT)
-        connection.send_messages([mail_of(options, message)])
+        connection.send_messages([mail])
     except smtplib.SMTPResponseException as error:
         raise refused(error.smtp_code, error.smtp_error, way) from error
     except smtplib.SMTPRecipientsRefused as error:

@@ -1,4 +1,4 @@
-"""`manage.py deliver`: sends webhooks and notifications until it is stopped. Any number may run."""
+"""`manage.py deliver`: sends webhooks, notifications and what status pages say. Any number may run."""
 
 import signal
 import threading
@@ -10,28 +10,35 @@ from django.core.management.base import BaseCommand
 
 from monitor.channels.sender import Sender
 from monitor.health.flushing import begin_flushing, end_flushing
+from monitor.status.desk import SubscriberDesk
 from monitor.webhooks.deliverer import Deliverer
 
 
 class Command(BaseCommand):
-    help = "Sends webhooks and notifications, until it is stopped."
+    help = "Sends webhooks, notifications and what status pages say, until it is stopped."
     # They would bring the whole API and all pages into memory.
     requires_system_checks = ()
 
     def handle(self, **options: Any) -> None:
         deliverer = Deliverer(slots=settings.WEBHOOK_SLOTS)
-        sender = Sender(slots=settings.NOTIFICATION_SLOTS)
+        senders = (
+            Sender(slots=settings.NOTIFICATION_SLOTS),
+            Sender(slots=settings.STATUS_SLOTS, desk=SubscriberDesk()),
+        )
 
         def stop(number: int, frame: FrameType | None) -> None:
             deliverer.stop()
-            sender.stop()
+            for each in senders:
+                each.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         begin_flushing()
         # Each has a connection of its own: what one waits for, the other need not.
-        notifying = threading.Thread(target=sender.run, name="notifications")
-        notifying.start()
+        threads = [threading.Thread(target=each.run, name="notifications") for each in senders]
+        for thread in threads:
+            thread.start()
         deliverer.run()
-        notifying.join()
+        for thread in threads:
+            thread.join()
         end_flushing()

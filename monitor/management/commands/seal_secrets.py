@@ -1,21 +1,24 @@
 """`manage.py seal_secrets`: seals every secret in the database with the first of SECRETS_KEYS."""
 
+from collections.abc import Callable
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 
-from monitor.lib.secrets import CannotOpen, reseal
+from monitor.lib.secrets import CannotOpen, fingerprint, reseal, unseal
 from monitor.models import (
     ConsumerErasure,
     IdempotentRequest,
     Monitor,
     MonitorProxy,
     NotificationChannel,
+    StatusSubscriber,
     WebhookEndpoint,
     WebhookSecret,
 )
+from monitor.status.subscribing import known_as
 
 # Every column that holds something sealed.
 SEALED: tuple[tuple[type[models.Model], str], ...] = (
@@ -26,7 +29,12 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (ConsumerErasure, "sealed_names"),
     (NotificationChannel, "sealed"),
     (IdempotentRequest, "sealed_body"),
+    (StatusSubscriber, "sealed"),
 )
+# Columns with a fingerprint, which is of the same key, and the text that it is of.
+FINGERPRINTS: dict[type[models.Model], tuple[str, Callable[[Any], str]]] = {
+    StatusSubscriber: ("digest", lambda row: known_as(row.kind, unseal(row.sealed))),
+}
 
 # JSON columns with sealed texts under these names: authenticator apps, and the seeds of recovery codes.
 SEALED_WITHIN: tuple[tuple[type[models.Model], str, tuple[str, ...]], ...] = (
@@ -59,7 +67,12 @@ def seal_again(model: type[models.Model], pk: object, column: str) -> int:
         setattr(row, column, reseal(sealed))
     except CannotOpen as error:
         raise CommandError(f"{model._meta.verbose_name} {pk}: {error}") from None
-    row.save(update_fields=[column])
+    columns = [column]
+    if model in FINGERPRINTS:
+        name, text_of = FINGERPRINTS[model]
+        setattr(row, name, fingerprint(text_of(row)))
+        columns.append(name)
+    row.save(update_fields=columns)
     return 1
 
 
