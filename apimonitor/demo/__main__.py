@@ -5,6 +5,8 @@ PORT says where on this machine API Monitor is, DATA_DIR where the shop remember
 
 import os
 import random
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from apimonitor.demo.reporter import Reporter
 from apimonitor.demo.server import Report, ShopServer
 from apimonitor.demo.shop import Shop
 
+ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ("production", "staging")
 
 
@@ -25,6 +28,13 @@ def open_shop(port: int, *, environment: str, report: Report, chance: random.Ran
         return ShopServer(port, shop=shop, environment=environment, report=report)
     except OSError:
         return ShopServer(0, shop=shop, environment=environment, report=report)
+
+
+def furnish_room(service_id: str, shop_url: str) -> None:
+    """Monitors, planned work and a status page. They have a past, which no API can make: a command does, in
+    a process of its own. Without them the shop is open all the same."""
+    command = [sys.executable, "manage.py", "demo_room", "--service", service_id, "--shop", shop_url]
+    subprocess.run(command, cwd=ROOT, check=False)  # noqa: S603 - nothing in it comes from outside
 
 
 def main() -> None:
@@ -52,6 +62,7 @@ def main() -> None:
     reporters.append(Reporter(monitor_url, registration.raw_key))
     for shop in shops.values():
         threading.Thread(target=shop.serve_forever, daemon=True).start()
+    furnish_room(registration.service_id, shops["production"].url)
     call_forever({name: shop.url for name, shop in shops.items()}, chance=chance)
 
 
