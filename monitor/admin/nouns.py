@@ -16,6 +16,7 @@ from monitor.admin import (
     plans,
     replays,
     services,
+    status_pages,
     views,
     webhooks,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "plans",
     "replays",
     "services",
+    "status_pages",
     "views",
     "webhooks",
 ]

@@ -21,6 +21,7 @@ from monitor.models import (
     AlertRule,
     ApiKey,
     Endpoint,
+    Maintenance,
     Membership,
     NotificationChannel,
     Organization,
@@ -30,9 +31,12 @@ from monitor.models import (
     Service,
 )
 from monitor.services.exclusions import add_rule
+from monitor.status.register import open_incident
+from monitor.status.subscribing import add
 from monitor.webhooks.endpoints import make_endpoint
 from tests.factories import a_log, a_recent_client, keep_logs
 from tests.monitors.scenes import a_monitor, a_proxy, check
+from tests.status.scenes import a_page
 
 SECRET = "hunter2-is-no-password"
 
@@ -96,6 +100,10 @@ def everything(ada: User, service: Service, key: ApiKey) -> None:
     send_test(channel, sent_by="user:ada", now=now)
     check(a_monitor(organization, tags=["shop"]))
     a_proxy(organization, password=SECRET)
+    page = a_page(organization)
+    open_incident(page, title="Slow", impact="minor", status="identified", body="x", now=now)
+    add(page, kind="webhook", target=f"https://orders.example/{SECRET}", now=now)
+    Maintenance.objects.create(organization=organization, title="Disks", strategy="manual")
     Replay.objects.create(
         service=service,
         original_log_id=log_id,

@@ -20,6 +20,7 @@ from monitor.issues.grouping import group_errors
 from monitor.models import (
     AlertRule,
     Endpoint,
+    Maintenance,
     Membership,
     NotificationChannel,
     Organization,
@@ -30,9 +31,12 @@ from monitor.models import (
 )
 from monitor.services.exclusions import add_rule
 from monitor.services.tasks import purge_service
+from monitor.status.register import open_incident
+from monitor.status.subscribing import add
 from monitor.webhooks.endpoints import make_endpoint
 from tests.admin.conftest import keep
 from tests.monitors.scenes import a_monitor, a_proxy, check
+from tests.status.scenes import a_page
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +71,10 @@ def grow(number):
     send_test(channel, sent_by="u", now=timezone.now())
     check(a_monitor(organization, tags=["shop"]))
     a_proxy(organization)
+    page = a_page(organization, slug=f"page-{number}")
+    open_incident(page, title="Slow", impact="minor", status="identified", body="x", now=timezone.now())
+    add(page, kind="webhook", target=f"https://shop.example/{number}", now=timezone.now())
+    Maintenance.objects.create(organization=organization, title="Disks", strategy="manual")
     person = User.objects.create_user(f"person {number}")
     Membership.objects.create(organization=organization, user=person)
     Replay.objects.create(
