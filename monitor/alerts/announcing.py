@@ -14,6 +14,7 @@ from monitor.models.alerts import (
     EventKind,
     Measure,
     Per,
+    RuleKind,
     length_text,
     value_text,
 )
@@ -95,12 +96,14 @@ def environment_of(notice: Notice, rule: AlertRule) -> str:
 
 def facts_of(notice: Notice, rule: AlertRule) -> list[tuple[str, str]]:
     facts = [("Service", rule.service.name)]
-    if rule.measure:
+    if rule.kind == RuleKind.SLO:
+        facts += [("Burn rate", f"{notice.value or 0:.3g} times as fast as it may")]
+        facts += [("Threshold", f"{rule.target:.6g} % in {rule.period_days} days")]
+    elif rule.measure:
         facts += [("Value", value_text(rule.measure, notice.value))]
         facts += [("Threshold", f"{rule.direction} {value_text(rule.measure, rule.threshold)}")]
     if notice.group:
-        # News are of something that came for the first time, and of no group that is judged.
-        facts += [(str(Per(rule.per).label).capitalize() if rule.per else "New", notice.group)]
+        facts += [(word_of_group(rule), notice.group)]
     if environment := environment_of(notice, rule):
         facts += [("Environment", environment)]
     if notice.since and notice.until:
@@ -108,6 +111,13 @@ def facts_of(notice: Notice, rule: AlertRule) -> list[tuple[str, str]]:
         facts += [("Window", f"{length}, {notice.since:%Y-%m-%d %H:%M} to {notice.until:%H:%M} UTC")]
     facts += [("Severity", notice.severity), ("Rule", rule.condition)]
     return facts + ([("Notes", rule.notes[:500])] if rule.notes else [])
+
+
+def word_of_group(rule: AlertRule) -> str:
+    if rule.per:
+        return str(Per(rule.per).label).capitalize()
+    # News are of something that came for the first time, and of no group that is judged.
+    return "New" if rule.is_of_news else "State"
 
 
 def links_of(notice: Notice, rule: AlertRule, look: Look | None) -> list[tuple[str, str]]:

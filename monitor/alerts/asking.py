@@ -64,12 +64,12 @@ class Ask:
 @dataclass(frozen=True, kw_only=True)
 class Reply:
     """Cells by group, or why there are none; and how long the reading took, shared or not. `by_length` are
-    the whole of the windows of an objective."""
+    those of each window of an objective."""
 
     groups: Groups
     duration_ms: float
     error: str = ""
-    by_length: Mapping[timedelta, Cell] = field(default_factory=dict)
+    by_length: Mapping[timedelta, Groups] = field(default_factory=dict)
 
 
 def needs_logs(rule: AlertRule) -> bool:
@@ -172,7 +172,7 @@ def reply_of_lengths(ask: Ask, shared: Mapping[WindowQuestion, Reply]) -> Reply:
         groups={},
         duration_ms=max(reply.duration_ms for reply in replies.values()),
         error=next((reply.error for reply in replies.values() if reply.error), ""),
-        by_length={length: reply.groups.get("", Cell()) for length, reply in replies.items()},
+        by_length={length: reply.groups for length, reply in replies.items()},
     )
 
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count
 
-from monitor.alerts.asking import is_of_processes, needs_logs, question_about
+from monitor.alerts.asking import is_of_processes, needs_logs, question_about, told_apart
 from monitor.alerts.baseline import HOUR, MAX_WEEKS, WEEK, Band, band_of, hour_of
-from monitor.alerts.burning import LENGTHS
+from monitor.alerts.burning import LENGTHS, label_of
 from monitor.alerts.conditions import COMPARISONS, read_condition
 from monitor.alerts.kinds import KINDS, Judgement, judge_by_band, judge_objective
 from monitor.alerts.news import news_of_endpoints, news_of_issues
@@ -117,19 +117,30 @@ def try_windows(rule: AlertRule, back: timedelta, now: datetime) -> BackTest:
     until = floor(now, step)
     since = floor(until - back, step)
     counted = count_steps(rule, since=since - rule.window, until=until, step=step, now=now)
-    busiest = sorted(counted, key=lambda group: -sum(cell.requests for cell in counted[group].values()))
-    shown = busiest[:MAX_GROUPS]
+    shown = busiest_of(counted)
     judges = judges_of(rule, shown, since=since, until=until, now=now)
-    labels = names_of(GroupBy(rule.per), shown) if rule.per else {"": ("", "")}
     points = {
-        labels[group][1] or ("(none)" if rule.per else ""): list(
-            walk(rule, counted[group], judges[group], since=since, until=until, step=step)
-        )
-        for group in shown
+        name: list(walk(rule, counted[group], judges[group], since=since, until=until, step=step))
+        for group, name in labels_of(rule, shown).items()
     }
     return told_of(
-        rule, points, since=since, until=until, step=step, back=back, more=len(busiest) - len(shown)
+        rule, points, since=since, until=until, step=step, back=back, more=len(counted) - len(shown)
     )
+
+
+def busiest_of(counted: Mapping[str, Steps]) -> list[str]:
+    """As many groups as can be looked at."""
+    return sorted(counted, key=lambda group: -sum(cell.requests for cell in counted[group].values()))[
+        :MAX_GROUPS
+    ]
+
+
+def labels_of(rule: AlertRule, groups: Sequence[str]) -> dict[str, str]:
+    """What people call each group; the whole has no name."""
+    if not rule.per:
+        return dict.fromkeys(groups, "")
+    names = names_of(GroupBy(rule.per), groups)
+    return {group: names[group][1] or "(none)" for group in groups}
 
 
 Judge = Callable[[Cell, datetime], Judgement]
@@ -184,11 +195,24 @@ FINE, COARSE = timedelta(minutes=5), HOUR
 
 
 def try_objective(rule: AlertRule, back: timedelta, now: datetime) -> BackTest:
-    step = COARSE if rule.endpoint_id or rule.consumer else FINE
+    step = COARSE if told_apart(rule) else FINE
     until = floor(now, step)
     since = floor(until - back, step)
-    first = since - LENGTHS[-1]
-    steps = count_steps(rule, since=first, until=until, step=step, now=now)[""]
+    counted = count_steps(rule, since=since - LENGTHS[-1], until=until, step=step, now=now)
+    shown = busiest_of(counted)
+    points: dict[str, list[Point]] = {}
+    for subject, name in labels_of(rule, shown).items():
+        burns = walk_burns(rule, counted[subject], since=since, until=until, step=step)
+        points |= {label_of(burn, name): walked for burn, walked in burns.items()}
+    return told_of(
+        rule, points, since=since, until=until, step=step, back=back, more=len(counted) - len(shown)
+    )
+
+
+def walk_burns(
+    rule: AlertRule, steps: Steps, *, since: datetime, until: datetime, step: timedelta
+) -> dict[str, list[Point]]:
+    """All windows moved along together, and how each of the two burns would have stood."""
     lengths = {length: max(length, step) for length in LENGTHS}
     rolling = {length: Rolling(steps, window) for length, window in lengths.items()}
     for each in rolling.values():
@@ -198,13 +222,13 @@ def try_objective(rule: AlertRule, back: timedelta, now: datetime) -> BackTest:
     at = since
     while at <= until:
         cells = {length: each.cell for length, each in rolling.items()}
-        for group, judgement in judge_objective(rule, cells).items():
-            standings[group] = stand(standings.get(group), judgement.verdict, now=at, wait=timedelta())
-            points[f"{group} burn"].append(Point(at=at, judgement=judgement, state=standings[group].state))
+        for burn, judgement in judge_objective(rule, cells).items():
+            standings[burn] = stand(standings.get(burn), judgement.verdict, now=at, wait=timedelta())
+            points[burn].append(Point(at=at, judgement=judgement, state=standings[burn].state))
         for each in rolling.values():
             each.move_on(at)
         at += step
-    return told_of(rule, points, since=since, until=until, step=step, back=back)
+    return points
 
 
 # --- Single requests ---------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ PAIRS = (
     Pair(group=SLOW, long=timedelta(days=3), short=timedelta(hours=6), rate=1.0),
 )
 GROUPS = (FAST, SLOW)
+# Of what a state is of: a label has 300 characters.
+MAX_NAME_CHARS = 280
 LENGTHS = tuple(sorted({length for pair in PAIRS for length in (pair.long, pair.short)}))
 # Minutes of endpoints and consumers are kept for two days; what reaches further back begins with an hour.
 # A period begins with six, which is what hours of consumers become.
@@ -72,6 +74,25 @@ class Budget:
     bad: float
     allowed: float
     left: float | None
+
+
+def key_of(burn: str, subject: str) -> str:
+    """The key of one of a rule's states: of which burn, and of which endpoint, consumer or environment."""
+    return f"{burn}:{subject}" if subject else burn
+
+
+def subject_of(key: str) -> str:
+    """Of what the state is that has this key; empty for the whole."""
+    return key.partition(":")[2]
+
+
+def burn_of(key: str) -> str:
+    return key.partition(":")[0]
+
+
+def label_of(burn: str, name: str) -> str:
+    """`fast burn`, or of one of several `GET /orders, fast burn`."""
+    return f"{name[:MAX_NAME_CHARS]}, {burn} burn" if name else f"{burn} burn"
 
 
 def start_of(until: datetime, length: timedelta) -> datetime:

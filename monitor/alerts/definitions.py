@@ -40,7 +40,7 @@ SPOKEN: Mapping[str, tuple[str, ...]] = {
         *("measure", "status_class", "apdex_ms", "direction", "deviations", "min_requests"),
     ),
     RuleKind.SLO: (
-        *("endpoint_id", "consumer", "environment"),
+        *("endpoint_id", "consumer", "environment", "per"),
         *("measure", "apdex_ms", "target", "period_days", "min_requests"),
     ),
     # An endpoint is a service's, in whichever environment.
@@ -117,13 +117,20 @@ def _of_window(rule: Mapping[str, Any]) -> dict[str, str]:
         problems["window_s"] = "A window is 1 minute to 24 hours, in whole minutes (60 to 86400 s)."
     if not 0 <= for_s <= MAX_FOR_S:
         problems["for_s"] = "At most 24 hours (86400 s)."
-    if rule.get("per") and rule["per"] not in Per.values:
-        problems["per"] = f"One of {', '.join(Per.values)}, or empty."
-    if rule.get("per") and rule.get(PER_NARROWED[rule["per"]]):
-        problems["per"] = f"The rule is of one {rule['per']} already."
-    return problems
+    return problems | _of_groups(rule)
 
 
+def _of_groups(rule: Mapping[str, Any]) -> dict[str, str]:
+    per = rule.get("per")
+    if not per:
+        return {}
+    if per not in Per.values:
+        return {"per": f"One of {', '.join(Per.values)}, or empty."}
+    return {"per": f"The rule is of one {per} already."} if rule.get(PER_NARROWED[per]) else {}
+
+
+# What an objective is split by, with whether it is of one endpoint and of one consumer.
+BOTH_TOGETHER = {(Per.CONSUMER, True, False), (Per.ENDPOINT, False, True)}
 PER_NARROWED = {Per.ENDPOINT: "endpoint_id", Per.CONSUMER: "consumer", Per.ENVIRONMENT: "environment"}
 
 
@@ -171,7 +178,7 @@ def _of_band(rule: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _of_objective(rule: Mapping[str, Any]) -> dict[str, str]:
-    problems = _of_milliseconds(rule)
+    problems = _of_milliseconds(rule) | _of_groups(rule)
     if rule.get("measure") not in OF_OBJECTIVES:
         problems["measure"] = f"One of {', '.join(OF_OBJECTIVES)}."
     if not MIN_TARGET <= (rule.get("target") or 0) <= MAX_TARGET:
@@ -181,4 +188,6 @@ def _of_objective(rule: Mapping[str, Any]) -> dict[str, str]:
         problems["period_days"] = f"From {MIN_PERIOD_DAYS} to {MAX_PERIOD_DAYS} days."
     if rule.get("endpoint_id") and rule.get("consumer"):
         problems["consumer"] = "Of one endpoint or of one consumer: days of both together are not kept."
+    if (rule.get("per"), bool(rule.get("endpoint_id")), bool(rule.get("consumer"))) in BOTH_TOGETHER:
+        problems["per"] = "By endpoint or by consumer: days of both together are not kept."
     return problems

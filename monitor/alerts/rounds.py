@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from monitor.alerts.asking import Ask, Reply, asks_of, replies_to
 from monitor.alerts.baseline import Band, hour_of
+from monitor.alerts.burning import LENGTHS, burn_of, key_of, label_of, subject_of
 from monitor.alerts.evaluations import EVERY, keep_evaluations
 from monitor.alerts.judge import lock_rules
 from monitor.alerts.kinds import KINDS, Judgement, detail_of, judge_by_band, judge_objective
@@ -23,6 +24,7 @@ from monitor.metrics.answer import names_of
 from monitor.metrics.cells import Cell
 from monitor.metrics.question import GroupBy
 from monitor.metrics.tiles import floor
+from monitor.metrics.windows import Groups
 from monitor.models import AlertEvaluation, AlertGroup, AlertRule
 from monitor.models.alert_groups import GroupState
 from monitor.models.alerts import OF_NOTHING, EventKind, Per, RuleKind, length_text, value_text
@@ -110,17 +112,47 @@ def judge_groups(
     """The judgement of each group that has requests now or had some lately."""
     rule = ask.rule
     if rule.kind == RuleKind.SLO:
-        return judge_objective(rule, reply.by_length)
+        return judge_burns(rule, reply.by_length, known, now=now)
     if rule.kind in OF_NOTHING and not known and ask.since < rule.created_at:
         # What sends nothing yet has not stopped: the first window that counts begins with the rule.
         return {"": Judgement(verdict=Verdict.CALM, value=None, requests=0)} if not rule.per else {}
     cells = reply.groups if rule.per else {"": reply.groups.get("", Cell())}
-    keys = [key for key, group in known.items() if key in cells or not is_forgotten(group, now)]
-    keys += sorted((key for key in cells if key not in known), key=lambda key: (-cells[key].requests, key))
+    there = [key for key, group in known.items() if key in cells or not is_forgotten(group, now)]
+    return {
+        key: judge_one(ask, key, cells.get(key, Cell()), bands) for key in keys_to_judge(rule, cells, there)
+    }
+
+
+def keys_to_judge(rule: AlertRule, cells: Groups, known: Iterable[str]) -> list[str]:
+    """The groups that are known, then the busiest of the others, as many as a rule may have."""
+    keys = list(dict.fromkeys(known))
+    keys += sorted(cells.keys() - set(keys), key=lambda key: (-cells[key].requests, key))
     if rule.per == Per.CONSUMER:
         # Requests of nobody in particular are not a consumer's.
         keys = [key for key in keys if key]
-    return {key: judge_one(ask, key, cells.get(key, Cell()), bands) for key in keys[:MAX_GROUPS]}
+    return keys[:MAX_GROUPS]
+
+
+def judge_burns(
+    rule: AlertRule,
+    by_length: Mapping[timedelta, Groups],
+    known: Mapping[str, AlertGroup],
+    *,
+    now: datetime,
+) -> dict[str, Judgement]:
+    """Two judgements of each group of an objective that has requests in its longest window or had some
+    lately."""
+    longest = by_length[LENGTHS[-1]] if rule.per else {"": Cell()}
+    there = [
+        subject_of(key)
+        for key, group in known.items()
+        if subject_of(key) in longest or not is_forgotten(group, now)
+    ]
+    judged: dict[str, Judgement] = {}
+    for subject in keys_to_judge(rule, longest, there):
+        cells = {length: groups.get(subject, Cell()) for length, groups in by_length.items()}
+        judged |= {key_of(burn, subject): each for burn, each in judge_objective(rule, cells).items()}
+    return judged
 
 
 def judge_one(ask: Ask, key: str, cell: Cell, bands: Mapping[str, Band]) -> Judgement:
@@ -131,7 +163,7 @@ def judge_one(ask: Ask, key: str, cell: Cell, bands: Mapping[str, Band]) -> Judg
 
 
 def is_forgotten(group: AlertGroup, now: datetime) -> bool:
-    """Whether it had no requests for so long that it is no group any more. The two of an objective stay."""
+    """Whether it had no requests for so long that it is no group any more. The two of a whole stay."""
     is_one_of_many = bool(group.key) and bool(group.rule.per)
     return is_one_of_many and group.seen_at is not None and now - group.seen_at > FORGOTTEN_AFTER
 
@@ -142,7 +174,7 @@ def new_group(
     return AlertGroup(
         rule=rule,
         key=key,
-        label=f"{key} burn" if rule.kind == RuleKind.SLO else labels.get((rule.id, key), key)[:300],
+        label=labels.get((rule.id, key), key)[:300],
         state="",
         since=now,
         evaluated_at=now,
@@ -155,17 +187,33 @@ def labels_of(
     known: Mapping[UUID, Mapping[str, AlertGroup]],
 ) -> dict[tuple[UUID, str], str]:
     """What people call the groups that are new."""
-    new: dict[GroupBy, set[tuple[UUID, str]]] = defaultdict(set)
-    for ask, judgements, _ in judged:
-        if ask.rule.per:
-            new[GroupBy(ask.rule.per)] |= {
-                (ask.rule.id, key) for key in judgements if key not in known[ask.rule.id]
-            }
+    new = [
+        (ask.rule, key)
+        for ask, judgements, _ in judged
+        for key in judgements
+        if key not in known[ask.rule.id]
+    ]
+    subjects: dict[GroupBy, set[str]] = defaultdict(set)
+    for rule, key in new:
+        if rule.per:
+            subjects[GroupBy(rule.per)].add(subject_in(rule, key))
+    names = {by: names_of(by, list(keys)) for by, keys in subjects.items()}
     labels: dict[tuple[UUID, str], str] = {}
-    for by, pairs in new.items():
-        names = names_of(by, list({key for _, key in pairs}))
-        labels |= {(rule_id, key): names[key][1] or "(none)" for rule_id, key in pairs}
+    for rule, key in new:
+        name = (names[GroupBy(rule.per)][subject_in(rule, key)][1] or "(none)") if rule.per else ""
+        labels[rule.id, key] = label_of(burn_of(key), name) if rule.kind == RuleKind.SLO else name
     return labels
+
+
+def subject_in(rule: AlertRule, key: str) -> str:
+    """The endpoint, consumer or environment that a group is of, as rollups have it."""
+    return subject_of(key) if rule.kind == RuleKind.SLO else key
+
+
+def names_of_group(rule: AlertRule, group: AlertGroup) -> list[str]:
+    """What a silence may call it: one of `GET /orders` silences both of its burns."""
+    is_burn_of_one = rule.kind == RuleKind.SLO and bool(rule.per)
+    return [group.label, *([group.label.rpartition(", ")[0]] if is_burn_of_one else [])]
 
 
 # --- From one state to the next ----------------------------------------------------------------------------
@@ -187,7 +235,7 @@ def follow(
         judgement.verdict,
         now=now,
         wait=seconds(ask.rule.for_s),
-        is_silenced=changes.quiet.covers(ask.rule, group.label),
+        is_silenced=any(changes.quiet.covers(ask.rule, name) for name in names_of_group(ask.rule, group)),
     )
     (changes.known if before else changes.new).append(group)
     if before is None or before.state != after.state or now - group.recorded_at >= EVERY:
@@ -341,7 +389,7 @@ def notice_of(
         at=now,
         key=f"{rule.id}:{group.key}:{int(opened.timestamp())}",
         group=group.label,
-        group_key=group.key,
+        group_key=subject_in(rule, group.key),
         value=judgement.value,
         since=ask.since,
         until=ask.until,

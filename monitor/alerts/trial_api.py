@@ -169,14 +169,24 @@ class BudgetSerializer(serializers.Serializer[Any]):
     burns = BurnSerializer(many=True)
 
 
+class GroupBudgetSerializer(BudgetSerializer):
+    group = serializers.CharField(source="name", help_text="The endpoint, consumer or environment.")
+
+
+class ObjectiveSerializer(BudgetSerializer):
+    """Of all requests of the objective, and of each group that it is judged by, what is left least first."""
+
+    groups = GroupBudgetSerializer(many=True)
+
+
 class BudgetView(IdsInPath, GenericAPIView[AlertRule]):
-    serializer_class = BudgetSerializer
+    serializer_class = ObjectiveSerializer
     pagination_class = None
     filter_backends = ()
     problems = {"GET": ["422"]}
 
     @extend_schema(
-        summary="Get what is left of an objective's budget (kind `slo`)", responses=BudgetSerializer
+        summary="Get what is left of an objective's budget (kind `slo`)", responses=ObjectiveSerializer
     )
     def get(self, request: Request, alert_id: UUID) -> Response:
         rule = reach_rule(actor_of(request), alert_id, Scope.READ)

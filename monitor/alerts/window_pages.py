@@ -34,6 +34,7 @@ from monitor.alerts.quiet import (
 from monitor.alerts.states import begin_anew, state_of
 from monitor.alerts.told import told_of
 from monitor.alerts.trial import BackTest, Point, badness, extremes
+from monitor.alerts.usual import MAX_GROUPS
 from monitor.alerts.window_forms import KIND_WORDS, WindowRuleForm
 from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import reach_service, require
@@ -277,7 +278,7 @@ def window_rule_page(
 ) -> HttpResponse:
     """How the rule stands, the last days with its threshold, how it came there, and its form."""
     now = timezone.now()
-    groups = list(rule.groups.order_by("-fired_at", "label")[:100])
+    groups = list(rule.groups.order_by("-fired_at", "label")[: 2 * MAX_GROUPS])
     silences = [
         silence
         for silence in AlertSilence.objects.active(now).filter(organization=rule.service.organization_id)

@@ -33,7 +33,9 @@ def whole(number: float | None) -> str:
 @register.filter
 def budget_left(part: float | None) -> str:
     """What is left of a budget, as a part of it, in per cent; below 0 it is overdrawn."""
-    return "" if part is None else f"{100 * part:.3g} %"
+    if part is None:
+        return ""
+    return f"{100 * part:.3g} % left" if part >= 0 else f"overdrawn by {-100 * part:.3g} %"
 
 
 @register.filter

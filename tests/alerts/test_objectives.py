@@ -4,14 +4,18 @@ from datetime import timedelta
 
 import pytest
 
+from monitor.alerts.announcing import announcement_of
 from monitor.alerts.backtest import back_test
 from monitor.alerts.burning import budget_of, burns_of
+from monitor.alerts.definitions import problems_of
 from monitor.alerts.kinds import judge_objective
+from monitor.alerts.notices import Notice
 from monitor.alerts.objectives import objective_now
 from monitor.alerts.rounds import judge_windows
 from monitor.metrics.cells import Cell
-from monitor.models import AlertEvent, AlertGroup, AlertRule, Endpoint
+from monitor.models import AlertEvent, AlertGroup, AlertRule, AlertSilence, Endpoint
 from monitor.models.metrics import Resolution
+from monitor.templatetags.alerting import budget_left
 from tests.alerts.history import remember
 from tests.factories import a_log, a_service, keep_logs, rfc3339
 from tests.moments import NOON
@@ -200,3 +204,147 @@ def test_of_an_endpoint_it_is_tried_hour_by_hour(service):
     assert tested.step == HOUR
     (fast,) = [firing for firing in tested.firings if firing.group == "fast burn"]
     assert fast.start == NOON - 3 * DAY + HOUR
+
+
+# --- By groups ---------------------------------------------------------------------------------------------
+
+
+def test_each_group_has_both_states_and_is_called_by_its_name(service):
+    rule = saved(service, per="endpoint")
+    send(service, 20, 10, at=NOON - 2 * MINUTE, path="/bad")
+    send(service, 30, at=NOON - 2 * MINUTE, path="/good")
+
+    judge_windows(now=NOON)
+
+    groups = dict(AlertGroup.objects.filter(rule=rule).values_list("label", "state"))
+    assert groups == {
+        "GET /bad, fast burn": "firing",
+        "GET /bad, slow burn": "firing",
+        "GET /good, fast burn": "ok",
+        "GET /good, slow burn": "ok",
+    }
+    told = AlertEvent.objects.filter(rule=rule, group="GET /bad, fast burn").get()
+    assert told.message.startswith("Checkout, GET /bad, fast burn: burning 33.3 times as fast as it may")
+
+
+@pytest.mark.parametrize(
+    ("per", "names"), [("consumer", {"acme", "other"}), ("environment", {"prod", "dev", "(none)"})]
+)
+def test_groups_are_consumers_or_environments_too_and_nobody_is_no_consumer(service, per, names):
+    rule = saved(service, per=per)
+    send(service, 3, at=NOON - 2 * MINUTE, consumer="acme", environment="prod")
+    send(service, 3, at=NOON - 2 * MINUTE, consumer="other", environment="dev")
+    send(service, 3, at=NOON - 2 * MINUTE, environment="")
+
+    judge_windows(now=NOON)
+
+    labels = AlertGroup.objects.filter(rule=rule).values_list("label", flat=True)
+    assert {label.rpartition(",")[0] for label in labels} == names
+
+
+def test_groups_are_capped_and_the_busiest_stay(service, monkeypatch):
+    monkeypatch.setattr("monitor.alerts.rounds.MAX_GROUPS", 2)
+    rule = saved(service, per="environment")
+    for number, name in enumerate(("a", "b", "c"), start=1):
+        send(service, number, at=NOON - 2 * MINUTE, environment=name)
+
+    judge_windows(now=NOON)
+
+    assert set(states(rule)) == {"fast:b", "slow:b", "fast:c", "slow:c"}
+
+
+def test_a_silence_of_a_name_silences_both_of_its_burns(service):
+    rule = saved(service, per="environment")
+    AlertSilence.objects.create(
+        organization=service.organization, group="prod", starts_at=NOON - HOUR, ends_at=NOON + HOUR
+    )
+    send(service, 0, 30, at=NOON - 2 * MINUTE, environment="prod")
+    send(service, 0, 30, at=NOON - 2 * MINUTE, environment="dev")
+
+    judge_windows(now=NOON)
+
+    assert states(rule) == {
+        "fast:prod": "muted",
+        "slow:prod": "muted",
+        "fast:dev": "firing",
+        "slow:dev": "firing",
+    }
+
+
+def test_the_whole_has_a_budget_and_so_has_each_group_the_worst_first(service):
+    rule = saved(service, per="endpoint", period_days=14)
+    send(service, 999, 1, at=NOON - 2 * MINUTE, path="/good")
+    send(service, 90, 10, at=NOON - 2 * MINUTE, path="/bad")
+
+    objective = objective_now(rule, now=NOON)
+
+    assert (objective.budget.requests, objective.budget.bad) == (1100, pytest.approx(11))
+    assert [(group.name, group.budget.left) for group in objective.groups] == [
+        ("GET /bad", pytest.approx(-9)),
+        ("GET /good", pytest.approx(0.9)),
+    ]
+
+
+def test_groups_are_tried_on_the_last_days_each_by_its_name(service):
+    rule = saved(service, per="environment")
+    minutes = {NOON - 2 * DAY + number * MINUTE: 10 for number in range(30)}
+    remember(service, minutes, errors=10, resolution=Resolution.MINUTE, environment="prod")
+    remember(service, minutes, resolution=Resolution.MINUTE, environment="dev")
+
+    tested = back_test(rule, now=NOON)
+
+    assert set(tested.points) == {
+        f"{name}, {burn} burn" for name in ("prod", "dev") for burn in ("fast", "slow")
+    }
+    assert {firing.group for firing in tested.firings} == {"prod, fast burn", "prod, slow burn"}
+
+
+def test_an_event_of_a_group_leads_to_its_requests(service):
+    rule = saved(service, per="endpoint")
+    send(service, 0, 30, at=NOON - 2 * MINUTE, path="/bad")
+    endpoint = Endpoint.objects.get()
+    notice = Notice(
+        organization_id=service.organization_id,
+        severity="warning",
+        rule=rule,
+        kind="firing",
+        message="",
+        at=NOON,
+        key="k",
+        group="GET /bad, fast burn",
+        group_key=str(endpoint.id),
+        value=33.3,
+        since=NOON - HOUR,
+        until=NOON,
+    )
+
+    announced = announcement_of(notice)
+
+    assert announced.look.endpoint_id == endpoint.id
+    facts = dict(announced.facts)
+    assert facts["Burn rate"] == "33.3 times as fast as it may"
+    assert facts["Threshold"] == "99 % in 30 days"
+    assert facts["Endpoint"] == "GET /bad, fast burn"
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"per": "country"}, "per"),
+        ({"per": "environment", "environment": "prod"}, "per"),
+        ({"per": "consumer", "endpoint_id": "any"}, "per"),
+        ({"per": "endpoint", "consumer": "acme"}, "per"),
+    ],
+)
+def test_days_of_two_things_together_are_not_kept_and_other_words_not_known(said, field):
+    rule = {"kind": "slo", "measure": "error_rate", "target": 99.0, "period_days": 30, "apdex_ms": 500}
+
+    assert set(problems_of({**rule, **said})) == {field}
+    assert problems_of({**rule, "per": "endpoint"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("left", "words"), [(None, ""), (1, "100 % left"), (0.5357, "53.6 % left"), (-1.82, "overdrawn by 182 %")]
+)
+def test_what_is_left_of_a_budget_is_said_in_words(left, words):
+    assert budget_left(left) == words
