@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
@@ -22,9 +21,9 @@ from monitor.api.permissions import require
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Organization, Plan
 from monitor.organizations.change import RetentionTooShort, change_organization
+from monitor.organizations.operators import require_operator
 from monitor.services.api import RetentionField
 
-OPERATORS_ALONE = "Plans are given by the operators of this installation."
 OTHER_SERVICE = "A key of one service has no say in its organization."
 
 
@@ -92,16 +91,10 @@ class OrganizationView(IdsInPath, APIView):
         form = OrganizationSerializer(organization, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         fields: dict[str, Any] = form.validated_data
-        if "plan" in fields and not is_operator(actor_of(request)):
-            raise PermissionDenied(OPERATORS_ALONE)
+        if "plan" in fields:
+            require_operator(actor_of(request), "change_organization")
         try:
             change_organization(organization, **fields)
         except RetentionTooShort as error:
             raise ValidationError({"error_retention_days": str(error)}) from None
         return Response(OrganizationSerializer(organization).data)
-
-
-def is_operator(actor: Actor) -> bool:
-    """A superuser who has signed in: keys stand for organizations."""
-    people = User.objects.filter(is_active=True, is_superuser=True)
-    return actor.user_id is not None and people.filter(id=actor.user_id).exists()

@@ -31,6 +31,7 @@ from monitor.models import (
     MonitorTag,
     NotificationChannel,
     Organization,
+    Plan,
     SavedView,
     Service,
     StatusPage,
@@ -426,6 +427,16 @@ TABLE = {
     ("PATCH", "v1/organizations/<str:organization_id>"): (
         "401 401 200 | 403 403 200 200 404 | 403 403 403 403 | 200 403 404 | 401 401 401"
     ),
+    # Of the operators of the installation: nobody by a role in an organization, and never a key.
+    **{
+        (method, f"v1/plans{rest}"): (
+            "401 401 401 | 403 403 403 403 403 | 403 403 403 403 | 403 403 403 | 401 401 401"
+        )
+        for method, rest in (
+            *(("GET", ""), ("POST", ""), ("GET", "/<str:plan_id>")),
+            *(("PATCH", "/<str:plan_id>"), ("DELETE", "/<str:plan_id>")),
+        )
+    },
     # Keys have no say over people, and visitors none either.
     **{
         ("GET", f"v1/{nouns}"): (
@@ -672,6 +683,8 @@ class World:
             ("PATCH", "v1/monitors/<str:monitor_id>"): {"description": "changed"},
             ("POST", "v1/sandbox"): {"service_id": str(self.service.id), "requests": 1},
             ("PATCH", "v1/organizations/<str:organization_id>"): {"retention_days": 20},
+            ("POST", "v1/plans"): {"name": "another"},
+            ("PATCH", "v1/plans/<str:plan_id>"): {"requests": 20},
             ("POST", "v1/invitations"): {"email": "eve@example.com"},
             ("POST", "v1/personal-tokens"): {"name": "another"},
             ("PATCH", "v1/members/<str:member_id>"): {"role": "member"},
@@ -726,6 +739,7 @@ def world(db):
         created_by="tests",
     ).id
     ids |= {"organization_id": organization.id, "deletion_id": UNKNOWN_ID}
+    ids["plan_id"] = Plan.objects.create(name="the plan").id
     ids["member_id"] = organization.memberships.create(user=a_user(email="the-member@example.com")).id
     ids["invitation_id"] = invite(
         organization=organization,

@@ -29,6 +29,7 @@ from monitor.models import (
     Maintenance,
     MonitorTag,
     NotificationChannel,
+    Plan,
     SavedView,
     Service,
     StatusPage,
@@ -184,6 +185,7 @@ def ids(service: Service) -> dict[str, str]:
     found |= {"monitor_id": monitor.id, "beat_id": check(monitor).id}
     # Of another: a call that deletes what the others stand on would leave them nothing.
     found |= {"organization_id": an_organization().id, "deletion_id": UNKNOWN_ID}
+    found["plan_id"] = Plan.objects.create(name="the plan").id
     found["member_id"] = service.organization.memberships.create(user=a_user()).id
     found["personal_token_id"] = issue_token(
         user_id=a_user().id, name="the token", scopes=["read"], expires_at=None
