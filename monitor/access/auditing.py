@@ -98,9 +98,10 @@ def is_done(response: HttpResponse, visit: Visit) -> bool:
 
 
 def record_request(request: HttpRequest, visit: Visit, actor: Actor) -> None:
-    """That somebody asked this of us; the organization is known where the actor has one alone."""
+    """That somebody asked this of us, in the organization that it was about; where several were, or none was,
+    and the actor has more than one, it is in none of their logs."""
     named = request.resolver_match.kwargs if request.resolver_match else {}
-    organizations = list(actor.grants)
+    organizations = list(visit.concerned or actor.grants)
     record(
         "request.made",
         organization_id=organizations[0] if len(organizations) == 1 else None,

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from monitor.access.recent import must_confirm
 from monitor.api.authentication import actor_of, person_of_session
+from monitor.audit import concern
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Service
 
@@ -26,6 +27,8 @@ def scope_for(view: Any, method: str) -> Scope:
 def require(actor: Actor, scope: Scope, organization_id: UUID | None = None) -> None:
     """Raises NotAuthenticated for strangers and PermissionDenied for known actors without the scope."""
     if actor.may(scope, organization_id):
+        if organization_id is not None:
+            concern(organization_id)
         return
     if actor.is_anonymous:
         raise NotAuthenticated(KEY_OR_SIGN_IN)

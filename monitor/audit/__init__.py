@@ -5,16 +5,18 @@ What is changed records itself: the tables that `watched` names have triggers, s
 """
 
 from monitor.audit.commands import by_command
-from monitor.audit.record import record, record_shown
-from monitor.audit.visits import Visit, begin_visit, current_visit, end_visit, remember_actor
+from monitor.audit.record import record, record_in_each, record_shown
+from monitor.audit.visits import Visit, begin_visit, concern, current_visit, end_visit, remember_actor
 
 __all__ = [
     "Visit",
     "begin_visit",
     "by_command",
+    "concern",
     "current_visit",
     "end_visit",
     "record",
+    "record_in_each",
     "record_shown",
     "remember_actor",
 ]

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from monitor.api.authentication import actor_of
 from monitor.api.paging import KeysetPagination
 from monitor.audit.listing import FORMATS, AuditFilter, walk
-from monitor.audit.record import record
+from monitor.audit.record import record_in_each
 from monitor.lib.actors import Actor, Scope
 from monitor.models import AuditEntry
 from monitor.models.audit import ActorKind, Face
@@ -125,12 +125,8 @@ def format_of(name: str | None) -> str:
 
 def file_of(found: QuerySet[AuditEntry], actor: Actor, form: str) -> HttpResponseBase:
     """The rows as a file; that they were taken along is a row of its own."""
-    organizations = actor.organizations(Scope.MANAGE)
-    record(
-        "audit_log.exported",
-        organization_id=organizations[0] if len(organizations) == 1 else None,
-        target_type="audit_log",
-        note=f"as {form}",
+    record_in_each(
+        "audit_log.exported", actor.organizations(Scope.MANAGE), target_type="audit_log", note=f"as {form}"
     )
     content_type, write = FORMATS[form]
     response = StreamingHttpResponse(cast(Any, write(walk(found))), content_type=content_type)

@@ -12,6 +12,8 @@ from monitor.models.audit import ActorKind, Face
 
 SYSTEM = {"actor_kind": ActorKind.SYSTEM, "actor_label": "system", "face": Face.COMMAND}
 
+MOST_CONCERNED = 100
+
 
 def record_shown(target_type: str, target_id: object, *, label: str, organization_id: UUID) -> None:
     """That a secret was shown to whoever asks. One that is made outside of a request is shown to nobody."""
@@ -23,6 +25,13 @@ def record_shown(target_type: str, target_id: object, *, label: str, organizatio
             target_id=target_id,
             target_label=label,
         )
+
+
+def record_in_each(action: str, organization_ids: Sequence[UUID], *, target_type: str, note: str) -> None:
+    """One row for each of these organizations: what was taken along was theirs. Of more than a hundred it is
+    one row, which operators alone see."""
+    for each in organization_ids if len(organization_ids) <= MOST_CONCERNED else [None]:
+        record(action, organization_id=each, target_type=target_type, note=note)
 
 
 def record(

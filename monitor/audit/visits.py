@@ -7,7 +7,8 @@ connection, which the triggers read.
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 import msgspec
 from django.db import DatabaseError, InterfaceError, connection
@@ -41,6 +42,8 @@ class Visit:
     # Whether the database knows who asks.
     is_told: bool = False
     has_recorded: bool = False
+    # The organizations in which the actor was found to be allowed something.
+    concerned: set[UUID] = field(default_factory=set)
 
 
 _current: ContextVar[Visit | None] = ContextVar("visit", default=None)
@@ -69,6 +72,13 @@ def remember_actor(actor: Actor, *, changes: bool = False) -> None:
     with connection.cursor() as cursor:
         cursor.execute(TELL, [msgspec.json.encode(columns_of(visit, actor)).decode()])
     visit.is_told = True
+
+
+def concern(organization_id: UUID) -> None:
+    """The running request is about something of this organization. Nothing outside of a request."""
+    visit = _current.get()
+    if visit is not None:
+        visit.concerned.add(organization_id)
 
 
 def end_visit() -> bool:

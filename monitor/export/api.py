@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from monitor.api.authentication import actor_of
 from monitor.api.errors import ServerBusy
-from monitor.audit import record
+from monitor.audit import record_in_each
 from monitor.export.as_csv import Csv
 from monitor.export.as_har import Har
 from monitor.export.as_ndjson import Ndjson
@@ -58,11 +58,9 @@ class ExportLogs(SearchLogs):
             stream = ExportStream(search, form, bodies=bodies)
         except TooManyExports:
             raise TooBusyToExport from None
-        actor = actor_of(request)
-        organizations = actor.organizations()
-        record(
+        record_in_each(
             "logs.exported",
-            organization_id=organizations[0] if len(organizations) == 1 else None,
+            actor_of(request).organizations(),
             target_type="logs",
             note=f"as {name_of(form)}{' with bodies' if bodies else ''}",
         )

@@ -26,12 +26,17 @@ class Face(models.TextChoices):
     COMMAND = "command", "Command line"
 
 
+# What people have of their own to sign in with, in no organization.
+OF_SIGNING_IN = ("user", "mail_address", "second_factor", "single_sign_on", "personal_token")
+
+
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     def visible_to(self, actor: Actor) -> Self:
         """What was done in the organizations that the actor manages, and what its members did to themselves.
 
-        Signing in belongs to no organization; who manages one that the person is a member of may see it.
-        What an operator does in the admin is nothing of theirs, though the operator may be a member, too.
+        Signing in belongs to no organization; who manages one that the person is a member of may see it, and
+        what the person changed of how they do. All else that belongs to none, as what operators do and what
+        somebody asked in an organization that is not known, is nothing of theirs.
         A key of one service sees nothing: what others do is none of its service's doing.
         """
         if actor.service_id is not None:
@@ -39,7 +44,9 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         organizations = actor.organizations(Scope.MANAGE)
         members = Membership.objects.filter(organization__in=organizations)
         people = members.values(text=Cast("user_id", models.TextField()))
-        by_people = models.Q(actor_kind=ActorKind.USER, actor_id__in=people) & ~models.Q(face=Face.ADMIN)
+        by_people = models.Q(
+            actor_kind=ActorKind.USER, actor_id__in=people, target_type__in=OF_SIGNING_IN
+        ) & ~models.Q(face=Face.ADMIN)
         of_people = by_people | models.Q(target_type="user", target_id__in=people)
         return self.filter(
             models.Q(organization_id__in=organizations) | models.Q(organization_id=None) & of_people

@@ -130,6 +130,46 @@ def test_what_nobody_recorded_is_told_as_a_request(owner, organization):
     assert (entry.target_label, entry.organization_id) == ("POST v1/events", organization.id)
 
 
+def test_what_nobody_recorded_is_told_in_the_organization_that_it_was_about_alone(
+    service, owner, organization
+):
+    """A person of two organizations: what was asked in one is nothing of the other's."""
+    elsewhere = an_organization()
+    elsewhere.memberships.create(user=owner, role="owner")
+    theirs = a_user(elsewhere, "owner")
+
+    rule = {"kind": "absence", "service_id": str(service.id), "window_s": 300}
+    assert post_json(a_client(user=owner), "/v1/alerts/backtest", rule).status_code == 200
+
+    entry = AuditEntry.objects.get(action="request.made")
+    assert entry.organization_id == organization.id
+    assert "request.made" in actions(a_client(user=owner))
+    assert "request.made" not in actions(a_client(user=theirs))
+
+
+def test_what_was_asked_in_nobody_knows_which_organization_is_shown_in_none(owner):
+    other = a_user(an_organization(), "owner")
+    other.memberships.create(organization=owner.memberships.get().organization, role="owner")
+    visit = Visit(face=Face.API, method="POST", route="v1/somewhere")
+    begin_visit(visit)
+    record("request.made", target_type="route", actor=actor_of_user(other))
+    end_visit()
+
+    assert "request.made" not in actions(a_client(user=owner))
+
+
+def test_an_export_of_two_organizations_is_told_in_both(service, owner):
+    elsewhere = an_organization()
+    elsewhere.memberships.create(user=owner, role="owner")
+    theirs = a_user(elsewhere, "owner")
+
+    b"".join(a_client(user=owner).get("/v1/logs/export").streaming_content)
+    b"".join(a_client(user=owner).get("/v1/audit-log/export").streaming_content)
+
+    assert {"logs.exported", "audit_log.exported"} <= set(actions(a_client(user=theirs)))
+    assert AuditEntry.objects.filter(action="logs.exported").count() == 2
+
+
 def test_what_is_refused_was_not_done(service, owner):
     person = a_client(user=owner)
 
