@@ -20,6 +20,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from monitor.api.callers import Caller
+from monitor.api.versioning import asked_of
+from monitor.api.versions import CURRENT
 from monitor.lib.apikeys import KEY_PATTERN
 from monitor.lib.ids import new_uuid7
 from monitor.lib.secrets import seal, unseal
@@ -31,7 +33,7 @@ LEASE = timedelta(seconds=60)
 KEPT_FOR = timedelta(hours=24)
 MAX_KEY_CHARS = 255
 MAX_BODY_BYTES = 1024 * 1024
-KEPT_HEADERS = ("Content-Type", "Location", "ETag")
+KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Link", "API-Version", "Deprecation", "Sunset")
 # Answers that say nothing of the operation itself: it may be tried again under the same key.
 NOT_KEPT = frozenset({401, 403, 408, 409, 429})
 # Members of answers that are shown once.
@@ -105,7 +107,7 @@ def claim_of(request: HttpRequest, caller: Caller, key: str) -> Claim:
         user_id=actor.user_id,
         mode=caller.mode,
         key_digest=hashlib.sha256(key.encode()).digest(),
-        fingerprint=fingerprint_of(request, reach_of(caller)),
+        fingerprint=fingerprint_of(request, reach_of(caller), version=version_of(request, caller)),
     )
 
 
@@ -118,10 +120,17 @@ def reach_of(caller: Caller) -> str:
     return f"{actor.service_id or ''} {' '.join(scopes)}"
 
 
-def fingerprint_of(request: HttpRequest, reach: str) -> bytes:
+def version_of(request: HttpRequest, caller: Caller) -> str:
+    """Which older version the caller is answered in, as that answer is kept; empty for the newest, so that a
+    repeat is still one when a newer comes out."""
+    version = asked_of(request, caller.key.api_version if caller.key else "")
+    return "" if version == CURRENT else version
+
+
+def fingerprint_of(request: HttpRequest, reach: str, *, version: str = "") -> bytes:
     """Keyed, as a body may be a secret that few guesses find."""
     query = sorted((name, value) for name, values in request.GET.lists() for value in values)
-    parts = [request.method, request.path, query, request.content_type, reach]
+    parts = [request.method, request.path, query, request.content_type, reach, *filter(None, [version])]
     mac = hmac.new(settings.SECRET_KEY.encode(), msgspec.json.encode(parts), hashlib.sha256)
     mac.update(request.body)
     return mac.digest()

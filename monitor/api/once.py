@@ -31,6 +31,7 @@ from monitor.api.idempotency import (
     let_go,
 )
 from monitor.api.permissions import require, scope_for
+from monitor.api.versioning import told_in_version
 from monitor.lib.secrets import CannotOpen
 from monitor.models import IdempotentRequest
 from monitor.models.idempotency import IdempotentState
@@ -82,7 +83,8 @@ class IdempotencyMiddleware:
         except RequestDataTooBig:  # nor will the view take it
             return None
         return answer_once(
-            lambda: begin(claim, now=timezone.now()), lambda: rendered(view(request, *args, **kwargs))
+            lambda: begin(claim, now=timezone.now()),
+            lambda: rendered(told_in_version(request, view(request, *args, **kwargs))),
         )
 
 

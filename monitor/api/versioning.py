@@ -34,7 +34,13 @@ class VersionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        match = request.resolver_match
+        if HEADER not in response and match is not None and has_versions(request, match.func):
+            # What was answered in front of the view, as a limit: it is the same in all versions.
+            asked = request.headers.get(HEADER, "")
+            response[HEADER] = asked if asked in NAMES else CURRENT
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -46,14 +52,21 @@ class VersionMiddleware:
         return None
 
     def process_template_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Between the view and the bytes: the answer is still values."""
-        match = request.resolver_match
-        if isinstance(response, Response) and match is not None and has_versions(request, match.func):
-            version = version_named(asked_of(request, response))
-            tell_in(version, response)
-            for name, value in headers_of(version, response).items():
-                response[name] = value
+        return told_in_version(request, response)
+
+
+def told_in_version(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The answer as its version has it, between the view and the bytes, while it is still values. Whoever
+    makes bytes of an answer earlier calls this first; one that is bytes already stays as it is."""
+    match = request.resolver_match
+    if not isinstance(response, Response) or response.is_rendered:
         return response
+    if match is not None and has_versions(request, match.func):
+        version = version_named(asked_of(request, pin_of(response)))
+        tell_in(version, response)
+        for name, value in headers_of(version, response).items():
+            response[name] = value
+    return response
 
 
 def unknown_version() -> HttpResponse:
@@ -64,14 +77,19 @@ def unknown_version() -> HttpResponse:
     return JsonResponse(body, status=400, content_type=PROBLEM_JSON)
 
 
-def asked_of(request: HttpRequest, response: Response) -> str:
+def asked_of(request: HttpRequest, pinned: str) -> str:
     """The version of this answer. A key's pin is passed over where that version is gone."""
     asked = request.headers.get(HEADER, "")
     if asked in NAMES:
         return asked
-    by_view = getattr(response, "renderer_context", {}).get("request")
-    pinned = getattr(getattr(by_view, "_auth", None), "api_version", "")
     return pinned if pinned in NAMES else CURRENT
+
+
+def pin_of(response: Response) -> str:
+    """The version that the key of the caller is pinned to; empty without."""
+    by_view = getattr(response, "renderer_context", {}).get("request")
+    pinned: str = getattr(getattr(by_view, "_auth", None), "api_version", "")
+    return pinned
 
 
 def headers_of(version: Version, response: HttpResponse) -> dict[str, str]:

@@ -119,6 +119,50 @@ def test_what_services_report_is_kept_whatever_version_they_name():
     assert answer.status_code == 201
 
 
+def name_in_a_box(response):
+    """A change of objects, as the one of lists is seen in no answer to a POST."""
+    if isinstance(response.data, dict) and "name" in response.data:
+        response.data = {"boxed": response.data["name"]}
+
+
+def make(client, version=None, key="one"):
+    asked = {"API-Version": version} if version else {}
+    return client.post(
+        "/v1/services",
+        {"name": "shop"},
+        content_type="application/json",
+        headers={"Idempotency-Key": key, **asked},
+    )
+
+
+@pytest.mark.parametrize("is_pinned", [False, True])
+def test_an_answer_that_is_kept_is_in_its_version_and_so_is_its_repeat(organization, monkeypatch, is_pinned):
+    monkeypatch.setattr("monitor.api.versions.lists_are_arrays.tell_as_before", name_in_a_box)
+    client = caller(organization, **({"api_version": OLDER} if is_pinned else {}))
+    version = None if is_pinned else OLDER
+
+    first, again = make(client, version), make(client, version)
+
+    assert (first.json(), first["API-Version"]) == ({"boxed": "shop"}, OLDER)
+    assert again.content == first.content
+    for name in ("API-Version", "Deprecation", "Sunset", "Link"):
+        assert again[name] == first[name]
+    assert again["Idempotent-Replayed"] == "true"
+
+
+def test_a_key_that_comes_again_in_another_version_is_another_request(organization):
+    client = caller(organization)
+
+    first, other, named = make(client), make(client, OLDER), make(client, CURRENT)
+
+    assert (first.status_code, other.status_code, named.status_code) == (201, 422, 201)
+    assert (other["API-Version"], named["Idempotent-Replayed"]) == (OLDER, "true")
+
+
+def test_what_is_answered_in_front_of_a_view_names_the_version_too(organization):
+    assert make(caller(organization), OLDER, key="a b")["API-Version"] == OLDER
+
+
 def test_the_page_and_the_document_tell_of_every_version():
     page = Client().get("/docs/api-changelog").content.decode()
     document = (Path(__file__).parents[2] / "docs/api-changelog.md").read_text()
