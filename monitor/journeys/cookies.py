@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from email.message import Message
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import cache
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.request import Request
+
+from publicsuffixlist import PublicSuffixList
 
 from monitor.lib.outbound import parse_url
 
@@ -12,11 +15,37 @@ from monitor.lib.outbound import parse_url
 MOST_COOKIES = 100
 
 
+class Policy(DefaultCookiePolicy):
+    """The standard library's, which knows no public suffixes: without them a server of `a.github.io` could
+    set a cookie that goes to all of `github.io`, and take those of its neighbours for its own."""
+
+    def set_ok_domain(self, cookie: Cookie, request: Request) -> bool:
+        domain = cookie.domain.lstrip(".").lower()
+        # A server that is itself called as a suffix is may keep a cookie of its own (RFC 6265, 5.3).
+        if cookie.domain_specified and is_public(domain):
+            if domain != (request.host or "").partition(":")[0].lower():
+                return False
+            cookie.domain, cookie.domain_specified, cookie.domain_initial_dot = domain, False, False
+        return bool(super().set_ok_domain(cookie, request))
+
+
+@cache
+def suffixes() -> PublicSuffixList:
+    """Read once a process: it comes with the package, and nothing is fetched."""
+    return PublicSuffixList(accept_unknown=False)
+
+
+def is_public(domain: str) -> bool:
+    """Whether anybody may have a name below this one, as below `co.uk`."""
+    return bool(suffixes().is_public(domain))
+
+
 class Cookies:
-    """A jar. The standard library's policy says which cookie goes where."""
+    """A jar. The standard library's policy says which cookie goes where, but for names that all share."""
 
     def __init__(self) -> None:
-        self._jar = CookieJar(DefaultCookiePolicy(rfc2965=False, strict_ns_domain=0))
+        # A cookie without a Domain goes back to its own host alone, as browsers have it.
+        self._jar = CookieJar(Policy(rfc2965=False, strict_ns_domain=Policy.DomainStrictNonDomain))
 
     def take(self, url: str, headers: Iterable[tuple[str, str]]) -> None:
         """Keep what an answer sets."""

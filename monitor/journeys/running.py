@@ -32,6 +32,9 @@ from monitor.probing.logins import NoToken
 
 # Scripts choose what follows: without an end of ours a journey could go round for ever.
 MOST_EXECUTED = 100
+TOO_MANY = (
+    f"Not carried out: {MOST_EXECUTED} steps are the most of one run, and scripts jumped back too often."
+)
 # What is kept for steps that always run, of the time that a journey has.
 CLEANUP_SHARE = 0.1
 MOST_CLEANUP_S = 5.0
@@ -156,6 +159,8 @@ async def _steps(run: _Run) -> list[StepRun]:
             is_over = True
         elif run.jump is not msgspec.UNSET and run.jump in places:
             at = places[run.jump]
+    if at < len(run.journey.steps):
+        done.append(StepRun(name=run.journey.steps[at].name, outcome=StepOutcome.BROKEN, message=TOO_MANY))
     return done
 
 

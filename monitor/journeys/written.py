@@ -9,39 +9,15 @@ import yaml
 from monitor.journeys import extracting
 from monitor.journeys.document import BadDocument, Journey, Step, as_plain, read_document, step_words
 from monitor.lib.masking import MASK
+from monitor.lib.yaml_text import NotYaml, read_yaml
 from monitor.probing import assertion_lines
 from monitor.probing.assertions import Assertion
 from monitor.probing.bounds import BadAssertion
 from monitor.probing.logins import Auth
 
-MOST_CHARACTERS = 1024 * 1024
 # What a file calls otherwise than the stored form.
 _WRITTEN = {"assertions": "assert", "condition": "if"}
 _STORED = {written: stored for stored, written in _WRITTEN.items()}
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain values alone: no dates, which JSON lacks; no aliases, which grow without end; no key twice."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call] # of the library
-            raise BadDocument(f"Line {line}: aliases (*) are not read here.")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise BadDocument(f"Line {key.start_mark.line + 1}: {key.value!r} is there twice.")
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    sign: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for sign, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 class _Dumper(yaml.SafeDumper):
@@ -69,18 +45,10 @@ def from_yaml(text: str) -> dict[str, Any]:
 
 def plain_of(text: str) -> dict[str, Any]:
     """The same, but not checked beyond its lines. JSON is YAML. Raises BadDocument."""
-    if len(text) > MOST_CHARACTERS:
-        raise BadDocument("The document is longer than 1 MiB.")
     try:
-        given = yaml.load(text, _Loader)  # noqa: S506 - a safe loader that reads less
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"Line {mark.line + 1}: " if mark else ""
-        raise BadDocument(f"{place}this is no YAML: {error.problem or error.context}.") from None
-    except BadDocument:
-        raise
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadDocument(f"This is no YAML: {str(error).splitlines()[0]}.") from None
+        given = read_yaml(text)
+    except NotYaml as error:
+        raise BadDocument(str(error)) from None
     if given is None:
         given = {}
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from monitor.lib.yaml_text import FastLoader, NotYaml, read_yaml
+
 VERSION = 1
 DONE = {"create": "created", "update": "updated", "remove": "removed"}
 
@@ -35,9 +37,9 @@ def written(key: str, said: list[dict[str, Any]]) -> str:
 def listed(text: str, key: str) -> list[dict[str, Any]]:
     """What the file lists under its key. Raises BadDocument."""
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise BadDocument(f"This is not YAML: {error}") from error
+        document = read_yaml(text, loader=FastLoader, takes_aliases=True)
+    except NotYaml as error:
+        raise BadDocument(f"This is not YAML that can be read. {error}") from None
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise BadDocument(f"The file begins with 'version: {VERSION}'.")
     found = document.get(key)

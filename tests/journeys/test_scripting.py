@@ -208,13 +208,16 @@ def test_the_child_imports_nothing_of_ours():
     assert listed.stdout.strip() == "[]"
 
 
-def test_a_loop_of_jumps_has_an_end():
+def test_a_loop_of_jumps_has_an_end_and_the_run_says_so():
     shop = Shop()
     with http_target(shop) as target:
         step = {"name": "a", "url": target.url("/welcome"), "after": 'pm.execution.setNextRequest("a")'}
         run = go(step, timeout_s=60)
 
-    assert len(run.steps) == 100
+    assert len(run.steps) == 101
+    assert (run.steps[-1].outcome, run.steps[-1].name) == ("broken", "a")
+    assert run.steps[-1].message.startswith("Not carried out: 100 steps are the most of one run")
+    assert "100 steps" in run.message
 
 
 def test_no_answer_has_a_secret_sent_by_what_a_script_makes_of_it():
