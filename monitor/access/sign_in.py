@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import LoginForm
+from allauth.account.internal.userkit import filter_users_by_email, get_user_by_username
 from allauth.account.views import LoginView
 from allauth.core.internal.httpkit import clean_client_ip
 from django.conf import settings
@@ -47,8 +48,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return not signed_in_recently(self.request, self.request.user)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """One for each name. allauth puts the Host header before it, of which the caller chooses the port."""
-        return f"name:{credentials.get('email', credentials.get('username', '')).lower()}"
+        """One for each account, by whichever of its names it is asked for, and one for each name that is
+        nobody's. allauth puts the Host header before it, of which the caller chooses the port."""
+        typed: str = credentials.get("email", credentials.get("username", "")).lower()
+        account = account_called(typed)
+        return f"account:{account}" if account is not None else f"name:{typed}"
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:
@@ -79,6 +83,13 @@ class AccountAdapter(DefaultAccountAdapter):
             logger.exception("A mail of the sign-in could not be sent.", extra={"mail": template_prefix})
             if self.request.user.is_authenticated:
                 messages.warning(self.request, "A mail about this could not be sent.")
+
+
+def account_called(typed: str) -> int | None:
+    """Whose username or mail address this is; the oldest account's where several have the address."""
+    by_name = get_user_by_username(typed)
+    found = [by_name] if by_name else filter_users_by_email(typed, for_login=True)
+    return min((user.pk for user in found), default=None)
 
 
 class SignInForm(LoginForm):

@@ -154,6 +154,6 @@ def mark_broken(rule: AlertRule, error: Exception, *, now: datetime) -> None:
 
 
 def mark_mended(rule: AlertRule) -> None:
-    if rule.last_error:
+    if rule.last_error and not rule.is_untold:
         rule.last_error, rule.last_error_at = "", None
         AlertRule.objects.filter(id=rule.id).update(last_error="", last_error_at=None)

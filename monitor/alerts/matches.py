@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from monitor.alerts.judge import lock_rules
 from monitor.alerts.quiet import quiet_at
-from monitor.alerts.telling import Notice, tell
+from monitor.alerts.telling import Notice, try_to_tell
 from monitor.models import AlertEvent, AlertRule, AlertTally
 from monitor.models.alerts import EventKind, RuleKind
 
@@ -107,13 +107,12 @@ def is_due(rule: AlertRule, tally: AlertTally, *, now: datetime) -> bool:
 def tell_of(rule: AlertRule, tally: AlertTally, *, now: datetime) -> int:
     """All that waits as one notice, which is the last match and how many more there were."""
     event = AlertEvent.objects.filter(id=tally.event_id).first() if tally.event_id else None
-    more, tally.waiting = tally.waiting - 1, 0
     if event is None:  # removed with its service's old events
+        tally.waiting = 0
         return 0
-    since = tally.told_at
-    tally.told_at = now
+    more, since = tally.waiting - 1, tally.told_at
     others = f" (+{more:,} more{f' since {since:%H:%M} UTC' if since else ''})" if more else ""
-    tell(
+    is_told = try_to_tell(
         Notice(
             organization_id=rule.service.organization_id,
             severity=rule.severity,
@@ -123,26 +122,34 @@ def tell_of(rule: AlertRule, tally: AlertTally, *, now: datetime) -> int:
             at=now,
             key=f"{rule.id}:{event.id}",
             event=event,
-        )
+        ),
+        rule=rule,
     )
-    return 1
+    if is_told:
+        tally.waiting, tally.told_at = 0, now
+    # What could not be told waits for the next minute.
+    return int(is_told)
 
 
 def tell_error(rule: AlertRule, tally: AlertTally, *, now: datetime) -> int:
     """Once for as long as the rule cannot be judged; its page goes on saying so. Gives how many notices were
-    told."""
-    is_news = bool(rule.last_error) and not tally.has_told_error
-    tally.has_told_error = bool(rule.last_error)
+    told. That it could not be told of is told by `try_to_tell`."""
+    is_broken = bool(rule.last_error) and not rule.is_untold
+    is_news = is_broken and not tally.has_told_error
+    tally.has_told_error = is_broken
     if is_news:
-        tell(
-            Notice(
-                organization_id=rule.service.organization_id,
-                severity=rule.severity,
+        return int(
+            try_to_tell(
+                Notice(
+                    organization_id=rule.service.organization_id,
+                    severity=rule.severity,
+                    rule=rule,
+                    kind=EventKind.ERROR,
+                    message=f"{rule.name} cannot be judged: {rule.last_error}",
+                    at=now,
+                    key=f"{rule.id}:error",
+                ),
                 rule=rule,
-                kind=EventKind.ERROR,
-                message=f"{rule.name} cannot be judged: {rule.last_error}",
-                at=now,
-                key=f"{rule.id}:error",
             )
         )
-    return int(is_news)
+    return 0

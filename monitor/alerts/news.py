@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from monitor.alerts.judge import lock_rules
 from monitor.alerts.quiet import Quiet, quiet_at
-from monitor.alerts.telling import HOUR, MAX_MESSAGE_CHARS, Notice, tell
+from monitor.alerts.telling import HOUR, MAX_MESSAGE_CHARS, Notice, try_to_tell
 from monitor.metrics.tiles import floor
 from monitor.models import AlertEvent, AlertRule, AlertTally, Endpoint, ErrorIssue
 from monitor.models.alerts import OF_NEWS, EventKind, RuleKind
@@ -145,8 +145,7 @@ def tell_one(rule: AlertRule, tally: AlertTally, news: News, *, is_silenced: boo
         keep(rule, news, message, now=now)
         tally.waiting += 0 if is_silenced else 1
         return 0
-    tally.told += 1
-    tell(
+    is_told = try_to_tell(
         Notice(
             organization_id=rule.service.organization_id,
             severity=rule.severity,
@@ -157,9 +156,16 @@ def tell_one(rule: AlertRule, tally: AlertTally, news: News, *, is_silenced: boo
             key=f"{rule.id}:{news.key}",
             group=news.name[:MAX_GROUP_CHARS],
             since=news.happened_at,
-        )
+        ),
+        rule=rule,
     )
-    return 1
+    if is_told:
+        tally.told += 1
+    else:
+        # Its row is no news any more; it is kept for those who look, and counted when the hour is over.
+        keep(rule, news, message, now=now)
+        tally.waiting += 1
+    return int(is_told)
 
 
 def keep(rule: AlertRule, news: News, message: str, *, now: datetime) -> None:
@@ -179,8 +185,8 @@ def tell_rest(rule: AlertRule, tally: AlertTally, *, now: datetime) -> int:
     """Once the hour is over: how many more there were in it. Gives how many notices were told."""
     if not tally.waiting or tally.hour is None or tally.hour >= floor(now, HOUR):
         return 0
-    more, tally.waiting = tally.waiting, 0
-    tell(
+    more = tally.waiting
+    is_told = try_to_tell(
         Notice(
             organization_id=rule.service.organization_id,
             severity=rule.severity,
@@ -192,6 +198,9 @@ def tell_rest(rule: AlertRule, tally: AlertTally, *, now: datetime) -> int:
             key=f"{rule.id}:more:{int(tally.hour.timestamp())}",
             since=tally.hour,
             until=tally.hour + HOUR,
-        )
+        ),
+        rule=rule,
     )
-    return 1
+    if is_told:
+        tally.waiting = 0
+    return int(is_told)

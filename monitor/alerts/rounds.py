@@ -17,7 +17,7 @@ from monitor.alerts.judge import lock_rules
 from monitor.alerts.kinds import KINDS, Judgement, detail_of, judge_by_band, judge_objective
 from monitor.alerts.quiet import Quiet, quiet_at
 from monitor.alerts.standing import Standing, Verdict, stand
-from monitor.alerts.telling import Notice, tell, tell_digests
+from monitor.alerts.telling import Notice, tell_digests, try_to_tell
 from monitor.alerts.usual import MAX_GROUPS, bands_of
 from monitor.lib.ids import uuid7_at
 from monitor.metrics.answer import names_of
@@ -87,7 +87,7 @@ def judge_windows(*, now: datetime) -> Round:
                 logger.warning("Rule %s could not be judged", ask.rule.id, exc_info=error)
             note_failure(changes, ask, known[ask.rule.id], str(error)[:512], reply.duration_ms, now=now)
         else:
-            if ask.rule.last_error:
+            if ask.rule.last_error and not ask.rule.is_untold:
                 changes.mended.append(ask.rule)
     labels = labels_of(judged, known)
     for ask, judgements, duration_ms in judged:
@@ -337,7 +337,7 @@ def note_failure(
     for group in known.values():
         take(group, stand(standing_of(group), Verdict.FAILED, now=now, wait=timedelta()), None, now=now)
         changes.known.append(group)
-    if not rule.last_error:
+    if not rule.last_error or rule.is_untold:
         changes.notices.append(
             Notice(
                 organization_id=rule.service.organization_id,
@@ -437,10 +437,15 @@ def keep_changes(changes: Changes, *, now: datetime) -> int:
     if changes.mended:
         ids = [rule.id for rule in changes.mended]
         AlertRule.objects.filter(id__in=ids).update(last_error="", last_error_at=None)
-    heard = [notice for notice in changes.notices if notice.rule and notice.rule.id in there]
-    for notice in heard:
-        tell(notice)
-    return len(heard)
+    told = 0
+    for notice in changes.notices:
+        if notice.rule is not None and notice.rule.id in there:
+            if try_to_tell(notice, rule=notice.rule):
+                told += 1
+            elif notice.kind in (EventKind.FIRING, EventKind.REMINDER):
+                # Nobody heard of it: it is tried again the next minute.
+                AlertGroup.objects.filter(rule=notice.rule, label=notice.group).update(told_at=None)
+    return told
 
 
 UPDATE = """

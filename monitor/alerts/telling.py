@@ -1,23 +1,28 @@
 """The one way out: whatever rules have to say to people goes through `tell`."""
 
+import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
 from monitor.alerts.announcing import announcement_of
 from monitor.alerts.notices import Notice
+from monitor.api.errors import DATABASE_AWAY
 from monitor.channels import announce
 from monitor.events import record_event
 from monitor.events.body import rfc3339
 from monitor.mail import write_to_owners
 from monitor.metrics.tiles import floor
 from monitor.models import AlertBudget, AlertEvent, AlertRule
-from monitor.models.alerts import EventKind
+from monitor.models.alerts import COULD_NOT_TELL, EventKind
 
-__all__ = ["Notice", "tell", "tell_digests"]
+logger = logging.getLogger(__name__)
+__all__ = ["Notice", "tell", "tell_digests", "try_to_tell"]
 
 MAX_MESSAGE_CHARS = 1024
+MAX_ERROR_CHARS = 512
 HOUR = timedelta(hours=1)
 # Reminders are for people. Programs heard of each match when its log was kept.
 TOLD_AS = {
@@ -59,6 +64,52 @@ def tell(notice: Notice) -> AlertEvent | None:
         triggered_at=notice.at,
         is_held=is_held,
     )
+
+
+def try_to_tell(notice: Notice, *, rule: AlertRule) -> bool:
+    """Tell it by itself: what cannot be told is this rule's error, and takes nothing of others with it.
+
+    The rule says so until it tells something again, and its owners are told once. Raises only what the
+    database's absence does.
+    """
+    try:
+        with transaction.atomic():
+            tell(notice)
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:  # whatever it is, it is this rule's and nobody else's
+        logger.exception("Rule %s could not be told of", rule.id)
+        note_untold(rule, error, now=notice.at)
+        return False
+    if rule.is_untold:
+        rule.last_error, rule.last_error_at = "", None
+        AlertRule.objects.filter(id=rule.id).update(last_error="", last_error_at=None)
+    return True
+
+
+def note_untold(rule: AlertRule, error: Exception, *, now: datetime) -> None:
+    is_news = not rule.is_untold
+    rule.last_error = f"{COULD_NOT_TELL}{type(error).__name__}: {error}"[:MAX_ERROR_CHARS]
+    rule.last_error_at = now
+    AlertRule.objects.filter(id=rule.id).update(last_error=rule.last_error, last_error_at=now)
+    if is_news:
+        try:
+            with transaction.atomic():
+                tell(
+                    Notice(
+                        organization_id=rule.service.organization_id,
+                        severity=rule.severity,
+                        rule=rule,
+                        kind=EventKind.ERROR,
+                        message=f"{rule.name}: {rule.last_error}",
+                        at=now,
+                        key=f"{rule.id}:error",
+                    )
+                )
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # then its page says it alone
+            logger.exception("The owner of rule %s could not be told that", rule.id)
 
 
 def tell_owners(notice: Notice, rule: AlertRule) -> None:

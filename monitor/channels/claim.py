@@ -4,6 +4,7 @@ A claim is a lease: it is committed before anything is sent. Its sender renews i
 that it can be short: what a sender was killed over is sent again half a minute later.
 """
 
+import logging
 import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -12,12 +13,14 @@ from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
+from monitor.api.errors import DATABASE_AWAY
 from monitor.channels.looking import samples_of
-from monitor.channels.message import message_of
+from monitor.channels.message import Message, message_of
 from monitor.channels.sending import LATE_AFTER, Job
 from monitor.models import Notification, NotificationDelivery
 from monitor.models.webhooks import DeliveryStatus
 
+logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=30)
 # Under way to one channel at once: one that hangs holds no more slots than these.
 MOST_AT_ONCE = 2
@@ -98,12 +101,24 @@ def look_for_samples(notifications: dict[UUID, Notification]) -> None:
     until = time.monotonic() + LOOKS_TOGETHER_S
     for told in notifications.values():
         if told.samples is None and time.monotonic() < until:
-            told.samples = samples_of(told.details.get("look"))
+            told.samples = samples_or_none(told)
             told.save(update_fields=["samples"])
+
+
+def samples_or_none(told: Notification) -> list[dict[str, Any]]:
+    """None where what is looked for cannot be read: it is told without requests sooner than not at all."""
+    try:
+        return samples_of(told.details.get("look"))
+    except DATABASE_AWAY:
+        raise
+    except Exception:
+        logger.exception("Requests for notification %s could not be looked for", told.id)
+        return []
 
 
 def job_of(row: NotificationDelivery) -> Job:
     channel = row.channel
+    message, fault = laid_out(row)
     return Job(
         delivery_id=row.id,
         lease_id=row.lease_id or uuid4(),
@@ -111,10 +126,21 @@ def job_of(row: NotificationDelivery) -> Job:
         kind=channel.kind,
         config=channel.config,
         sealed=bytes(channel.sealed) if channel.sealed is not None else None,
-        message=message_of(row.notification, organization=row.organization.name),
+        message=message,
         number=row.attempts,
         trigger=row.trigger,
+        fault=fault,
     )
+
+
+def laid_out(row: NotificationDelivery) -> tuple[Message | None, str]:
+    """The message, or why there is none: one that another version kept, say. It is the fault of this one, and
+    must not keep the sender from all others."""
+    try:
+        return message_of(row.notification, organization=row.organization.name), ""
+    except Exception as error:
+        logger.exception("Notification %s cannot be laid out", row.notification_id)
+        return None, f"What was kept of this notification cannot be read: {type(error).__name__}."
 
 
 def renew(jobs: Iterable[Job], *, now: datetime) -> None:

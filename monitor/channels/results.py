@@ -116,9 +116,8 @@ def note_health(channel: NotificationChannel, outcome: Outcome, *, now: datetime
         channel.failures_in_row, channel.last_error = 0, ""
         channel.last_success_at = now
         return
-    if outcome.job.trigger == Trigger.TEST or (
-        outcome.error_class == "internal" and not outcome.is_permanent
-    ):
+    is_ours = (outcome.error_class == "internal" and not outcome.is_permanent) or bool(outcome.job.fault)
+    if outcome.job.trigger == Trigger.TEST or is_ours:
         return
     channel.first_failure_at = channel.first_failure_at or now
     channel.last_failure_at = now

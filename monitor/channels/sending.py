@@ -32,9 +32,11 @@ class Job:
     kind: str
     config: Mapping[str, Any] = field(repr=False)
     sealed: bytes | None = field(repr=False)
-    message: Message = field(repr=False)
+    # None where it cannot be laid out; then `fault` says why.
+    message: Message | None = field(repr=False)
     number: int
     trigger: str
+    fault: str = ""
 
     @property
     def is_late(self) -> bool:
@@ -69,6 +71,9 @@ def attempt(job: Job, *, now: datetime, timeout_s: float = ATTEMPT_S) -> Outcome
     way = Way(now=now, timeout_s=timeout_s)
     facts: dict[str, Any] = {}
     try:
+        if job.message is None:
+            # No try will change what was kept of it.
+            raise NotTold(job.fault, error_class="internal", is_permanent=True)
         kind = kind_named(job.kind)
         whole = opened(job.config, job.sealed)
         way = Way(now=now, timeout_s=timeout_s, hidden=secrets_in(whole, kind.masked(whole)))

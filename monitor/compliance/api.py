@@ -63,7 +63,9 @@ class OrganizationView(IdsInPath, APIView):
         found = reach_organization(actor, organization_id)
         require_recent(request)
         try:
-            deletion = begin_deletion(found, requested_by=actor.label, now=timezone.now())
+            deletion = begin_deletion(
+                found, requested_by=actor.label, requested_by_id=actor.user_id, now=timezone.now()
+            )
         except CannotDelete as cannot:
             raise Conflict("organization", str(cannot)) from None
         delete_organization.defer(deletion_id=str(deletion.id))

@@ -34,17 +34,25 @@ class CannotDelete(Exception):
 
 
 @transaction.atomic
-def begin_deletion(organization: Organization, *, requested_by: str, now: datetime) -> OrganizationDeletion:
+def begin_deletion(
+    organization: Organization, *, requested_by: str, requested_by_id: int | None = None, now: datetime
+) -> OrganizationDeletion:
     """Nobody and no key reaches it any more; what hangs on it is removed by `remove_everything`.
 
-    Asked for twice, it is one deletion. Raises CannotDelete.
+    `requested_by` stands in the receipt, which is for the person of `requested_by_id`. Asked for twice, it is
+    one deletion. Raises CannotDelete.
     """
     if organization.name == DEFAULT_ORGANIZATION:
         raise CannotDelete
     Organization.objects.select_for_update().get(id=organization.id)
     deletion, is_new = OrganizationDeletion.objects.get_or_create(
         organization_id=organization.id,
-        defaults={"name": organization.name, "requested_by": requested_by, "requested_at": now},
+        defaults={
+            "name": organization.name,
+            "requested_by": requested_by,
+            "requested_by_id": requested_by_id,
+            "requested_at": now,
+        },
     )
     if is_new:
         for service in organization.services.filter(deleted_at=None):

@@ -97,7 +97,9 @@ def delete(request: HttpRequest, organization_id: UUID) -> HttpResponse:
         return organization_page(request, found, form, status=400)
     confirm_who(request)
     try:
-        deletion = begin_deletion(found, requested_by=actor.label, now=timezone.now())
+        deletion = begin_deletion(
+            found, requested_by=actor.label, requested_by_id=actor.user_id, now=timezone.now()
+        )
     except CannotDelete as cannot:
         form.add_error(None, str(cannot))
         return organization_page(request, found, form, status=400)

@@ -23,4 +23,4 @@ def deletions_of(actor: Actor) -> QuerySet[OrganizationDeletion]:
     """Those that the person asked for: the organization, by which all else is judged, is gone."""
     if actor.user_id is None:
         return OrganizationDeletion.objects.none()
-    return OrganizationDeletion.objects.filter(requested_by=actor.label)
+    return OrganizationDeletion.objects.filter(requested_by_id=actor.user_id)

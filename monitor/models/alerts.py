@@ -101,6 +101,10 @@ class ConditionOperator(models.TextChoices):
     LESS = "<", "<"
 
 
+# How such an error of a rule begins.
+COULD_NOT_TELL = "Could not be told: "
+
+
 class AlertRuleQuerySet(models.QuerySet["AlertRule"]):
     def visible_to(self, actor: Actor) -> Self:
         return self.filter(service__in=Service.objects.visible_to(actor))
@@ -210,6 +214,11 @@ class AlertRule(models.Model):
     @property
     def is_of_news(self) -> bool:
         return self.kind in OF_NEWS
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether its error is that it could not be told of, which judging it well does not mend."""
+        return self.last_error.startswith(COULD_NOT_TELL)
 
     @property
     def has_groups(self) -> bool:

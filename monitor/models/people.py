@@ -110,6 +110,8 @@ class OrganizationDeletion(models.Model):
     organization_id = models.UUIDField(unique=True)
     name = models.CharField(max_length=128)
     requested_by = models.CharField(max_length=160)
+    # Whose the receipt is: a name may be somebody else's later. No foreign key, as it outlives the account.
+    requested_by_id = models.IntegerField(null=True, blank=True)
     requested_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     # Noun -> rows removed, so far or altogether.

@@ -4,6 +4,7 @@ The provider says who somebody is. That they belong here is said by an invitatio
 domain being one of OIDC_DOMAINS; an account that is here already is found by an address both sides confirmed.
 """
 
+import logging
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -12,6 +13,7 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
@@ -24,7 +26,12 @@ from monitor.lib.outbound.requests_door import through_the_door
 from monitor.models import Invitation, Membership, Organization
 from monitor.people.invitations import accept
 
+logger = logging.getLogger(__name__)
 PROVIDER = "openid_connect"
+NO_HOME = (
+    "The organization that new people belong to is not there. Tell your administrator: the setting"
+    " OIDC_ORGANIZATION must name one that is."
+)
 
 
 class OpenIdAdapter(DefaultSocialAccountAdapter):
@@ -65,8 +72,14 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):
         if sociallogin.is_existing:
             accept_all(sociallogin.user, confirmed_addresses(sociallogin))
         elif reason := why_not(sociallogin):
-            page = render(request, "people/not_let_in.html", {"reason": reason}, status=403)
-            raise ImmediateHttpResponse(page)
+            raise not_let_in(request, reason, status=403)
+        elif any(is_allowed(email) for email in confirmed_addresses(sociallogin)) and home() is None:
+            logger.error(
+                "There is no organization %r, which OIDC_ORGANIZATION names: make it in the admin, or name"
+                " one that there is. Until then nobody new of OIDC_DOMAINS can sign in.",
+                settings.OIDC_ORGANIZATION,
+            )
+            raise not_let_in(request, NO_HOME, status=503)
 
     @transaction.atomic
     def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
@@ -75,11 +88,22 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):
         accept_all(user, emails)
         if any(is_allowed(email) for email in emails):
             remember_actor(actor_of_user(user), changes=True)
-            organization = Organization.objects.get(name=settings.OIDC_ORGANIZATION)
+            organization = home()
+            if organization is None:  # removed since the look above
+                raise ImproperlyConfigured(f"There is no organization {settings.OIDC_ORGANIZATION!r}.")
             Membership.objects.get_or_create(
                 organization=organization, user=user, defaults={"role": settings.OIDC_ROLE}
             )
         return user
+
+
+def home() -> Organization | None:
+    """Where people of OIDC_DOMAINS belong."""
+    return Organization.objects.filter(name=settings.OIDC_ORGANIZATION).first()
+
+
+def not_let_in(request: HttpRequest, reason: str, *, status: int) -> ImmediateHttpResponse:
+    return ImmediateHttpResponse(render(request, "people/not_let_in.html", {"reason": reason}, status=status))
 
 
 def confirmed_addresses(sociallogin: Any) -> list[str]:

@@ -1,5 +1,6 @@
 """The second factor: asked for after the password, sealed at rest, required where the settings say so."""
 
+import json
 import time
 
 import pytest
@@ -7,6 +8,9 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.contrib.sessions.serializers import JSONSerializer
+from django.core import signing
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -111,6 +115,18 @@ def test_an_app_is_added_with_recovery_codes_and_a_mail_to_its_owner(person, mai
     assert answer.redirect_chain[-1][0] == "/account/second-factor/codes"
     assert answer.context["can_view_codes"]
     assert len(answer.context["unused_codes"]) == 10
+
+
+def test_the_secret_of_an_app_that_is_being_added_waits_in_the_session_sealed(person):
+    client = a_recent_client(person)
+    secret = client.get("/account/second-factor/app").context["form"].secret
+
+    kept = Session.objects.get(session_key=client.session.session_key).session_data
+    plain = signing.loads(kept, salt="django.contrib.sessions.SessionStore", serializer=JSONSerializer)
+
+    assert secret not in json.dumps(plain)
+    assert list(plain["mfa.totp.secret"]) == ["sealed"]
+    assert client.session["mfa.totp.secret"] == secret
 
 
 def test_who_signed_in_long_ago_confirms_first_and_goes_on(person):

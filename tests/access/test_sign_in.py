@@ -133,6 +133,20 @@ def test_twenty_wrong_passwords_lock_the_account_for_everybody(person):
     assert "Too many failed attempts" in locked.content.decode()
 
 
+@pytest.mark.parametrize("other", ["ada", "ADA", "ada@shop.example", "Ada@Shop.Example"])
+def test_the_tries_of_an_account_are_counted_together_by_whichever_name(person, other):
+    person.email = "ada@shop.example"
+    person.save()
+    EmailAddress.objects.create(user=person, email=person.email, verified=True)
+    for number in range(20):
+        fail(1, name=("ada", "ada@shop.example")[number % 2])
+
+    fields = {"username": other, "password": "correct horse battery"}
+    answer = Client(REMOTE_ADDR="198.51.100.7").post("/login", fields)
+
+    assert "Too many failed attempts" in answer.content.decode()
+
+
 def test_the_lock_of_an_account_is_one_whatever_host_is_asked_for(person):
     """The header is the caller's: each port in it would be twenty tries more."""
     fail(20)

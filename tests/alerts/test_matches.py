@@ -26,7 +26,7 @@ def service():
 def notices(monkeypatch):
     """What is handed to whoever tells people."""
     told = []
-    monkeypatch.setattr("monitor.alerts.matches.tell", told.append)
+    monkeypatch.setattr("monitor.alerts.telling.tell", told.append)
     return told
 
 

@@ -52,6 +52,45 @@ def test_what_is_rolled_back_is_not_told(a_channel, happen, receiver, deliver):
     assert not Notification.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "details", [{"facts": [["only one"]]}, {"look": {"since": "yesterday"}, "facts": 3}, {"links": None}]
+)
+def test_what_cannot_be_laid_out_is_a_failed_delivery_and_holds_up_no_other(
+    a_channel, happen, receiver, deliver, details
+):
+    """What an older version kept, say: without this each sweep would break off at it."""
+    channel = a_channel(url=receiver.url)
+    happen(key="bad")
+    Notification.objects.update(details=details)
+    happen(key="good")
+
+    deliver()
+
+    bad, good = NotificationDelivery.objects.order_by("id")
+    assert (bad.status, good.status) == ("dead", "succeeded")
+    assert bad.last_error.startswith("What was kept of this notification cannot be read: ")
+    assert NotificationAttempt.objects.get(delivery_id=bad.id).error == bad.last_error
+    channel.refresh_from_db()
+    assert (channel.failures_in_row, channel.failing_told_at) == (0, None)
+
+
+def test_a_sender_that_was_killed_over_one_leaves_the_others_what_is_theirs(
+    a_channel, happen, receiver, deliver, clock
+):
+    a_channel(url=receiver.url)
+    happen(key="bad")
+    claim(free=1, late=1, now=clock())
+    Notification.objects.update(details={"facts": [["only one"]]})
+    happen(key="good")
+    clock.move(minutes=2)
+
+    deliver()
+    clock.move(minutes=10)
+    deliver()
+
+    assert states() == ["dead", "succeeded"]
+
+
 def test_what_no_channel_takes_leaves_nothing_behind(a_channel, happen):
     a_channel(subjects=["monitor"])
     a_channel(is_active=False)

@@ -155,6 +155,19 @@ def test_the_receipt_is_for_who_asked(acme):
         assert other.get(f"/v1/organization-deletions/{deletion.id}").status_code in (401, 404)
 
 
+def test_the_receipt_is_not_for_who_bears_the_name_later(acme):
+    person = a_recent_client(acme.owner)
+    place = delete_by_page(person, acme.organization, "Acme").headers["Location"]
+    name = acme.owner.username
+    acme.owner.delete()
+    namesake = a_user()
+    namesake.username = name
+    namesake.save()
+
+    assert OrganizationDeletion.objects.get().requested_by == f"user:{name}"
+    assert a_client(user=namesake).get(place).status_code == 404
+
+
 @pytest.mark.parametrize(("role", "code"), [(Role.OWNER, 202), (Role.ADMIN, 403), (Role.VIEWER, 403)])
 def test_owners_alone_delete_by_the_api(acme, role, code):
     person = a_recent_client(a_user(acme.organization, role))

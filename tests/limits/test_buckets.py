@@ -71,6 +71,17 @@ def test_full_buckets_are_forgotten():
     assert [bucket.name for bucket in RateBucket.objects.all()] == ["new"]
 
 
+@pytest.mark.django_db
+def test_a_worker_whose_clock_is_ahead_gives_no_quota_anew(monkeypatch):
+    take([a_limit(5)], asked=5)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3600)
+
+    forget_full_buckets(timestamp=0)
+
+    assert take([a_limit(5)], asked=5, least=5)[0].granted == 0
+
+
 @pytest.mark.django_db(transaction=True)
 def test_exactly_as_many_pass_as_the_limit_says_when_all_come_at_once():
     start = threading.Barrier(8)

@@ -113,6 +113,17 @@ def test_somebody_invited_comes_in_with_the_role_of_the_invitation(organization)
     assert client.get("/metrics-ui").status_code == 200
 
 
+def test_a_home_that_is_not_there_is_said_and_no_account_is_made(settings, caplog):
+    settings.OIDC_DOMAINS, settings.OIDC_ORGANIZATION = ["acme.example"], "Gone"
+
+    answer, _ = sign_in("1")
+
+    assert answer.status_code == 503
+    assert "OIDC_ORGANIZATION must name one that is" in answer.content.decode()
+    assert "no organization 'Gone'" in caplog.text
+    assert not User.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("sub", "words"),
     [
