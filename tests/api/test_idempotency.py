@@ -15,8 +15,8 @@ from monitor.lib.actors import Role
 from monitor.models import ApiKey, IdempotentRequest, RequestLog, Service, WebhookEndpoint
 from tests.access.routes import api_routes
 from tests.factories import a_client, a_key, a_log, a_service, a_user, an_organization, keep_logs
+from tests.receiver import Reply, a_receiver
 from tests.web import running_web_server
-from tests.webhooks.receiver import Reply, a_receiver
 
 EVERY_SCOPE = ["ingest", "read", "replay", "manage"]
 KEY = {"Idempotency-Key": "one"}
@@ -322,7 +322,7 @@ def test_fifty_equal_posts_at_once_have_one_effect():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_server_that_is_killed_leaves_a_key_that_is_free_after_its_lease():
-    with a_receiver() as target:
+    with a_receiver("/hook") as target:
         target.reply = lambda arrived: Reply(after_s=30)
         service = a_service(base_url=target.url)
         headers = {"Authorization": f"Bearer {a_key(service)[1]}", **KEY}

@@ -13,8 +13,9 @@ from monitor.channels.register import make_channel
 from monitor.channels.sender import Sender
 from monitor.models import NotificationChannel
 from monitor.models.channels import Subject
-from tests.channels.receiver import MailBox, Receiver, a_mail_server, a_receiver
+from tests.channels.mail_box import MailBox, a_mail_server
 from tests.factories import an_organization
+from tests.receiver import Receiver, a_receiver
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from monitor.lib.masking import MASK
 from monitor.lib.secrets import CannotOpen
 from monitor.models import NotificationChannel, NotificationDelivery
 from tests.channels.conftest import CONFIGS
-from tests.channels.receiver import Reply
 from tests.factories import a_client, a_key, a_service, an_organization, post_json
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 CHANNELS, DELIVERIES = "/v1/notification-channels", "/v1/notification-deliveries"

@@ -9,7 +9,7 @@ import requests
 
 from monitor.channels.apprise_services import PLUGINS
 from monitor.channels.apprise_way import GuardedRequests, GuardedSession, plugin_of
-from tests.channels.receiver import Reply
+from tests.receiver import Reply
 
 # What could open a connection, a file or a process without `requests`.
 WAYS_OUT = {

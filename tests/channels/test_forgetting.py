@@ -10,8 +10,8 @@ from django.utils import timezone
 from monitor.channels.forgetting import forget_names, forget_old
 from monitor.channels.looking import Look, samples_of
 from monitor.models import Notification, NotificationAttempt, NotificationDelivery
-from tests.channels.receiver import Reply
 from tests.factories import a_log, a_service, an_organization, keep_logs
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from monitor.channels.kinds import webhook
 from monitor.channels.templates import EXAMPLE
 from monitor.models import Notification, NotificationAttempt, NotificationChannel, NotificationDelivery
 from tests.channels.conftest import CONFIGS
-from tests.channels.receiver import Reply
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 HTTP_KINDS = tuple(kind for kind in CONFIGS if kind != "email")

@@ -13,8 +13,8 @@ from monitor.mail.tasks import mail_owners
 from monitor.metrics.tiles import floor
 from monitor.webhooks.endpoints import make_endpoint
 from monitor.webhooks.results import write_of_disabled
-from tests.channels.receiver import Reply
 from tests.factories import a_log, a_service, a_user, a_window_rule, keep_logs
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)

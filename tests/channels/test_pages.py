@@ -8,8 +8,8 @@ import pytest
 from monitor.channels.registry import all_kinds
 from monitor.models import NotificationChannel, NotificationDelivery
 from tests.channels.conftest import CONFIGS
-from tests.channels.receiver import Reply
 from tests.factories import a_client, a_service, a_user, an_organization
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 SCRIPT = "<script>alert(1)</script>"

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from monitor.models import NotificationAttempt, NotificationDelivery
-from tests.channels.receiver import Reply
+from tests.receiver import Reply
 from tests.web import ROOT, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -20,8 +20,8 @@ from monitor.channels.sender import lapse
 from monitor.channels.sending import attempt
 from monitor.lib.secrets import seal
 from monitor.models import Notification, NotificationAttempt, NotificationChannel, NotificationDelivery
-from tests.channels.receiver import Reply
 from tests.factories import a_service
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 FAILS = Reply(status=500)

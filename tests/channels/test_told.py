@@ -12,9 +12,9 @@ from monitor.alerts.rounds import judge_windows
 from monitor.metrics.tiles import floor
 from monitor.models import AlertRule, NotificationDelivery, RequestLog
 from monitor.probing import Outcome
-from tests.channels.receiver import Reply
 from tests.factories import a_client, a_log, a_rule, a_service, a_user, a_window_rule, keep_logs
 from tests.monitors.scenes import a_monitor, check
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)

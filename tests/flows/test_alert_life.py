@@ -22,12 +22,10 @@ from monitor.models import NotificationChannel, Organization, WebhookDelivery
 from monitor.webhooks import deliverer as deliverer_module
 from monitor.webhooks.deliverer import Deliverer
 from tests.browser import browser_page
-from tests.channels.receiver import MailBox, a_mail_server
-from tests.channels.receiver import Receiver as ChannelReceiver
-from tests.channels.receiver import a_receiver as a_channel_receiver
+from tests.channels.mail_box import MailBox, a_mail_server
 from tests.factories import a_key, a_log, a_service, rfc3339, the_default_organization
+from tests.receiver import Receiver, a_receiver
 from tests.web import running_web_server
-from tests.webhooks.receiver import Receiver, a_receiver
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 MINUTE = timedelta(minutes=1)
@@ -66,12 +64,12 @@ def mail(settings: Any) -> Iterator[MailBox]:
 
 
 @pytest.fixture
-def on_call() -> Iterator[ChannelReceiver]:
-    with a_channel_receiver() as made:
+def on_call() -> Iterator[Receiver]:
+    with a_receiver() as made:
         yield made
 
 
-def make_channels(organization: Organization, on_call: ChannelReceiver) -> None:
+def make_channels(organization: Organization, on_call: Receiver) -> None:
     """Two that take alerts, beside the default, which is told what no other takes."""
     for kind, name, config in (
         ("email", "the default", {"to": ["nobody@shop.example"]}),

@@ -14,7 +14,7 @@ from monitor.webhooks.sending import attempt
 from tests.factories import an_organization
 from tests.published.environments import node_modules_with
 from tests.published.running import APPS
-from tests.webhooks.receiver import a_receiver
+from tests.receiver import a_receiver
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,7 @@ def verify(library):
 def test_the_official_library_for_node_verifies_a_delivery_also_while_a_secret_is_changed(verify, settings):
     settings.QUICK_START = True
     organization, now = an_organization(), timezone.now()
-    with a_receiver() as receiver:
+    with a_receiver("/hook") as receiver:
         endpoint, old = endpoints.make_endpoint(
             organization=organization, url=receiver.url, enabled_events=["order.*"], now=now
         )

@@ -13,7 +13,7 @@ from monitor.webhooks import deliverer as deliverer_module
 from monitor.webhooks import endpoints
 from monitor.webhooks.deliverer import Deliverer
 from tests.factories import an_organization
-from tests.webhooks.receiver import Receiver, a_receiver
+from tests.receiver import Receiver, a_receiver
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def _loopback_may_be_reached(settings: Any) -> None:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with a_receiver() as made:
+    with a_receiver("/hook") as made:
         yield made
 
 
 @pytest.fixture
 def other_receiver() -> Iterator[Receiver]:
-    with a_receiver() as made:
+    with a_receiver("/hook") as made:
         yield made
 
 

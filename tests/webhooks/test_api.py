@@ -8,7 +8,7 @@ from django.utils import timezone
 from monitor.models import Event, WebhookDelivery, WebhookEndpoint
 from monitor.webhooks.again import failed_within
 from tests.factories import a_client, a_key, a_service, a_user, an_organization, post_json, rfc3339
-from tests.webhooks.receiver import Reply
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 

@@ -32,7 +32,7 @@ from monitor.webhooks.results import keep_outcomes
 from monitor.webhooks.schedule import LIVE
 from monitor.webhooks.sending import attempt
 from tests.factories import an_organization
-from tests.webhooks.receiver import Reply
+from tests.receiver import Reply
 from tests.webhooks.test_signing import verify
 
 pytestmark = pytest.mark.django_db

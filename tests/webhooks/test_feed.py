@@ -6,7 +6,7 @@ from monitor.lib.actors import Role
 from monitor.models import Event
 from tests.alerts.test_pages import text_of
 from tests.factories import a_client, a_user, an_organization
-from tests.webhooks.receiver import Reply
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 

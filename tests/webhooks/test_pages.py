@@ -10,7 +10,7 @@ from django.utils import timezone
 from monitor.models import WebhookDelivery, WebhookEndpoint
 from monitor.webhooks import endpoints
 from tests.factories import a_client, a_user, an_organization
-from tests.webhooks.receiver import Reply
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db
 SCRIPT = "<script>alert(1)</script>"

@@ -12,8 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from monitor.models import WebhookAttempt, WebhookDelivery
+from tests.receiver import Reply
 from tests.web import ROOT, database_url
-from tests.webhooks.receiver import Reply
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAIT_S = 60

@@ -7,7 +7,7 @@ from monitor.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from monitor.webhooks.again import replay_failed, retry, send_test
 from monitor.webhooks.targets import TargetRefused, check_target
 from tests.factories import a_client, a_user, post_json
-from tests.webhooks.receiver import Reply
+from tests.receiver import Reply
 
 INSIDE = [
     "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.1", "2130706433", "0x7f.0.0.1", "017700000001", "0.0.0.0",  # noqa: S104

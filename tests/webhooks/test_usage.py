@@ -4,7 +4,7 @@ import pytest
 from django.db.models import Sum
 
 from monitor.models import UsageDelta, WebhookAttempt
-from tests.webhooks.receiver import Reply
+from tests.receiver import Reply
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
