@@ -58,6 +58,7 @@ LATENCIES = frozenset({Measure.P50, Measure.P95, Measure.P99})
 PREFILLED = (
     "measure",
     "status_class",
+    "apdex_ms",
     "direction",
     "threshold",
     "window_s",

@@ -44,13 +44,16 @@ def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
     found = reach_monitor(actor, monitor_id, Scope.READ)
     may_manage = actor.may(Scope.MANAGE, found.organization_id)
     beats = list(Beat.objects.filter(monitor_id=found.id).order_by("-id")[:CHECKS_SHOWN])
+    tiles = [(words, stats_of(found, window, now=now)) for window, words in TILE_WINDOWS]
     context = {
         "section": "monitors",
         "row": row_of(found, now=now),
         "monitor": found,
         "standing": found.standing,
         "may_manage": may_manage,
-        "tiles": [(words, stats_of(found, window, now=now)) for window, words in TILE_WINDOWS],
+        "tiles": tiles,
+        # Twice what is usual, to begin with.
+        "slow_ms": next((2 * stats.average_ms for _, stats in tiles if stats.average_ms), None),
         "chart": response_chart(found, now=now),
         "checks": [(beat, moment_of(beat.id), word_of(beat), pill_of(beat)) for beat in beats],
         "newest_detail": payload.unpack(beats[0].detail) if beats and beats[0].detail else {},

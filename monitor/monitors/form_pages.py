@@ -111,6 +111,9 @@ def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
         data=data,
     )
     if data is None:
+        slow_ms = request.GET.get("degraded_ms", "")
+        if slow_ms.isascii() and slow_ms.isdigit() and len(slow_ms) < 7:  # by "alert when it is slow"
+            form.initial["degraded_ms"] = int(slow_ms)
         return form_page(request, form)
     if not form.is_valid():
         return form_page(request, form, status=400)

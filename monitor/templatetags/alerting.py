@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from monitor.alerts.states import state_of
 from monitor.charts.svg import tag
-from monitor.models import AlertRule, RequestLog
+from monitor.models import AlertRule, Monitor, RequestLog
 from monitor.models.alerts import length_text
 from monitor.templatetags.ui import icon
 
@@ -55,6 +55,24 @@ def alert_on(words: str, **said: object) -> SafeString:
 def alert_on_row(words: str, **said: object) -> SafeString:
     """The same as an icon, for rows."""
     return icon_to(address_of(said), words, "alert-on")
+
+
+@register.simple_tag
+def alert_on_monitor(monitor: Monitor) -> SafeString:
+    """To where a monitor says what is too slow, as an icon: that it is down is told without."""
+    return icon_to(slow_address(monitor, None), "Alert when it is slow", "alert-on")
+
+
+@register.simple_tag
+def alert_on_slow_monitor(monitor: Monitor, slow_ms: float | None) -> SafeString:
+    """The same as a link, with a limit that is said already."""
+    link = {"class": "btn btn-small btn-quiet alert-on", "href": slow_address(monitor, slow_ms)}
+    return tag("a", link, icon("alert"), "Alert when it is slow")
+
+
+def slow_address(monitor: Monitor, slow_ms: float | None) -> str:
+    said = f"?degraded_ms={whole(slow_ms)}" if slow_ms else ""
+    return f"{reverse('pages:monitor-edit', args=[monitor.id])}{said}#monitor_degraded_ms"
 
 
 @register.simple_tag

@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from monitor.issues.grouping import group_errors
 from monitor.lib.actors import Role
-from monitor.models import Endpoint, ErrorIssue
+from monitor.models import Consumer, Endpoint, ErrorIssue
 from tests.alerts.test_pages import text_of
 from tests.factories import a_client, a_log, a_service, a_user, an_organization, keep_logs
+from tests.monitors.scenes import a_monitor
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +100,69 @@ def test_charts_of_searches_and_issues_lead_there_too(admin, service):
         "endpoint_id": str(issue.endpoint_id),
     }
     assert "usual at that hour" in text_of(admin.get(of_numbers))
+
+
+CHARTS = re.compile(r'<section [^>]*>(?:(?!</?section).)*?<figure class="chart.*?</section>', re.S)
+# Where a chart is of a rule itself, or of what no rule watches: amounts that are no requests.
+NO_RULE_WATCHES = ("Bytes of bodies", "Replays", "Checks of monitors", "Webhook attempts", "API calls")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/dashboard",
+        "/metrics-ui?service_id={service}",
+        "/endpoints/{endpoint}",
+        "/consumers/{consumer}",
+        "/issues/{issue}",
+        "/monitors/{monitor}",
+        "/health-ui",
+        "/usage",
+    ],
+)
+def test_every_chart_offers_an_alert_on_what_it_shows(admin, service, address):
+    keep_logs(service, a_log(status_code=500, error="KeyError: 'price'", consumer="acme"))
+    group_errors(now=timezone.now())
+    ids = {
+        "service": service.id,
+        "endpoint": Endpoint.objects.get().id,
+        "consumer": Consumer.objects.get().id,
+        "issue": ErrorIssue.objects.get().id,
+        "monitor": a_monitor(service.organization, kind="http").id,
+    }
+    page = text_of(admin.get(address.format(**ids)))
+
+    charts = [chart for chart in CHARTS.findall(page) if not any(name in chart for name in NO_RULE_WATCHES)]
+
+    assert charts
+    for chart in charts:
+        assert "alert-on" in chart, chart[:300]
+
+
+def test_rows_of_services_issues_and_monitors_do_so_too(admin, service):
+    keep_logs(service, a_log(status_code=500, error="KeyError: 'price'"))
+    group_errors(now=timezone.now())
+    monitor = a_monitor(service.organization, kind="http")
+
+    (of_service,) = links_of(text_of(admin.get("/")), "alert-on")
+    (of_issue,) = links_of(text_of(admin.get("/issues")), "alert-on")
+    (of_monitor,) = links_of(text_of(admin.get("/monitors")), "alert-on")
+
+    assert said(of_service)["measure"] == "error_rate"
+    assert said(of_issue)["kind"] == "new_error"
+    assert of_monitor == f"/monitors/{monitor.id}/edit#monitor_degraded_ms"
+    assert 'value="900"' in text_of(admin.get(f"/monitors/{monitor.id}/edit?degraded_ms=900"))
+
+
+def links_of(page, css_class):
+    return [unescape(each) for each in re.findall(rf'<a class="{css_class}"[^>]* href="([^"]*)"', page)]
+
+
+def test_who_may_not_make_rules_sees_no_links_in_rows_either(organization, service):
+    keep_logs(service, a_log(status_code=500, error="KeyError: 'price'"))
+    group_errors(now=timezone.now())
+    a_monitor(service.organization, kind="http")
+    viewer = a_client(user=a_user(organization, Role.VIEWER))
+
+    for address in ("/", "/issues", "/monitors"):
+        assert "alert-on" not in text_of(viewer.get(address))
