@@ -30,7 +30,7 @@ from monitor.channels.registry import Kind, all_kinds, kind_named
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.options import BadConfig
 from monitor.models import NotificationChannel, NotificationDelivery, Organization, Service
-from monitor.models.webhooks import FAILED, UNFINISHED, DeliveryStatus
+from monitor.models.webhooks import FAILED, UNFINISHED, DeliveryStatus, Trigger
 
 ROWS_A_PAGE = 50
 MAX_LISTED = 200
@@ -50,7 +50,8 @@ reading_or_posting = require_http_methods(["GET", "HEAD", "POST"])
 def channels(request: HttpRequest) -> HttpResponse:
     """Every channel with how it does and what it is told."""
     actor = page_actor(request)
-    found = list(NotificationChannel.objects.visible_to(actor).order_by("name", "id")[:MAX_LISTED])
+    mine = NotificationChannel.objects.visible_to(actor).with_last_test()
+    found = list(mine.order_by("name", "id")[:MAX_LISTED])
     names = service_names({each for channel in found for each in channel.services})
     context = {
         "section": "channels",
@@ -68,6 +69,7 @@ def row_of(channel: NotificationChannel, names: dict[UUID, str]) -> dict[str, An
         "kind": words_of(channel.kind),
         "told": told_words(channel, names),
         "quiet": quiet_words(channel),
+        "has_failed_test": getattr(channel, "last_test", None) in FAILED,
     }
 
 
@@ -200,11 +202,14 @@ def channel_page(
     _, states = SHOWN.get(chosen, SHOWN[""])
     deliveries = NotificationDelivery.objects.filter(channel=found).select_related("notification")
     listed = deliveries.filter(status__in=states) if states else deliveries
+    page = cut_page(listed, limit=ROWS_A_PAGE, cursor=read_cursor(request.GET))
+    tests = [row.status for row in page.rows if row.trigger == Trigger.TEST]
     context = {
         "section": "channels",
         **row_of(found, service_names(set(found.services))),
+        "has_failed_test": bool(tests) and tests[0] in FAILED,
         "may_manage": actor.may(Scope.MANAGE, found.organization_id),
-        "page": cut_page(listed, limit=ROWS_A_PAGE, cursor=read_cursor(request.GET)),
+        "page": page,
         "chosen": chosen,
         "choices": [(value, words) for value, (words, _) in SHOWN.items()],
         **shown,

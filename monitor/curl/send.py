@@ -15,6 +15,7 @@ from monitor.lib.outbound import BadHeader, OutboundError, OutboundResponse
 from monitor.models import Service
 from monitor.replay.prepare import Outgoing, ReplayRefused, check_target
 from monitor.replay.send import call
+from monitor.usage import Use, record_use
 
 
 def send_and_keep(
@@ -48,6 +49,8 @@ def send_and_keep(
         raise ReplayRefused("command", str(error)) from None
     except ValueError as error:  # the method
         raise ReplayRefused("command", str(error)) from None
+    # Counted as what it is, a request sent for somebody, whether an answer came or not.
+    record_use([Use(organization_id=service.organization_id, mode=mode, day=now.date(), replays=1)])
     item = item_of(request, told, actor_label=actor_label, source_ip=source_ip, now=now)
     # Rules that leave requests out are for what services report; this one was asked for by hand.
     sender = replace(Sender.of_service(service, mode=mode), exclusions=())

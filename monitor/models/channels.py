@@ -36,6 +36,11 @@ class ChannelQuerySet(models.QuerySet["NotificationChannel"]):
             return self.none()
         return self.filter(organization__in=actor.organizations(scope))
 
+    def with_last_test(self) -> Self:
+        """Adds `last_test`, the state of the newest test; null without one."""
+        tests = NotificationDelivery.objects.filter(channel=models.OuterRef("pk"), trigger=Trigger.TEST)
+        return self.annotate(last_test=models.Subquery(tests.order_by("-id").values("status")[:1]))
+
 
 class NotificationChannel(models.Model):
     """A way to tell people: its kind, the kind's options, and what it is told."""

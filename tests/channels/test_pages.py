@@ -4,7 +4,9 @@ import re
 from html import unescape
 
 import pytest
+from django.utils import timezone
 
+from monitor.channels.register import send_test
 from monitor.channels.registry import all_kinds
 from monitor.models import NotificationChannel, NotificationDelivery
 from tests.channels.conftest import CONFIGS
@@ -218,6 +220,22 @@ def test_the_pages_cost_the_same_with_one_row_and_with_many(
     # The same, with the one channel, and what it was told.
     with django_assert_num_queries(5):
         admin.get(page_of(channel))
+
+
+def test_a_channel_whose_only_message_is_a_failed_test_says_so(admin, a_channel, receiver, deliver):
+    channel = a_channel(url=receiver.url)
+    assert "Nothing told yet" in text_of(admin.get("/channels"))
+    receiver.replies(Reply(status=500))
+    send_test(channel, sent_by="ada", now=timezone.now())
+    deliver()
+
+    for address in ("/channels", page_of(channel)):
+        assert "Its test failed" in text_of(admin.get(address))
+
+    receiver.replies(Reply())
+    send_test(channel, sent_by="ada", now=timezone.now())
+    deliver()
+    assert "Its test failed" not in text_of(admin.get("/channels"))
 
 
 def test_every_kind_has_a_form_whose_fields_are_its_options():

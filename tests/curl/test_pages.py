@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from monitor.lib.actors import Role
-from monitor.models import LogPayload, RequestLog
+from monitor.models import LogPayload, RequestLog, UsageDelta
 from tests.factories import UNKNOWN_ID, a_client, a_service, a_user, an_organization
 from tests.ingest.test_secrets import everything_stored
 from tests.search.echo import echoing
@@ -77,6 +77,17 @@ def test_a_sent_command_becomes_a_log_and_is_opened(member, service, echo):
     assert contents["query_params"]["page"] == ["2"]
     assert [word for word in ("s3cret", "hunter2", "abc") if word in everything_stored()] == []
     assert member.get(answer["Location"]).status_code == 200
+
+
+def test_what_is_sent_is_used_as_a_replay_is_answered_or_not_and_what_is_refused_is_not(
+    member, service, echo
+):
+    post(member, service, f"curl {echo.origin}/orders", send="1")
+    post(member, service, "curl http://127.0.0.1:1/orders", send="1")
+    post(member, service, "curl https://elsewhere.example/", send="1")
+
+    used = UsageDelta.objects.filter(organization_id=service.organization_id, replays__gt=0)
+    assert [(use.replays, use.mode, use.key_id) for use in used] == [(1, "test", None)] * 2
 
 
 def test_lines_of_a_text_field_are_those_of_a_command(member, service, echo):
