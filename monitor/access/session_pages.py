@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
+from monitor.audit import record
+
 
 @login_required
 @require_POST
@@ -17,5 +19,9 @@ def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
         messages.error(request, "That is this browser: sign out here instead.")
         return redirect("usersessions_list")
     session.end()
+    person = session.user
+    record(
+        "auth.session_revoked", target_type="user", target_id=person.pk, target_label=person.get_username()
+    )
     messages.success(request, "That browser is signed out.")
     return redirect("usersessions_list")

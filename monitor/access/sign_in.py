@@ -11,6 +11,8 @@ from allauth.account.views import LoginView
 from allauth.core.internal.httpkit import clean_client_ip
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render, resolve_url
@@ -18,10 +20,13 @@ from django.shortcuts import render, resolve_url
 from monitor.access.gate import page_actor
 from monitor.access.recent import signed_in_recently
 from monitor.access.requests import client_address
+from monitor.audit import record
+from monitor.lib.actors import NOBODY
 
 logger = logging.getLogger(__name__)
 # Where no address is known, as behind a socket: such callers share the tries of one.
 NO_ADDRESS = "::"
+LOCK_TOLD_S = 60
 WRONG = "Please enter a correct username and password."
 
 
@@ -60,6 +65,7 @@ class AccountAdapter(DefaultAccountAdapter):
         except ValidationError:
             # No name: what was typed into the name's field may be a password.
             logger.warning("A sign-in was locked out.", extra={"client": client_address(request)})
+            record_lock(self._get_login_attempts_cache_key(request, **credentials))
             raise
 
     def get_reset_password_from_key_url(self, key: str) -> str:
@@ -83,6 +89,21 @@ class AccountAdapter(DefaultAccountAdapter):
             logger.exception("A mail of the sign-in could not be sent.", extra={"mail": template_prefix})
             if self.request.user.is_authenticated:
                 messages.warning(self.request, "A mail about this could not be sent.")
+
+
+def record_lock(key: str) -> None:
+    """That an account is locked, once a minute however often it is tried; a name that is nobody's is in no
+    log, as it may be a password."""
+    kind, _, account = key.partition(":")
+    if kind == "account" and cache.add(f"allauth:told-locked:{account}", 1, LOCK_TOLD_S):
+        person = User.objects.get(pk=account)
+        record(
+            "auth.locked",
+            target_type="user",
+            target_id=person.pk,
+            target_label=person.get_username(),
+            actor=NOBODY,
+        )
 
 
 def account_called(typed: str) -> int | None:

@@ -10,7 +10,8 @@ from monitor.lib.actors import Actor
 from monitor.models import AuditEntry
 from monitor.models.audit import ActorKind, Face
 
-SYSTEM = {"actor_kind": ActorKind.SYSTEM, "actor_label": "system", "face": Face.COMMAND}
+# Outside of a request and of a command.
+WORKER = {"actor_kind": ActorKind.SYSTEM, "actor_label": "system: worker", "face": Face.WORKER}
 
 MOST_CONCERNED = 100
 
@@ -48,12 +49,14 @@ def record(
     """A row of who did this, kept with the caller's transaction.
 
     Who and from where are those of the running request; `actor` stands for who is only becoming known in it.
-    Outside of a request the monitor itself did it. Secrets have no place in any argument.
+    Outside of a request the worker did it by itself. That is for what it changes of what people made, or lets
+    go for good, one row for each decision: never for each log, check or delivery, which have logs of their
+    own. Secrets have no place in any argument.
     """
     visit = current_visit()
     if visit is None and actor is not None:
         visit = Visit(face=Face.COMMAND)
-    by = columns_of(visit, actor or visit.find_actor()) if visit is not None else SYSTEM
+    by = columns_of(visit, actor or visit.find_actor()) if visit is not None else WORKER
     if visit is not None:
         visit.has_recorded = True
     return AuditEntry.objects.create(

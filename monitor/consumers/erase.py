@@ -13,6 +13,7 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import F
 
+from monitor.audit import record
 from monitor.channels.forgetting import forget_names as forget_in_channels
 from monitor.events.forgetting import forget_consumer
 from monitor.ingest.naming import MAX_AGE_S
@@ -123,7 +124,15 @@ def erase(consumer_id: UUID, *, now: datetime) -> bool:
     if now < erasure.asked_at + LAST_LOOK_AFTER:
         return False
     unfinished = ConsumerErasure.objects.filter(id=erasure.id, finished_at=None)
-    unfinished.update(finished_at=now, sealed_names=None)
+    with transaction.atomic():
+        if unfinished.update(finished_at=now, sealed_names=None):
+            # Without a name: here it could not be forgotten.
+            record(
+                "consumer.erased",
+                organization_id=erasure.consumer.organization_id,
+                target_type="consumer",
+                target_id=consumer_id,
+            )
     return True
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from monitor.audit import record
 from monitor.issues.findings import Finding, findings_of, needs_body
 from monitor.lib.payload import PayloadCorrupt, PayloadTooLarge, unpack
 from monitor.models import Endpoint, ErrorIssue, LogPayload, RequestLog, Service, arrivals
@@ -193,7 +194,10 @@ def write(tallies: Tallies, *, now: datetime) -> None:
     newcomers = write_consumers(capped, known)
     for key, issue in known.items():
         tally = capped[key]
+        before = issue.state
         issue.count(tally.requests, first=tally.first, last=tally.last)
+        if issue.state != before:
+            record_turn(issue, before)
         issue.consumers += newcomers[issue.id]
         issue.samples = newest_of([*issue.samples, *tally.samples])
     ErrorIssue.objects.bulk_update(known.values(), CHANGING, batch_size=500)
@@ -320,3 +324,15 @@ def remove_old(*, now: datetime) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ISSUES_LOCK])
         cursor.execute("DELETE FROM error_issue_hour WHERE start < %s", [hour_of(now - HOURS_KEPT)])
         ErrorIssue.objects.filter(last_seen_at__lt=now - ISSUES_KEPT).delete()
+
+
+def record_turn(issue: ErrorIssue, before: str) -> None:
+    """What somebody had set was turned by requests that came."""
+    record(
+        "issue.updated",
+        organization_id=issue.service.organization_id,
+        target_type="issue",
+        target_id=issue.id,
+        target_label=issue.message[:300],
+        changes={"state": [before, issue.state]},
+    )

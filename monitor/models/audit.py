@@ -24,6 +24,7 @@ class Face(models.TextChoices):
     PAGE = "page", "Pages"
     ADMIN = "admin", "Admin"
     COMMAND = "command", "Command line"
+    WORKER = "worker", "By itself"
 
 
 # What people have of their own to sign in with, in no organization.

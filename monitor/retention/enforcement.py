@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError, transaction
 
+from monitor.audit import record
 from monitor.lib.locks import StillLocked, only_one, patiently
 from monitor.models import StorageEvent
 from monitor.models.partitions import day_bytes, drop_day
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 # Any number will do, as long as everyone who lets go takes the same one.
 RETENTION_LOCK = 7_120_402
 KEEP_EVENTS = timedelta(days=400)
+LET_GO = (StorageEventKind.DROPPED, StorageEventKind.TRIMMED, StorageEventKind.REWRITTEN)
 
 
 def enforce(*, now: datetime) -> Plan:
@@ -85,6 +87,8 @@ def note(
         bytes_freed=bytes_freed,
         happened_at=now,
     )
+    if kind in LET_GO:
+        record("retention.purged", target_type="logs", target_id=step.day, note=words)
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import date, datetime
 
+from monitor.audit import record
 from monitor.lib.locks import only_one, patiently
 from monitor.models import StorageEvent
 from monitor.models.partitions import day_bytes, drop_day, existing_days
@@ -48,6 +49,7 @@ def say_dropped(day: date, reason: str, freed: int, *, now: datetime) -> None:
         message=words,
         happened_at=now,
     )
+    record("retention.purged", target_type="logs", target_id=day, note=words)
 
 
 def say_that_nothing_is_left(reason: str, *, now: datetime) -> None:

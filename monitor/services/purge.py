@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
+from monitor.audit import record
 from monitor.models import AlertRuleChange, ExclusionRule, Service
 from monitor.services.exclusions import forget_counts
 
@@ -42,7 +43,16 @@ def purge(service_id: UUID) -> None:
         while remove_bite(statement, service_id) == ROWS_A_BITE:
             pass
     forget_counts(ExclusionRule.objects.filter(service=service).values_list("id", flat=True))
-    service.delete()
+    with transaction.atomic():
+        record(
+            "service.purged",
+            organization_id=service.organization_id,
+            target_type="service",
+            target_id=service.id,
+            target_label=service.name,
+            note="Its logs, numbers, rules, events and replays are gone.",
+        )
+        service.delete()
     # Removing the rules has numbered their change once more.
     AlertRuleChange.objects.filter(service_id=service_id).delete()
 

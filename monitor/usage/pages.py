@@ -67,12 +67,17 @@ def usage(request: HttpRequest) -> HttpResponse:
         "last_day": question.until - DAY,
         "figures": figures_of(question, days, now=now, own=own_service_of(actor)),
         "keys": [
-            (row, [(name, WORDS[name], row.amounts.get(name, 0)) for name in METRICS])
+            (row, [(name, spoken(WORDS[name]), row.amounts.get(name, 0)) for name in METRICS])
             for row in look(replace(question, by=("key", "mode")), actor)
         ],
         "windows": [(days, now.date() - (days - 1) * DAY) for days in WINDOWS],
     }
     return render(request, "usage/usage.html", context)
+
+
+def spoken(words: str) -> str:
+    """As they stand within a line: `logs kept`, `API calls`."""
+    return words if words[:2].isupper() else words[:1].lower() + words[1:]
 
 
 def own_service_of(actor: Actor) -> UUID | None:

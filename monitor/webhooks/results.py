@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from monitor.audit import record
 from monitor.events import Draft, record_events
 from monitor.events.body import rfc3339
 from monitor.lib.counting import count_webhook
@@ -127,6 +128,15 @@ def tell(
         drafts += [(draft, endpoint.id) for draft in drafts_of(outcome, verdict, turn, endpoint, now=now)]
         if turn.disabled:
             write_of_disabled(endpoint)
+            record(
+                "webhook_endpoint.disabled",
+                organization_id=endpoint.organization_id,
+                target_type="webhook_endpoint",
+                target_id=endpoint.id,
+                target_label=endpoint.description,
+                changes={"disabled_at": [None, rfc3339(now)]},
+                note=endpoint.disabled_reason,
+            )
     for endpoint in changed.values():
         endpoint.save(update_fields=HEALTH_FIELDS)
     for draft, endpoint_id in drafts:

@@ -12,9 +12,13 @@ from django.utils import timezone
 from monitor.access import actor_of_user
 from monitor.audit import Visit, begin_visit, end_visit, record, remember_actor
 from monitor.audit.forgetting import forget_old
+from monitor.audit.tasks import forget_audit
+from monitor.issues.grouping import group_errors
+from monitor.issues.states import change_state
 from monitor.lib.ids import uuid7_at
-from monitor.models import AuditEntry
+from monitor.models import AuditEntry, ErrorIssue
 from monitor.models.audit import Face
+from monitor.services.purge import purge
 from tests.factories import (
     a_client,
     a_key,
@@ -24,6 +28,7 @@ from tests.factories import (
     an_organization,
     keep_logs,
     post_json,
+    rfc3339,
 )
 
 pytestmark = pytest.mark.django_db
@@ -343,3 +348,58 @@ def test_what_an_operator_does_to_others_is_not_told_to_the_organizations_they_b
 
     assert AuditEntry.objects.filter(action="user.updated", target_id=str(stranger.id)).exists()
     assert "user.updated" not in actions(a_client(user=owner))
+
+
+# --- What nobody asked for ---------------------------------------------------------------------------------
+
+
+def test_the_worker_tells_that_a_service_is_gone_with_all_that_hung_on_it(service, owner):
+    keep_logs(service, a_log())
+    service.mark_deleted(now=timezone.now())
+
+    purge(service.id)
+
+    entry = AuditEntry.objects.get(action="service.purged")
+    assert (entry.actor_kind, entry.actor_label, entry.face) == ("system", "system: worker", "worker")
+    assert (entry.target_label, entry.organization_id) == ("orders", service.organization_id)
+    assert "service.purged" in actions(a_client(user=owner), "?face=worker&actor=system: worker")
+
+
+def test_an_issue_that_comes_back_turns_by_itself_once(service):
+    now = timezone.now()
+    failed = {"status_code": 500, "error": "KeyError: 'price'"}
+    keep_logs(service, a_log(**failed))
+    group_errors(now=now)
+    change_state(ErrorIssue.objects.get().id, "resolved", by="user:ada", now=now)
+    for seconds in (10, 20):
+        keep_logs(service, a_log(**failed, timestamp=rfc3339(now + timedelta(seconds=seconds))))
+        group_errors(now=now + timedelta(minutes=1))
+
+    entry = AuditEntry.objects.get(actor_label="system: worker")
+    assert (entry.action, entry.changes) == ("issue.updated", {"state": ["resolved", "regressed"]})
+
+
+def test_ingestion_makes_no_row(service):
+    keep_logs(service, a_log(status_code=500, error="x", consumer="acme"), a_log(path="/new"))
+
+    assert not AuditEntry.objects.exists()
+
+
+def test_the_audit_log_says_when_its_oldest_rows_went():
+    an_entry(401, action="auth.login")
+
+    forget_audit(timestamp=0)
+
+    assert AuditEntry.objects.get().note == "1 rows older than AUDIT_DAYS."
+
+
+def test_a_lock_is_told_once_a_minute_and_a_name_that_is_nobodys_never(owner, organization):
+    client = Client(REMOTE_ADDR="203.0.113.9")
+    for name in (owner.username, "nobody"):
+        for number in range(23):
+            address = f"198.51.100.{number // 5}"
+            client.post("/login", {"username": name, "password": "wrong"}, REMOTE_ADDR=address)
+
+    entry = AuditEntry.objects.get(action="auth.locked")
+    assert (entry.target_id, entry.actor_kind) == (str(owner.id), "anonymous")
+    assert "auth.locked" in actions(a_client(user=a_user(organization, "owner")))

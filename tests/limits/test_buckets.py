@@ -1,9 +1,12 @@
 """Limits are exact, however many count at once, and open again as time goes by."""
 
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -101,6 +104,39 @@ def test_exactly_as_many_pass_as_the_limit_says_when_all_come_at_once():
 
     # What flowed back meanwhile may pass, too.
     assert 100 <= passed <= 100 + (time.monotonic() - began) * 100 / 60 + 1
+
+
+ASK = """
+import sys, psycopg
+with psycopg.connect(sys.argv[1], autocommit=True) as db:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    taken = "SELECT granted FROM take_quota(ARRAY['shared'], ARRAY[100], 1, 1)"
+    print(sum(db.execute(taken).fetchone()[0] for _ in range(20)), flush=True)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_processes_together_pass_as_many_as_one_would():
+    parameters = connection.get_connection_params()
+    known = {name: parameters[name] for name in ("host", "port", "user", "password") if parameters.get(name)}
+    address = psycopg.conninfo.make_conninfo(dbname=parameters["dbname"], **known)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    asking = [subprocess.Popen([sys.executable, "-c", ASK, address], **pipes) for _ in range(8)]
+    try:
+        assert {each.stdout.readline() for each in asking} == {"ready\n"}
+        began = time.monotonic()
+        for each in asking:
+            each.stdin.write("go\n")
+            each.stdin.flush()
+        passed = sum(int(each.stdout.readline()) for each in asking)
+        took_s = time.monotonic() - began
+    finally:
+        for each in asking:
+            each.kill()
+            each.communicate()
+
+    assert 100 <= passed <= 100 + took_s * 100 / 60 + 1
 
 
 def test_this_machine_and_unknown_addresses_are_not_limited():

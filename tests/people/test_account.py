@@ -17,7 +17,7 @@ from monitor.access.tokens import issue_token, revoke_token
 from monitor.lib.actors import Role
 from monitor.lib.apikeys import KEY_PATTERN, looks_valid
 from monitor.lib.masking import mask_text
-from monitor.models import PersonalToken, WebhookEndpoint
+from monitor.models import AuditEntry, PersonalToken, WebhookEndpoint
 from tests.factories import a_client, a_recent_client, a_service, a_user, an_organization, post_json
 
 pytestmark = pytest.mark.django_db
@@ -224,6 +224,8 @@ def test_one_session_is_signed_out_by_itself(person):
     assert "this browser" in own.content.decode()
     assert there.get("/account").status_code == 302
     assert [here.get("/account").status_code, third.get("/account").status_code] == [200, 200]
+    entry = AuditEntry.objects.get(action="auth.session_revoked")
+    assert (entry.actor_id, entry.target_id) == (str(person.id), str(person.id))
 
 
 def test_nobody_ends_a_session_of_somebody_else(person):

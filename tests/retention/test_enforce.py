@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from monitor.models import LogPayload, RequestLog, StorageEvent
+from monitor.models import AuditEntry, LogPayload, RequestLog, StorageEvent
 from monitor.models.partitions import existing_days, make_day
 from monitor.retention import enforce, make_days_ahead, plan_retention
 from monitor.retention.plan import Action
@@ -52,6 +52,17 @@ def test_days_past_the_default_are_dropped_and_those_within_stay(settings):
     assert existing_days()[0] == day(7)
     assert paths_kept() == ["/oldest-kept"]
     assert LogPayload.objects.count() == 1
+
+
+def test_what_the_worker_lets_go_is_in_the_audit_log_a_row_for_each_day(settings):
+    settings.RETENTION_DAYS = 7
+    keep(a_service(), age=8)
+
+    enforce(now=NOON)
+
+    entry = AuditEntry.objects.get(action="retention.purged")
+    assert (entry.actor_label, entry.face, entry.target_id) == ("system: worker", "worker", str(day(8)))
+    assert entry.note == f"Dropped the logs of {day(8)}: past every service's retention."
 
 
 def test_a_day_stays_as_long_as_one_service_keeps_it(settings):

@@ -14,6 +14,7 @@ from standardwebhooks import WebhookVerificationError
 from monitor.events import Draft, hand_over, unpacking
 from monitor.lib.secrets import unseal
 from monitor.models import (
+    AuditEntry,
     Event,
     EventOutbox,
     Organization,
@@ -282,6 +283,9 @@ def test_410_switches_the_endpoint_off_at_once(
     # Its owners get one letter, which the worker sends: tests/channels/test_owners.py.
     [letter] = ProcrastinateJob.objects.filter(task_name__endswith="mail_owners")
     assert "410 Gone" in letter.args["text"]
+    entry = AuditEntry.objects.get(action="webhook_endpoint.disabled")
+    assert (entry.actor_label, entry.organization_id) == ("system: worker", endpoint.organization_id)
+    assert (entry.target_id, entry.note) == (str(endpoint.id), "It answered 410 Gone.")
 
 
 def test_five_days_of_nothing_but_failures_switch_it_off(receiver, an_endpoint, happen, deliver, clock):
