@@ -5,12 +5,14 @@ know the old name for a while longer; a last look takes along what they kept.
 """
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db.models import F, Q
 
 from monitor.ingest.naming import MAX_AGE_S
+from monitor.issues.dividing import divide_issues, failures_among, issues_lock, settle
 from monitor.issues.moving import Shares, move_issues, shares_of
 from monitor.lib.path_rules import compiled, expression_of
 from monitor.metrics.compact import compact
@@ -37,11 +39,13 @@ def carry_out(move_id: UUID, *, now: datetime) -> bool:
         return True
     # Days of which only waiting deltas tell would not be found.
     compact(now=now)
+    divided: set[UUID] = set()
     for day in sorted(days_of(move, now=now)):
-        moved = move_day(move, target_id, day, now=now)
+        moved = move_day(move, target_id, day, divided, now=now)
         EndpointMove.objects.filter(id=move.id).update(logs=F("logs") + moved)
     if move.pattern:
-        move_issues(move.source_id, target_id, only=issue_shares(move).whole)
+        whole_since = first_whole_day([move.service_id], now)
+        settle(move.source_id, target_id, divided, whole_since=whole_since, now=now)
     else:
         move_issues(move.source_id, target_id)
     if takes_counts(move):
@@ -102,12 +106,21 @@ def days_of_logs(endpoint_id: UUID) -> set[date]:
     }
 
 
-def move_day(move: EndpointMove, target_id: UUID, day: date, *, now: datetime) -> int:
+def move_day(move: EndpointMove, target_id: UUID, day: date, divided: set[UUID], *, now: datetime) -> int:
+    """Gives how many logs moved, and adds the issues that were divided with them to `divided`."""
+
     def move_logs(since: datetime, until: datetime) -> int:
-        return int(logs_to_move(move).within(since, until).update(endpoint_id=target_id))
+        logs = logs_to_move(move).within(since, until)
+        failed = failures_among(logs) if move.pattern else []
+        moved = int(logs.update(endpoint_id=target_id))
+        divided.update(divide_issues(move.source_id, target_id, failed, now=now))
+        return moved
 
     how = move_some if move.pattern else move_all
-    return how(move.service_id, day, source=move.source_id, target=target_id, move_logs=move_logs, now=now)
+    with issues_lock() if move.pattern else nullcontext():
+        return how(
+            move.service_id, day, source=move.source_id, target=target_id, move_logs=move_logs, now=now
+        )
 
 
 def logs_to_move(move: EndpointMove) -> RequestLogQuerySet:

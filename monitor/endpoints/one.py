@@ -142,7 +142,10 @@ class ReshapedSerializer(serializers.Serializer[Any]):
     paths = serializers.ListField(child=serializers.CharField(), help_text="Of the newest of them.")
     since = serializers.DateField(allow_null=True, help_text="The oldest day whose numbers change.")
     issues = serializers.IntegerField(help_text="Error issues that go along.")
-    shared_issues = serializers.IntegerField(help_text="Those that stay: they are of other paths too.")
+    shared_issues = serializers.IntegerField(
+        help_text="Those of other paths too. They are divided by the requests that are kept; what was counted"
+        " of older ones stays."
+    )
     counts_stay = serializers.BooleanField(
         help_text="Whether clients counted requests by themselves, which stay: a count names no path."
     )

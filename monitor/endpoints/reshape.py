@@ -49,8 +49,8 @@ class Preview:
     """What a change does to history. `logs` is None where counting took too long; `paths` are of the newest.
 
     `since` is the oldest day whose numbers change; None when nothing does. `issues` go along, and
-    `shared_issues` stay, as they are of other paths too. `counts_stay` says that clients counted requests of
-    which nobody can tell whether they were of these paths.
+    `shared_issues` are of other paths too and are divided. `counts_stay` says that clients counted requests
+    of which nobody can tell whether they were of these paths.
     """
 
     logs: int | None

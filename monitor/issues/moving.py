@@ -1,9 +1,4 @@
-"""Issues of an endpoint that became another's, or of paths that did.
-
-An issue's logs are known by its samples, its newest ten. Where all that are left of them are of the paths
-that were split off, the issue is of those paths; where some are, it is of both and stays, as its counts
-cannot be told apart, and what fails from then on opens one of the new endpoint.
-"""
+"""Issues of an endpoint that became another's."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -26,8 +21,6 @@ ADD_CONSUMERS = (
     " SET requests = error_issue_consumer.requests + EXCLUDED.requests,"
     " last_seen_at = greatest(error_issue_consumer.last_seen_at, EXCLUDED.last_seen_at)"
 )
-
-
 SAMPLES_A_BITE = 1000
 # Which of these logs are of the paths in question.
 Belonging = Callable[[Collection[UUID]], set[UUID]]
@@ -58,18 +51,14 @@ def shares_of(endpoint_id: UUID, belonging: Belonging) -> Shares:
 
 
 @transaction.atomic
-def move_issues(source_id: UUID, target_id: UUID, *, only: Collection[UUID] | None = None) -> None:
-    """The issues of one endpoint, or some of them, become those of another; two that are alike become one."""
-    if only is not None and not only:
-        return
+def move_issues(source_id: UUID, target_id: UUID) -> None:
+    """The issues of one endpoint become those of another; two that are alike become one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ISSUES_LOCK])
     both = ErrorIssue.objects.filter(endpoint__in=(source_id, target_id))
     rows = list(both.select_for_update(no_key=True).order_by("id"))
     there = {(row.mode, row.fingerprint): row for row in rows if row.endpoint_id == target_id}
     for issue in (row for row in rows if row.endpoint_id == source_id):
-        if only is not None and issue.id not in only:
-            continue
         alike = there.get((issue.mode, issue.fingerprint))
         if alike is None:
             issue.endpoint_id = target_id

@@ -25,6 +25,7 @@ from monitor.ingest.entry import Sender
 from monitor.ingest.naming import forget_names
 from monitor.ingest.reports import Count, Report, keep_report
 from monitor.issues.grouping import group_errors
+from monitor.issues.states import change_state
 from monitor.metrics import GroupBy, ask, counts_by
 from monitor.metrics.compact import compact
 from monitor.models import Endpoint, EndpointMove, ErrorIssue, MetricRollup, RequestLog, Service
@@ -421,27 +422,158 @@ def fail(service, message, *paths):
     send(service, *[a_log(route="/o", path=path, status_code=500, error=message) for path in paths])
 
 
-def test_a_split_takes_the_issues_along_that_are_of_its_paths_alone(service):
+def split_export(service, *, last=True):
+    """`/o/export` of `/o` as an endpoint of its own, history included."""
+    move = split(
+        endpoint("/o"), pattern="/o/export", method="GET", route="/export", by="u", now=timezone.now()
+    )
+    assert not do(move)
+    if last:
+        assert last_look(move)
+    return move
+
+
+def told_of_issues(**asked):
+    found = ErrorIssue.objects.filter(**asked).values_list("message", "requests", "endpoint__route")
+    return set(found)
+
+
+def hours_of(issue):
+    return dict(issue.hours.values_list("start", "requests"))
+
+
+def test_a_split_divides_the_issues_that_are_of_other_paths_too(service):
     fail(service, "Export", "/o/export", "/o/export")
     fail(service, "Both", "/o/export", "/o/1")
     fail(service, "Other", "/o/1")
     group_errors(now=timezone.now())
-    source, now = endpoint("/o"), timezone.now()
+    ids = dict(ErrorIssue.objects.values_list("message", "id"))
+    preview = preview_split(endpoint("/o"), pattern="/o/export", method="GET", now=timezone.now())
 
-    preview = preview_split(source, pattern="/o/export", method="GET", now=now)
-    move = split(source, pattern="/o/export", method="GET", route="/export", by="u", now=now)
-    do(move)
-    last_look(move)
+    split_export(service)
 
     assert (preview.issues, preview.shared_issues) == (1, 1)
-    found = ErrorIssue.objects.values_list("message", "requests", "endpoint__route")
-    assert set(found) == {("Export", 2, "/export"), ("Both", 2, "/o"), ("Other", 1, "/o")}
+    assert told_of_issues() == {
+        ("Export", 2, "/export"),
+        ("Both", 1, "/export"),
+        ("Both", 1, "/o"),
+        ("Other", 1, "/o"),
+    }
+    # The address that people have of an issue goes on being its own.
+    assert ErrorIssue.objects.get(endpoint__route="/export", message="Export").id == ids["Export"]
+    assert ErrorIssue.objects.get(endpoint__route="/o", message="Both").id == ids["Both"]
     fail(service, "Both", "/o/export")
     group_errors(now=timezone.now())
-    assert set(ErrorIssue.objects.filter(message="Both").values_list("requests", "endpoint__route")) == {
-        (2, "/o"),
-        (1, "/export"),
-    }
+    assert told_of_issues(message="Both") == {("Both", 1, "/o"), ("Both", 2, "/export")}
+
+
+def test_hours_consumers_samples_and_moments_of_a_divided_issue_are_those_of_its_requests(service):
+    now = timezone.now()
+    old, new = now - timedelta(days=2), now - timedelta(hours=3)
+    for path, at, consumer in (
+        ("/o/export", old, "x"),
+        ("/o/export", old, "y"),
+        ("/o/1", new, "x"),
+        ("/o/2", new, "z"),
+        ("/o/export", new, "x"),
+    ):
+        log = a_log(route="/o", path=path, status_code=500, error="Both", consumer=consumer)
+        send(service, {**log, "timestamp": rfc3339(at)})
+    group_errors(now=now)
+
+    split_export(service)
+
+    left, taken = (ErrorIssue.objects.get(endpoint__route=route) for route in ("/o", "/export"))
+    assert {issue: sum(hours_of(issue).values()) for issue in (left, taken)} == {left: 2, taken: 3}
+    assert sorted(hours_of(taken).values()) == [1, 2]
+    for issue, met in ((left, {"x": 1, "z": 1}), (taken, {"x": 2, "y": 1})):
+        assert issue.requests == sum(met.values())
+        assert dict(issue.affected.values_list("consumer__identifier", "requests")) == met
+        assert issue.consumers == len(met)
+        logs = RequestLog.objects.filter(endpoint=issue.endpoint_id)
+        assert set(issue.samples) == set(logs.values_list("id", flat=True))
+        newest = max(logs.values_list("captured_at", flat=True))
+        assert issue.last_seen_at == newest
+    assert left.first_seen_at == new.replace(minute=0, second=0, microsecond=0)
+    assert abs(taken.first_seen_at - old) < timedelta(milliseconds=2)
+
+
+def test_a_divided_issue_finds_samples_again_when_its_newest_went_away(service):
+    fail(service, "Both", "/o/1", "/o/2")
+    fail(service, "Both", *["/o/export"] * 12)
+    group_errors(now=timezone.now())
+    stayed = set(RequestLog.objects.exclude(path="/o/export").values_list("id", flat=True))
+    assert not stayed & set(ErrorIssue.objects.get().samples)
+
+    split_export(service)
+
+    left = ErrorIssue.objects.get(endpoint__route="/o")
+    assert (left.requests, set(left.samples)) == (2, stayed)
+
+
+@pytest.mark.parametrize("state", ["acknowledged", "muted"])
+def test_both_parts_of_a_divided_issue_stand_as_it_stood(service, state):
+    fail(service, "Both", "/o/export", "/o/1", "/o/2")
+    group_errors(now=timezone.now())
+    more = 5 if state == "muted" else None
+    change_state(ErrorIssue.objects.get().id, state, by="user:ada", now=timezone.now(), mute_requests=more)
+
+    split_export(service)
+
+    for issue in ErrorIssue.objects.all():
+        assert (issue.state, issue.state_changed_by) == (state, "user:ada")
+        waits_for = issue.muted_until_requests
+        assert waits_for is None if more is None else waits_for - issue.requests == more
+
+
+def test_what_failed_and_is_not_grouped_yet_is_counted_once_at_a_split(service):
+    fail(service, "Both", "/o/export", "/o/1")
+    group_errors(now=timezone.now())
+    fail(service, "Both", "/o/export")
+
+    split_export(service)
+    group_errors(now=timezone.now())
+
+    assert told_of_issues() == {("Both", 1, "/o"), ("Both", 2, "/export")}
+
+
+def test_what_is_counted_under_the_old_name_meanwhile_follows_once(service):
+    fail(service, "Both", "/o/export", "/o/1")
+    group_errors(now=timezone.now())
+    move = split_export(service, last=False)
+    fail(service, "Both", "/o/export")
+    # As of a process that does not know the new name yet.
+    RequestLog.objects.filter(id=RequestLog.objects.newest_first().first().id).update(endpoint=move.source_id)
+    group_errors(now=timezone.now())
+    assert told_of_issues() == {("Both", 2, "/o"), ("Both", 1, "/export")}
+
+    for _ in range(2):
+        do(move)
+    assert last_look(move)
+
+    assert told_of_issues() == {("Both", 1, "/o"), ("Both", 2, "/export")}
+
+
+def test_what_an_issue_counted_of_requests_that_are_gone_stays_beside_others_of_its_own(service):
+    fail(service, "Both", "/o/export", "/o/export", "/o/1")
+    group_errors(now=timezone.now())
+    RequestLog.objects.filter(id=RequestLog.objects.filter(path="/o/export").first().id).delete()
+
+    split_export(service)
+
+    assert told_of_issues() == {("Both", 2, "/o"), ("Both", 1, "/export")}
+
+
+def test_what_an_issue_counted_before_its_logs_follows_where_nothing_else_is_known_of_it(service):
+    fail(service, "Export", "/o/export", "/o/export")
+    group_errors(now=timezone.now())
+    years_ago = timezone.now() - timedelta(days=60)
+    ErrorIssue.objects.update(requests=90, first_seen_at=years_ago)
+
+    split_export(service)
+
+    assert told_of_issues() == {("Export", 90, "/export")}
+    assert ErrorIssue.objects.get().first_seen_at == years_ago
 
 
 def test_an_issue_whose_logs_are_gone_stays_at_a_split(service):
