@@ -6,7 +6,15 @@ What is changed records itself: the tables that `watched` names have triggers, s
 
 from monitor.audit.commands import by_command
 from monitor.audit.record import record, record_in_each, record_shown
-from monitor.audit.visits import Visit, begin_visit, concern, current_visit, end_visit, remember_actor
+from monitor.audit.visits import (
+    Visit,
+    begin_visit,
+    concern,
+    current_visit,
+    end_visit,
+    remember_actor,
+    unrecorded,
+)
 
 __all__ = [
     "Visit",
@@ -19,4 +27,5 @@ __all__ = [
     "record_in_each",
     "record_shown",
     "remember_actor",
+    "unrecorded",
 ]

@@ -5,7 +5,8 @@ connection, which the triggers read.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -79,6 +80,20 @@ def concern(organization_id: UUID) -> None:
     visit = _current.get()
     if visit is not None:
         visit.concerned.add(organization_id)
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """What is changed within is not recorded: the erasure of what the audit log could not let go of again.
+
+    An error leaves it so until the transaction is rolled back, which takes the setting back as well.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('apimonitor.audit', true)")
+        (asking,) = cursor.fetchone()
+        cursor.execute("SELECT set_config('apimonitor.audit', '', false)")
+        yield
+        cursor.execute("SELECT set_config('apimonitor.audit', %s, false)", [asking or ""])
 
 
 def end_visit() -> bool:

@@ -49,6 +49,7 @@ class ErasureSerializer(serializers.ModelSerializer[ConsumerErasure]):
         fields = (
             *("id", "consumer_id", "asked_by", "asked_at", "finished_at", "logs", "payloads", "replays"),
             *("addresses", "queries", "paths", "error_texts", "tags"),
+            *("views", "routes", "path_rules", "routes_left"),
         )
 
 
@@ -244,8 +245,10 @@ class ForgetView(IdsInPath, APIView):
         summary="Forget a consumer, for good",
         description="Its identifier, name and group go at once. A task then erases, from all its logs,"
         " addresses, query strings, headers and bodies, what replays copied of them, and its identifier and"
-        " name where they stand in paths, errors and tags; logs of others stay as they are. The answer is the"
-        " receipt, which the consumer keeps as `erasure`; counts grow until `finished_at`.",
+        " name where they stand in paths, errors and tags; logs of others stay as they are. Saved views"
+        " lose the name, and so do routes of endpoints with it as a segment, but for plain words in routes"
+        " that others call, too (`routes_left`). The answer is the receipt, which the consumer keeps as"
+        " `erasure`; counts grow until `finished_at`.",
         request=None,
         responses={202: ErasureSerializer},
     )

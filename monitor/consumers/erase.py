@@ -15,6 +15,7 @@ from django.db.models import F
 
 from monitor.audit import record
 from monitor.channels.forgetting import forget_names as forget_in_channels
+from monitor.consumers.set_up import forget_in_set_up
 from monitor.events.forgetting import forget_consumer
 from monitor.ingest.naming import MAX_AGE_S
 from monitor.lib.ids import uuid7_floor
@@ -119,6 +120,7 @@ def erase(consumer_id: UUID, *, now: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(REPORTED, asked)
         cursor.execute(ISSUES, asked)
+    count_set_up(erasure, names)
     forget_consumer(erasure.consumer, names)
     forget_in_channels(erasure.consumer.organization_id, names, instead=erasure.consumer.identifier)
     if now < erasure.asked_at + LAST_LOOK_AFTER:
@@ -134,6 +136,18 @@ def erase(consumer_id: UUID, *, now: datetime) -> bool:
                 target_id=consumer_id,
             )
     return True
+
+
+@transaction.atomic
+def count_set_up(erasure: ConsumerErasure, names: Collection[str]) -> None:
+    found = forget_in_set_up(erasure.consumer, names, known_by=erasure.asked_at)
+    # The last look finds none of those that the first one changed, and all that it left.
+    ConsumerErasure.objects.filter(id=erasure.id).update(
+        views=F("views") + found.views,
+        routes=F("routes") + found.routes,
+        path_rules=F("path_rules") + found.path_rules,
+        routes_left=found.routes_left,
+    )
 
 
 def erase_day(erasure: ConsumerErasure, day: date, asked: dict[str, Any]) -> None:

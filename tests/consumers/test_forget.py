@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from html import unescape
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from django.core.management import call_command
@@ -15,6 +16,8 @@ from monitor.consumers import forget
 from monitor.consumers.erase import LAST_LOOK_AFTER, erase, names_of
 from monitor.consumers.forget import AlreadyForgotten
 from monitor.consumers.tasks import erase_consumer
+from monitor.endpoints.history import carry_out
+from monitor.endpoints.reshape import split
 from monitor.events import forgetting
 from monitor.events.listening import forget_listeners
 from monitor.events.unpacking import unpack_events
@@ -23,15 +26,18 @@ from monitor.issues.grouping import group_errors
 from monitor.metrics.compact import compact
 from monitor.models import (
     AlertEvent,
+    AuditEntry,
     Consumer,
     ConsumerErasure,
     Endpoint,
+    EndpointMove,
     ErrorCount,
     ErrorIssue,
     Event,
     LogPayload,
     Replay,
     RequestLog,
+    SavedView,
     WebhookAttempt,
     WebhookDelivery,
 )
@@ -487,6 +493,8 @@ def test_the_page_asks_for_the_identifier_and_shows_the_receipt(service, owner):
     assert "ada@example.com" not in done
     assert "erased from 1 request" in later
     assert "Its name in paths" in later
+    assert "Saved views" in later
+    assert "Not erased" in later
     assert "Done" in later
 
 
@@ -498,3 +506,152 @@ def test_a_viewer_may_not_forget(service):
     assert viewer.post(f"{address}/forget", {"identifier": "ada@example.com"}).status_code == 403
     assert "Forget this consumer" not in viewer.get(address).content.decode()
     assert the_consumer().forgotten_at is None
+
+
+# --- What people set up ------------------------------------------------------------------------------------
+
+
+def nameless(consumer):
+    return Consumer.objects.get(id=consumer.id).identifier
+
+
+def acme_and(service, *logs):
+    keep_logs(service, personal(consumer="acme", path="/tenants/acme/orders"), *logs)
+    return Consumer.objects.get(identifier="acme")
+
+
+@pytest.mark.parametrize(
+    ("query", "afterwards"),
+    [
+        ({"consumer": "acme", "window": "7d"}, {"consumer": "NEW", "window": "7d"}),
+        ({"q": 'consumer:acme status:5xx "no Acme"'}, {"q": 'consumer:NEW status:5xx "no NEW"'}),
+        ({"q": "path:/tenants/acme/*"}, {"q": "path:/tenants/NEW/*"}),
+        ({"tag": "tenant=acme"}, {"tag": "tenant=NEW"}),
+    ],
+)
+def test_a_saved_view_finds_what_it_found_without_the_name(service, owner, query, afterwards):
+    consumer = acme_and(service)
+    team = {"organization": service.organization, "query": urlencode(query), "name": "Errors of Acme"}
+    view = SavedView.objects.create(**team)
+    found = owner.get(f"/v1/logs?{view.query}").json()
+
+    receipt = forgotten(consumer)
+
+    view.refresh_from_db()
+    told = {name: word.replace("NEW", nameless(consumer)) for name, word in afterwards.items()}
+    assert dict(parse_qsl(view.query)) == told
+    assert view.name == f"Errors of {nameless(consumer)}"
+    assert receipt.views == 1
+    assert [log["id"] for log in owner.get(f"/v1/logs?{view.query}").json()] == [log["id"] for log in found]
+
+
+def test_views_of_others_and_other_words_stay(service):
+    consumer = acme_and(service)
+    other = a_service()
+    kept = [
+        SavedView.objects.create(organization=service.organization, name="acmes", query="q=acmesoft"),
+        SavedView.objects.create(organization=service.organization, name="acme", query="environment=acme"),
+        SavedView.objects.create(organization=other.organization, name="acme", query="consumer=acme"),
+    ]
+
+    receipt = forgotten(consumer)
+
+    there = SavedView.objects.in_bulk()
+    assert [(there[view.id].name, there[view.id].query) for view in kept] == [
+        (view.name, view.query) for view in kept
+    ]
+    assert receipt.views == 0
+
+
+def test_two_views_that_would_be_called_alike_are_numbered(service):
+    consumer = acme_and(service)
+    for name in ("acme", "Acme"):
+        SavedView.objects.create(organization=service.organization, name=name, query="consumer=acme")
+
+    forgotten(consumer)
+
+    names = set(SavedView.objects.values_list("name", flat=True))
+    assert names == {nameless(consumer), f"{nameless(consumer)} 2"}
+
+
+def test_a_route_with_the_name_as_a_segment_is_renamed_and_keeps_its_numbers(service, owner):
+    consumer = acme_and(service, a_log(consumer="zen", path="/tenants"))
+    endpoint = Endpoint.objects.get(route="/tenants/acme/orders")
+    compact(now=timezone.now())
+
+    receipt = forgotten(consumer)
+
+    assert Endpoint.objects.get(id=endpoint.id).route == f"/tenants/{nameless(consumer)}/orders"
+    assert Endpoint.objects.filter(route__icontains="acme").count() == 0
+    assert (receipt.routes, receipt.routes_left) == (1, 0)
+    assert "acme" not in json.dumps(owner.get("/v1/endpoints").json())
+    call_command("check_rollups", verbosity=0)
+
+
+def test_who_calls_the_route_again_is_met_under_a_new_one_that_the_last_look_leaves_alone(service):
+    consumer, now = acme_and(service), timezone.now()
+    forget(consumer, asked_by="user:x", now=now)
+    erase(consumer.id, now=now)
+    naming.forget_names()
+    keep_logs(service, a_log(consumer="acme", path="/tenants/acme/orders"))
+
+    erase(consumer.id, now=now + LAST_LOOK_AFTER)
+
+    routes = set(Endpoint.objects.values_list("route", flat=True))
+    assert routes == {"/tenants/acme/orders", f"/tenants/{nameless(consumer)}/orders"}
+    assert ConsumerErasure.objects.get().routes == 1
+
+
+@pytest.mark.parametrize(
+    ("identifier", "stays"), [("orders", True), ("shop-7", False), ("a@b.example", False)]
+)
+def test_a_plain_word_in_a_route_that_others_call_stays_and_the_receipt_says_so(service, identifier, stays):
+    keep_logs(
+        service,
+        *[
+            a_log(consumer=consumer, route=f"/{identifier}/list", path=f"/{identifier}/list")
+            for consumer in (identifier, "zen")
+        ],
+    )
+    consumer = Consumer.objects.get(identifier=identifier)
+
+    receipt = forgotten(consumer)
+
+    assert Endpoint.objects.get().route == (f"/{identifier}/list" if stays else f"/{nameless(consumer)}/list")
+    assert (receipt.routes, receipt.routes_left) == (0, 1) if stays else (1, 0)
+
+
+def test_paths_that_were_split_off_by_its_name_are_no_longer(service):
+    keep_logs(service, a_log(consumer="acme", route="/t/{t}", path="/t/acme"))
+    for pattern in ("/t/acme", "/t/zen"):
+        move = split(
+            Endpoint.objects.get(route="/t/{t}"),
+            pattern=pattern,
+            method="GET",
+            route="",
+            by="user:x",
+            now=timezone.now(),
+        )
+        carry_out(move.id, now=timezone.now() + LAST_LOOK_AFTER * 2)
+    consumer = Consumer.objects.get(identifier="acme")
+
+    receipt = forgotten(consumer)
+
+    service.refresh_from_db()
+    assert [rule["pattern"] for rule in service.path_rules] == ["/t/zen"]
+    patterns = set(EndpointMove.objects.values_list("pattern", flat=True))
+    assert patterns == {f"/t/{nameless(consumer)}", "/t/zen"}
+    assert (receipt.path_rules, receipt.routes) == (1, 1)
+
+
+def test_a_rule_that_names_it_goes_on_and_the_audit_log_does_not_learn_the_name(service, owner):
+    consumer = acme_and(service)
+    rule = a_rule(service, consumer="acme")
+
+    owner.post(f"/v1/consumers/{consumer.id}/forget")
+
+    rule.refresh_from_db()
+    assert rule.consumer == nameless(consumer)
+    entries = list(AuditEntry.objects.values("action", "target_label", "changes"))
+    assert "acme" not in json.dumps(entries)
+    assert "consumer.forgotten" in {entry["action"] for entry in entries}
