@@ -26,8 +26,8 @@ class Template:
     group: tuple[bytes, str, str, str, int | None, bool]
     endpoint: bytes
     consumer: bytes
-    request_bytes: int
-    response_bytes: int
+    request_bytes: int | None
+    response_bytes: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,6 @@ def template_of(row: Row, packed: bytes) -> Template:
         ),
         endpoint=value["endpoint_id"].bytes,
         consumer=value["consumer_id"].bytes if value["consumer_id"] else b"",
-        request_bytes=value["request_bytes"] or 0,
-        response_bytes=value["response_bytes"] or 0,
+        request_bytes=value["request_bytes"],
+        response_bytes=value["response_bytes"],
     )

@@ -53,8 +53,12 @@ class Tally:
             if fact is None:
                 fact = facts[key] = Fact(at, *group, endpoint, consumer)
             fact.requests += 1
-            fact.request_bytes += template.request_bytes
-            fact.response_bytes += template.response_bytes
+            if template.request_bytes is not None:
+                fact.request_bytes += template.request_bytes
+                fact.request_sized += 1
+            if template.response_bytes is not None:
+                fact.response_bytes += template.response_bytes
+                fact.response_sized += 1
             fact.latency_ms += latency_ms
             fact.buckets.append(bucket)
 

@@ -41,6 +41,9 @@ class Requests(msgspec.Struct):
     consumer: str | None = None
     request_size_sum: Some | None = None
     response_size_sum: Some | None = None
+    # Counts by kilobytes, of those requests whose size was known.
+    request_sizes: Annotated[dict[Some, Some], Meta(max_length=MAX_BINS)] | None = None
+    response_sizes: Annotated[dict[Some, Some], Meta(max_length=MAX_BINS)] | None = None
     response_times: Annotated[dict[Some, Some], Meta(max_length=MAX_BINS)] | None = None
 
 
@@ -175,6 +178,8 @@ def count_of(requests: Requests, told_at: datetime) -> Count:
         requests=requests.request_count,
         request_bytes=requests.request_size_sum or 0,
         response_bytes=requests.response_size_sum or 0,
+        request_sized=sum(requests.request_sizes.values()) if requests.request_sizes is not None else None,
+        response_sized=sum(requests.response_sizes.values()) if requests.response_sizes is not None else None,
         latency_ms=total,
         buckets=buckets,
     )

@@ -23,6 +23,7 @@ SERIES_KEPT = timedelta(days=30)
 SEEN_EVERY = timedelta(days=1)
 # The first number of our two-part lock, of which the second is a service's. Any number will do.
 SERIES_LOCK = 7_120_404
+SIZES = ("request_bytes", "response_bytes", "request_sized", "response_sized")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +68,7 @@ def grown(
         list({row.digest: row for row in told}.values()),
         update_conflicts=True,
         unique_fields=["digest"],
-        update_fields=["until_ns", "requests", "latency_ms", "buckets", "seen_at"],
+        update_fields=["until_ns", "requests", "latency_ms", *SIZES, "buckets", "seen_at"],
     )
     return {place: each for place, each in news.items() if each.requests}
 
@@ -99,7 +100,16 @@ def since(last: CountedSeries, counted: Counted) -> Counted:
         requests=requests,
         latency_ms=max(counted.latency_ms - last.latency_ms, 0.0),
         buckets=shrunk(buckets, requests),
+        request_bytes=grown_size(counted.request_bytes, last.request_bytes),
+        response_bytes=grown_size(counted.response_bytes, last.response_bytes),
+        request_sized=grown_size(counted.request_sized, last.request_sized),
+        response_sized=grown_size(counted.response_sized, last.response_sized),
     )
+
+
+def grown_size(told: int | None, last: int | None) -> int:
+    """What is new; nothing where it was not remembered, as it may have been told then."""
+    return max(told - last, 0) if told is not None and last is not None else 0
 
 
 def shrunk(buckets: Mapping[int, int], total: int) -> dict[int, int]:
@@ -123,6 +133,10 @@ def row_of(series: Series, counted: Counted, *, digest: bytes, now: datetime) ->
         until_ns=series.until_ns,
         requests=counted.requests,
         latency_ms=counted.latency_ms,
+        request_bytes=counted.request_bytes,
+        response_bytes=counted.response_bytes,
+        request_sized=counted.request_sized,
+        response_sized=counted.response_sized,
         buckets=msgspec.msgpack.encode(dict(counted.buckets)),
         seen_at=now,
     )

@@ -41,7 +41,7 @@ ROWS_A_BITE = 5_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Count:
-    """Requests of one endpoint, status and consumer; see monitor.metrics.counted for the latencies.
+    """Requests of one endpoint, status and consumer; see monitor.metrics.counted for latencies and sizes.
 
     With a `series` the numbers are all that it has counted so far, of which some may have been told before.
     """
@@ -54,6 +54,8 @@ class Count:
     requests: int
     request_bytes: int = 0
     response_bytes: int = 0
+    request_sized: int | None = None
+    response_sized: int | None = None
     latency_ms: float = 0.0
     buckets: Mapping[int, int] = field(default_factory=dict)
     series: Series | None = None
@@ -179,6 +181,8 @@ def counted_of(count: Count, environment: str, sender: Sender, *, now: datetime)
         requests=count.requests,
         request_bytes=count.request_bytes,
         response_bytes=count.response_bytes,
+        request_sized=count.request_sized,
+        response_sized=count.response_sized,
         latency_ms=count.latency_ms,
         buckets=count.buckets,
     )

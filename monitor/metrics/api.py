@@ -120,9 +120,15 @@ class MeasurementSerializer(serializers.Serializer[Any]):
     request_bytes = serializers.IntegerField(help_text="Of all bodies, as they were sent.")
     response_bytes = serializers.IntegerField(help_text="Of all bodies, as they were sent.")
     avg_request_bytes = serializers.FloatField(
-        allow_null=True, help_text="For each request; a body that was not reported counts as none."
+        allow_null=True, help_text="Of the requests that told the size of their body; null where none did."
     )
     avg_response_bytes = serializers.FloatField(allow_null=True)
+    request_sized = serializers.IntegerField(help_text="Requests that told the size of their body.")
+    response_sized = serializers.IntegerField(help_text="Requests that told the size of their answer's body.")
+    is_sized = serializers.BooleanField(
+        help_text="False where some numbers, of older versions or clients, do not tell how many told a size:"
+        " these then count as if all had, and the averages are too low."
+    )
     by_method = serializers.DictField(child=serializers.IntegerField())
     by_status = serializers.DictField(
         child=serializers.IntegerField(), help_text="Requests by status code; `none` where none was reported."

@@ -14,11 +14,12 @@ from monitor.metrics.tiles import EPOCH
 
 # One statement, so one snapshot: a delta that is being compacted is seen once.
 STATEMENT = """
-SELECT service_id, start, requests, errors, request_bytes, response_bytes, latency_ms, packed
+SELECT service_id, start, requests, errors, request_bytes, response_bytes, request_sized, response_sized,
+    latency_ms, packed
 FROM metric_rollup WHERE service_id = ANY(%s) AND family = 'total'
 AND resolution = 'minute' AND start >= %s AND start < %s AND {source}
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, packed FROM metric_delta WHERE services && %s
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, packed FROM metric_delta WHERE services && %s
 """
 Cells = dict[UUID, dict[datetime, Cell]]
 

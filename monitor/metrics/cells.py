@@ -43,12 +43,19 @@ class Key(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class Cell:
-    """Counts, bytes, latencies. Grows by `add_fact` and `merge`."""
+    """Counts, bytes, latencies. Grows by `add_fact` and `merge`.
+
+    `sized` are the requests that told the sizes of their bodies. `is_sized` is False where some are of times
+    or clients that do not say how many did: these then count as if all had.
+    """
 
     requests: int = 0
     errors: int = 0
     request_bytes: int = 0
     response_bytes: int = 0
+    request_sized: int = 0
+    response_sized: int = 0
+    is_sized: bool = True
     answers: Answers = field(default_factory=Counter)
     latencies: Histogram = field(default_factory=Histogram)
 
@@ -57,6 +64,9 @@ class Cell:
         self.errors += fact.requests if fact.failed else 0
         self.request_bytes += fact.request_bytes
         self.response_bytes += fact.response_bytes
+        self.request_sized += fact.request_sized
+        self.response_sized += fact.response_sized
+        self.is_sized = self.is_sized and fact.is_sized
         self.answers[fact.method, fact.status_code] += fact.requests
         self.latencies.add_buckets(fact.buckets, total=fact.latency_ms)
         for bucket, count in fact.counts.items():
@@ -67,14 +77,23 @@ class Cell:
         self.errors += other.errors
         self.request_bytes += other.request_bytes
         self.response_bytes += other.response_bytes
+        self.request_sized += other.request_sized
+        self.response_sized += other.response_sized
+        self.is_sized = self.is_sized and other.is_sized
         self.answers.update(other.answers)
         self.latencies.merge(other.latencies)
 
     def agrees_with(self, other: "Cell") -> bool:
-        """The same but for the order in which latencies were added up."""
-        return self._counts() == other._counts() and abs(
-            self.latencies.total - other.latencies.total
-        ) <= 1e-9 * max(self.latencies.total, other.latencies.total)
+        """The same but for the order in which latencies were added up, and for what one cannot say."""
+        gap = abs(self.latencies.total - other.latencies.total)
+        return (
+            self._counts() == other._counts()
+            and (self._sized() == other._sized() or not (self.is_sized and other.is_sized))
+            and gap <= 1e-9 * max(self.latencies.total, other.latencies.total)
+        )
+
+    def _sized(self) -> tuple[int, int]:
+        return self.request_sized, self.response_sized
 
     def _counts(self) -> tuple[object, ...]:
         return (

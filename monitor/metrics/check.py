@@ -30,7 +30,8 @@ MAX_TRIES = 5
 RECOUNT = """
 SELECT date_bin('1 minute', captured_at, %s), environment, mode, method, status_code::int, has_failed,
     endpoint_id, consumer_id, count(*), coalesce(sum(request_bytes), 0), coalesce(sum(response_bytes), 0),
-    coalesce(sum(latency_ms), 0), array_agg(latency_ms) FILTER (WHERE latency_ms IS NOT NULL)
+    count(request_bytes), count(response_bytes), coalesce(sum(latency_ms), 0),
+    array_agg(latency_ms) FILTER (WHERE latency_ms IS NOT NULL)
 FROM ({logs}) AS logs GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
 
@@ -92,7 +93,9 @@ def _check_day(service_id: UUID, day: date, *, repair: bool, now: datetime) -> C
         wrong = {key for key, cell in counted.items() if key not in there or not cell.agrees_with(there[key])}
         too_many = there.keys() - counted.keys()
         if repair:
-            rollups.write({key: counted[key] for key in wrong})
+            # Those that cannot say how many told a size can now.
+            unsized = {key for key, cell in there.items() if key in counted and not cell.is_sized}
+            rollups.write({key: counted[key] for key in wrong | unsized})
             rollups.remove(too_many)
     return Checked(
         service_id=service_id,
@@ -145,8 +148,10 @@ def recount_span(service_id: UUID, logs: RequestLogQuerySet) -> list[Fact]:
                 requests=row[8],
                 request_bytes=row[9],
                 response_bytes=row[10],
-                latency_ms=row[11],
-                buckets=[bucket_of(latency_ms) for latency_ms in row[12] or ()],
+                request_sized=row[11],
+                response_sized=row[12],
+                latency_ms=row[13],
+                buckets=[bucket_of(latency_ms) for latency_ms in row[14] or ()],
             )
             for row in cursor.fetchall()
         ]

@@ -26,7 +26,8 @@ MAX_REMEMBERED_DAYS = 10_000
 class Counted:
     """Requests that a client added up: of one endpoint, status and consumer, in one minute.
 
-    `latency_ms` is the sum over `buckets`, which are those of monitor.lib.histogram.
+    `latency_ms` is the sum over `buckets`, which are those of monitor.lib.histogram. `request_sized` and
+    `response_sized` say of how many the bytes are, None where the client does not.
     """
 
     organization_id: UUID
@@ -41,6 +42,8 @@ class Counted:
     requests: int
     request_bytes: int = 0
     response_bytes: int = 0
+    request_sized: int | None = None
+    response_sized: int | None = None
     latency_ms: float = 0.0
     buckets: Mapping[int, int] = field(default_factory=dict)
 

@@ -42,11 +42,13 @@ def count(
         f"WITH matched AS MATERIALIZED (SELECT {start} AS slot_start, {GROUPS[by]} AS slot_group, method,"  # noqa: S608 - our own words
         f" status_code, latency_ms, has_failed, request_bytes, response_bytes FROM ({inner}) AS logs)"
         " SELECT slot_start, slot_group, NULL, NULL, count(*), count(*) FILTER (WHERE has_failed),"
-        " coalesce(sum(request_bytes), 0), coalesce(sum(response_bytes), 0), avg(latency_ms),"
+        " coalesce(sum(request_bytes), 0), coalesce(sum(response_bytes), 0), count(request_bytes),"
+        " count(response_bytes), avg(latency_ms),"
         " percentile_cont(%s::float8[]) WITHIN GROUP (ORDER BY latency_ms)"
         " FROM matched GROUP BY slot_start, slot_group"
         " UNION ALL"
-        " SELECT slot_start, slot_group, method, status_code, count(*), NULL, NULL, NULL, NULL, NULL"
+        " SELECT slot_start, slot_group, method, status_code, count(*), NULL, NULL, NULL, NULL, NULL, NULL,"
+        " NULL"
         " FROM matched GROUP BY slot_start, slot_group, method, status_code"
     )
     window: list[Any] = [step, EPOCH] if step else []
@@ -82,8 +84,10 @@ def numbers_of(rows: Sequence[tuple[Any, ...]], ranks: Sequence[float]) -> dict[
             errors=row[5],
             request_bytes=row[6],
             response_bytes=row[7],
-            mean_ms=row[8],
-            percentiles_ms=tuple(row[9] or [None] * len(ranks)),
+            request_sized=row[8],
+            response_sized=row[9],
+            mean_ms=row[10],
+            percentiles_ms=tuple(row[11] or [None] * len(ranks)),
             answers=answers[slot_of(row)],
         )
         for row in rows

@@ -57,12 +57,17 @@ class Kept(Described, Protocol):
 
 
 class Tallied(Described, Protocol):
-    """Requests that a client counted; `latency_ms` is the sum over `buckets`."""
+    """Requests that a client counted; `latency_ms` is the sum over `buckets`. Of how many the sizes are, is
+    null where the client does not tell."""
 
     @property
     def requests(self) -> int: ...
     @property
     def buckets(self) -> Mapping[int, int]: ...
+    @property
+    def request_sized(self) -> int | None: ...
+    @property
+    def response_sized(self) -> int | None: ...
 
 
 class Names(Protocol):
@@ -92,6 +97,10 @@ class Fact(msgspec.Struct, gc=False):
     # Of what a client counted: buckets with their counts, in place of one entry for each request.
     counts: dict[int, int] = msgspec.field(default_factory=dict)
     source: str = "logs"
+    # How many told the sizes of their bodies; as if all had, where a client does not say.
+    request_sized: int = 0
+    response_sized: int = 0
+    is_sized: bool = True
 
 
 # Service, environment, mode, method, status code, whether it failed, endpoint.
@@ -107,6 +116,8 @@ class Delta(msgspec.Struct, array_like=True, gc=False):
     consumers: list[bytes]
     lines: list[Line]
     counted: list[CountedLine] = msgspec.field(default_factory=list)
+    # Of each counted line, how many requests and responses its bytes are of. Deltas from before have none.
+    sized: list[tuple[int | None, int | None]] = msgspec.field(default_factory=list)
 
 
 class _Codec(threading.local):
@@ -170,6 +181,7 @@ def pack_counted(counted: Sequence[Tallied], names: Names) -> bytes:
         consumers=[_consumer_of(each, names) for each in counted],
         lines=[],
         counted=lines,
+        sized=[(each.request_sized, each.response_sized) for each in counted],
     )
     return codec.compressor.compress(_encode(delta))
 
@@ -201,15 +213,21 @@ def unpack(packed: bytes | memoryview) -> list[Fact]:
         if fact is None:
             fact = facts[key] = Fact(minute, *delta.groups[group], delta.consumers[consumer])
         fact.requests += 1
-        fact.request_bytes += request_bytes or 0
-        fact.response_bytes += response_bytes or 0
+        if request_bytes is not None:
+            fact.request_bytes += request_bytes
+            fact.request_sized += 1
+        if response_bytes is not None:
+            fact.response_bytes += response_bytes
+            fact.response_sized += 1
         if latency_ms is not None:
             fact.latency_ms += latency_ms
             fact.buckets.append(bucket_of(latency_ms))
-    return [*facts.values(), *(_fact_of(line, delta) for line in delta.counted)]
+    sized = delta.sized or [(None, None)] * len(delta.counted)
+    counted = zip(delta.counted, sized, strict=True)
+    return [*facts.values(), *(_fact_of(line, of, delta) for line, of in counted)]
 
 
-def _fact_of(line: CountedLine, delta: Delta) -> Fact:
+def _fact_of(line: CountedLine, sized: tuple[int | None, int | None], delta: Delta) -> Fact:
     minute, group, consumer, requests, request_bytes, response_bytes, latency_ms, counts = line
     return Fact(
         minute,
@@ -221,4 +239,14 @@ def _fact_of(line: CountedLine, delta: Delta) -> Fact:
         latency_ms=latency_ms,
         counts=counts,
         source="client",
+        request_sized=sized_of(sized[0], requests, request_bytes),
+        response_sized=sized_of(sized[1], requests, response_bytes),
+        is_sized=None not in sized or not (request_bytes or response_bytes),
     )
+
+
+def sized_of(sized: int | None, requests: int, size: int) -> int:
+    """How many told a size, all of them where that is not known: without a byte, none did."""
+    if sized is None:
+        return requests if size else 0
+    return sized

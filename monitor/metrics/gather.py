@@ -57,6 +57,8 @@ class Row(NamedTuple):
     errors: int
     request_bytes: int
     response_bytes: int
+    request_sized: int | None
+    response_sized: int | None
     latency_ms: float
     packed: bytes
     method: str
@@ -164,7 +166,8 @@ class Gathering:
         start = "start" if self.step else "NULL::timestamptz"
         text = (
             f"SELECT 'rollup', {start}, subject, environment, requests, errors, request_bytes,"  # noqa: S608
-            " response_bytes, latency_ms, packed, NULL::text, NULL::int, NULL::int, source FROM metric_rollup"
+            " response_bytes, request_sized, response_sized, latency_ms, packed, NULL::text, NULL::int,"
+            " NULL::int, source FROM metric_rollup"
             " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
         )
         params = [
@@ -190,16 +193,15 @@ class Gathering:
     def summed(self, text: str) -> str:
         """A row for each subject and environment in place of one for each span: nothing to unpack."""
         return (
-            "SELECT 'rollup', NULL::timestamptz, subject, environment, sum(requests)::int8,"  # noqa: S608
-            " sum(errors)::int8, sum(request_bytes)::int8, sum(response_bytes)::int8, sum(latency_ms),"
-            " NULL::bytea, NULL::text, NULL::int, NULL::int, source"
+            f"SELECT 'rollup', NULL::timestamptz, subject, environment, {rollups.SUMS},"  # noqa: S608
+            " NULL::text, NULL::int, NULL::int, source"
             f" FROM ({text}) AS tile GROUP BY 3, 4, source"
         )
 
     def deltas(self) -> tuple[str, list[Any]]:
         return (
-            "SELECT 'delta', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, packed, NULL, NULL, NULL, NULL"
-            " FROM metric_delta WHERE services && %s",
+            "SELECT 'delta', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, packed, NULL, NULL,"
+            " NULL, NULL FROM metric_delta WHERE services && %s",
             [list(self.question.service_ids)],
         )
 
@@ -215,9 +217,10 @@ class Gathering:
         text = (
             f"SELECT 'edge', {start}, {column or 'NULL'}::text, environment, count(*),"  # noqa: S608 - our own words
             " count(*) FILTER (WHERE has_failed), coalesce(sum(request_bytes), 0),"
-            " coalesce(sum(response_bytes), 0), coalesce(sum(latency_ms), 0), NULL::bytea,"
+            " coalesce(sum(response_bytes), 0), count(request_bytes), count(response_bytes),"
+            " coalesce(sum(latency_ms), 0), NULL::bytea,"
             f" {parts}, 'logs' FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
-            " GROUP BY 2, 3, 4, 11, 12, 13"
+            " GROUP BY 2, 3, 4, 13, 14, 15"
         )
         params: list[Any] = [self.step, EPOCH] if self.step else []
         return text, params + [each for _, params in compiled for each in params]
@@ -253,7 +256,7 @@ class Gathering:
         if self.family == Family.ANSWER and not self.question.takes_answer(method, status_code):
             return
         slot = self.slot(row.start, row.environment, row.subject, method, status_code)
-        rollups.add_row(cells[slot], row[4:10])
+        rollups.add_row(cells[slot], row[4:12])
         cells.sources.add(row.source or Source.LOGS)
 
     def add_edge(self, cells: Gathered, row: Row) -> None:
@@ -264,6 +267,8 @@ class Gathering:
         cell.errors += row.errors
         cell.request_bytes += row.request_bytes
         cell.response_bytes += row.response_bytes
+        cell.request_sized += row.request_sized or 0
+        cell.response_sized += row.response_sized or 0
         cell.latencies.total += row.latency_ms
         if self.counts_alone:
             return

@@ -35,11 +35,15 @@ class Measurement:
     p50_latency_ms: float | None = None
     p95_latency_ms: float | None = None
     p99_latency_ms: float | None = None
-    # Of the bodies as sent; those that were not reported count as none, in the averages too.
+    # Of the bodies as sent, and how many requests told theirs: the averages are of these. Where of some
+    # numbers that is not known, all count as if they had, and `is_sized` is False.
     request_bytes: int = 0
     response_bytes: int = 0
     avg_request_bytes: float | None = None
     avg_response_bytes: float | None = None
+    request_sized: int = 0
+    response_sized: int = 0
+    is_sized: bool = True
     by_method: dict[str, int] = field(default_factory=dict)
     by_status: dict[str, int] = field(default_factory=dict)
     # Where the percentiles come from: the logs themselves, or histograms that are true to 0.54 %.
@@ -55,6 +59,8 @@ def measure(logs: QuerySet[RequestLog]) -> Measurement:
         errors=Count("id", filter=FAILED),
         sent=Coalesce(Sum("request_bytes"), 0),
         answered=Coalesce(Sum("response_bytes"), 0),
+        sent_told=Count("request_bytes"),
+        answered_told=Count("response_bytes"),
         average=Avg("latency_ms"),
         p50=Percentile("latency_ms", 0.5),
         p95=Percentile("latency_ms", 0.95),
@@ -76,8 +82,10 @@ def measure(logs: QuerySet[RequestLog]) -> Measurement:
         p99_latency_ms=totals["p99"],
         request_bytes=totals["sent"],
         response_bytes=totals["answered"],
-        avg_request_bytes=totals["sent"] / totals["total"] if totals["total"] else None,
-        avg_response_bytes=totals["answered"] / totals["total"] if totals["total"] else None,
+        avg_request_bytes=totals["sent"] / totals["sent_told"] if totals["sent_told"] else None,
+        avg_response_bytes=totals["answered"] / totals["answered_told"] if totals["answered_told"] else None,
+        request_sized=totals["sent_told"],
+        response_sized=totals["answered_told"],
         by_method=dict(sorted(by_method.items())),
         by_status=dict(sorted(by_status.items())),
     )

@@ -11,6 +11,8 @@ from monitor.metrics.cells import NO_STATUS, Answers, Cell
 class Numbers:
     """Counts, bytes of the bodies as sent, latencies in milliseconds; null where nothing reported one.
 
+    `request_sized` and `response_sized` are the requests that told those sizes, which the means are of; where
+    that is not known of some, these count as if all had, and `is_sized` is False.
     `percentiles_ms` stand in the order of the ranks that were asked for.
     """
 
@@ -18,6 +20,9 @@ class Numbers:
     errors: int = 0
     request_bytes: int = 0
     response_bytes: int = 0
+    request_sized: int = 0
+    response_sized: int = 0
+    is_sized: bool = True
     mean_ms: float | None = None
     percentiles_ms: tuple[float | None, ...] = ()
     answers: Answers = field(default_factory=Counter)
@@ -33,6 +38,9 @@ class Numbers:
             errors=cell.errors,
             request_bytes=cell.request_bytes,
             response_bytes=cell.response_bytes,
+            request_sized=cell.request_sized,
+            response_sized=cell.response_sized,
+            is_sized=cell.is_sized,
             mean_ms=cell.latencies.mean,
             percentiles_ms=tuple(cell.latencies.percentiles(ranks)),
             answers=cell.answers,
@@ -44,12 +52,12 @@ class Numbers:
 
     @property
     def mean_request_bytes(self) -> float | None:
-        """For each request; a body that was not reported counts as none."""
-        return self.request_bytes / self.requests if self.requests else None
+        """Of those that told it; too low where `is_sized` is False."""
+        return self.request_bytes / self.request_sized if self.request_sized else None
 
     @property
     def mean_response_bytes(self) -> float | None:
-        return self.response_bytes / self.requests if self.requests else None
+        return self.response_bytes / self.response_sized if self.response_sized else None
 
     @property
     def by_method(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from monitor.metrics.cells import Cell, Cells, Key, pack, unpack_into
+from monitor.metrics.facts import sized_of
 from monitor.models.metrics import Family, Resolution, Source
 
 # Whoever changes rollups holds this lock: compaction, repair. Any number will do.
@@ -33,7 +34,14 @@ ROWS_A_BITE = 5_000
 
 COLUMNS = (
     "service_id, family, resolution, start, subject, environment, mode, source,"
-    " requests, errors, request_bytes, response_bytes, latency_ms, packed"
+    " requests, errors, request_bytes, response_bytes, request_sized, response_sized, latency_ms, packed"
+)
+# The same from requests to packed, of many rows at once: how many told a size is known where each row says.
+SUMS = (
+    "sum(requests)::int8, sum(errors)::int8, sum(request_bytes)::int8, sum(response_bytes)::int8,"
+    " CASE WHEN bool_and(request_sized IS NOT NULL) THEN sum(request_sized)::int8 END,"
+    " CASE WHEN bool_and(response_sized IS NOT NULL) THEN sum(response_sized)::int8 END,"
+    " sum(latency_ms), NULL::bytea"
 )
 FIND = (
     f"SELECT {COLUMNS} FROM metric_rollup JOIN unnest(%s::uuid[], %s::text[], %s::text[],"  # noqa: S608
@@ -46,10 +54,11 @@ WRITE = (
     f"INSERT INTO metric_rollup ({COLUMNS})"  # noqa: S608
     " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[],"
     " %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int8[], %s::int8[], %s::int8[],"
-    " %s::int8[], %s::float8[], %s::bytea[])"
+    " %s::int8[], %s::int8[], %s::int8[], %s::float8[], %s::bytea[])"
     " ON CONFLICT (service_id, family, resolution, start, subject, environment, mode, source)"
     " DO UPDATE SET requests = EXCLUDED.requests, errors = EXCLUDED.errors,"
     " request_bytes = EXCLUDED.request_bytes, response_bytes = EXCLUDED.response_bytes,"
+    " request_sized = EXCLUDED.request_sized, response_sized = EXCLUDED.response_sized,"
     " latency_ms = EXCLUDED.latency_ms, packed = EXCLUDED.packed"
 )
 
@@ -86,11 +95,17 @@ def key_of(row: Sequence[Any]) -> Key:
 
 def add_row(cell: Cell, counts: Sequence[Any]) -> None:
     """Add a row's columns from requests to packed. `packed` may be null in sums over rows."""
-    requests, errors, request_bytes, response_bytes, latency_ms, packed = counts
+    requests, errors, request_bytes, response_bytes, request_sized, response_sized, latency_ms, packed = (
+        counts
+    )
     cell.requests += requests
     cell.errors += errors
     cell.request_bytes += request_bytes
     cell.response_bytes += response_bytes
+    cell.request_sized += sized_of(request_sized, requests, request_bytes)
+    cell.response_sized += sized_of(response_sized, requests, response_bytes)
+    if (request_sized is None and request_bytes) or (response_sized is None and response_bytes):
+        cell.is_sized = False
     if packed is not None:
         unpack_into(cell, packed, latency_ms=latency_ms)
 
@@ -146,6 +161,8 @@ def write(cells: Cells) -> None:
                     [cell.errors for cell in written],
                     [cell.request_bytes for cell in written],
                     [cell.response_bytes for cell in written],
+                    [cell.request_sized if cell.is_sized else None for cell in written],
+                    [cell.response_sized if cell.is_sized else None for cell in written],
                     [cell.latencies.total for cell in written],
                     [pack(cell) for cell in written],
                 ],

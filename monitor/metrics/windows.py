@@ -186,10 +186,9 @@ def _rollups_of(
     number: int, shape: Shape, asked: Sequence[WindowQuestion], tile: Tile, speakers: Speakers
 ) -> tuple[str, list[Any]]:
     columns = (
-        "requests, errors, request_bytes, response_bytes, latency_ms, packed"
+        "requests, errors, request_bytes, response_bytes, request_sized, response_sized, latency_ms, packed"
         if shape.detail != Detail.COUNTS
-        else "sum(requests)::int8, sum(errors)::int8, sum(request_bytes)::int8, sum(response_bytes)::int8,"
-        " sum(latency_ms), NULL::bytea"
+        else rollups.SUMS
     )
     text = (
         f"SELECT {number}, service_id, subject::text, environment::text, {columns} FROM metric_rollup"  # noqa: S608 - our own words

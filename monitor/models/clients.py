@@ -97,6 +97,11 @@ class CountedSeries(models.Model):
     until_ns = models.BigIntegerField()
     requests = models.BigIntegerField()
     latency_ms = models.FloatField()
+    # Bytes of bodies and how many told them; null in rows from before they were told apart.
+    request_bytes = models.BigIntegerField(null=True)
+    response_bytes = models.BigIntegerField(null=True)
+    request_sized = models.BigIntegerField(null=True)
+    response_sized = models.BigIntegerField(null=True)
     # Counts by bucket, in msgpack.
     buckets = models.BinaryField()
     seen_at = models.DateTimeField()

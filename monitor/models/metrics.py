@@ -70,6 +70,9 @@ class MetricRollup(models.Model):
     errors = models.BigIntegerField()
     request_bytes = models.BigIntegerField()
     response_bytes = models.BigIntegerField()
+    # Requests that told the sizes; null in rows from before they were counted.
+    request_sized = models.BigIntegerField(null=True)
+    response_sized = models.BigIntegerField(null=True)
     # The sum, so that means are exact; `packed` holds the histogram.
     latency_ms = models.FloatField()
     family = models.CharField(max_length=8, choices=Family)

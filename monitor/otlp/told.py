@@ -168,6 +168,9 @@ def add_count(process: Process, point: Point) -> None:
         status_code=status_code if status_code is not None and 0 <= status_code <= 999 else None,
         consumer=consumer,
         requests=max(0, min(point.count, MAX_COUNT)),
+        # Until a histogram of sizes tells of some.
+        request_sized=0,
+        response_sized=0,
         latency_ms=point.total,
         buckets=dict(point.buckets),
         series=series_of(process, point) if point.temporality == CUMULATIVE else None,
@@ -189,10 +192,11 @@ def series_of(process: Process, point: Point) -> Series:
 def add_size(process: Process, point: Point) -> None:
     key = key_of(point)
     size = int(max(0.0, min(point.total, float(MAX_COUNT))))
+    sized = max(0, min(point.count, MAX_COUNT))
     if point.name == REQUEST_SIZE:
-        process.counts[key] = replace(process.counts[key], request_bytes=size)
+        process.counts[key] = replace(process.counts[key], request_bytes=size, request_sized=sized)
     else:
-        process.counts[key] = replace(process.counts[key], response_bytes=size)
+        process.counts[key] = replace(process.counts[key], response_bytes=size, response_sized=sized)
 
 
 def take_event(process: Process, record: Record) -> bool:

@@ -116,6 +116,29 @@ def test_traffic_shows_from_aggregates_alone(post, service):
     assert {name: each["total_requests"] for name, each in groups.items()} == counts_by(sync, "consumer")
 
 
+def test_averages_of_sizes_are_of_the_requests_that_told_theirs(post, service):
+    sync = message("sync", timestamp=timezone.now().timestamp())
+    told = [sum(each["request_sizes"].values()) for each in sync["requests"]]
+    assert (sum(told), len(told)) == (2, 14)
+
+    post("sync", sync)
+
+    found = measured(service)
+    assert (found["request_bytes"], found["request_sized"], found["is_sized"]) == (51 + 21, 2, True)
+    assert found["avg_request_bytes"] == 36
+    answered = sum(sum(each["response_sizes"].values()) for each in sync["requests"])
+    assert found["response_sized"] == answered == 15
+    assert found["avg_response_bytes"] == pytest.approx(found["response_bytes"] / 15)
+
+
+def test_a_client_that_does_not_tell_how_many_sizes_it_added_up_is_averaged_over_all(post, service):
+    post("sync", a_sync(some_requests(4, request_sizes=None, response_sizes=None)))
+
+    found = measured(service)
+
+    assert (found["avg_request_bytes"], found["request_sized"], found["is_sized"]) == (10, 4, False)
+
+
 def counts_by(sync, member):
     counted = {}
     for each in sync["requests"]:
@@ -137,6 +160,7 @@ def test_aggregates_count_the_same_before_and_after_they_are_compacted(post, ser
     assert (after["total_requests"], after["error_count"]) == (42, 2)
     assert after["groups"][0]["request_bytes"] == after["request_bytes"] == 420
     assert (after["response_bytes"], after["avg_response_bytes"]) == (4200, 100)
+    assert (after["request_sized"], after["response_sized"], after["is_sized"]) == (42, 42, True)
     # 40 times the middle of [0, 10) and twice that of [250, 260).
     assert after["avg_latency_ms"] == pytest.approx((40 * 5 + 2 * 255) / 42)
     assert after["p50_latency_ms"] == pytest.approx(5, rel=0.006)

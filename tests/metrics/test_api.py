@@ -6,11 +6,13 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
+from monitor.metrics.compact import compact
 from monitor.metrics.exact import GROUPS
-from monitor.models import RequestLog
-from tests.factories import a_client, a_key, a_log, a_service, an_organization, keep_logs, rfc3339
+from monitor.models import MetricRollup, RequestLog
+from tests.factories import a_client, a_key, a_log, a_service, a_user, an_organization, keep_logs, rfc3339
 
 NOTHING = {
     "total_requests": 0,
@@ -24,6 +26,9 @@ NOTHING = {
     "response_bytes": 0,
     "avg_request_bytes": None,
     "avg_response_bytes": None,
+    "request_sized": 0,
+    "response_sized": 0,
+    "is_sized": True,
     "by_method": {},
     "by_status": {},
     "p95_method": "exact",
@@ -44,6 +49,18 @@ def reader(service):
     return a_client(a_key(service, scopes=["read"])[1])
 
 
+@pytest.fixture
+def viewer(service):
+    return a_client(user=a_user(service.organization, "viewer"))
+
+
+@pytest.fixture
+def histograms(monkeypatch):
+    """No question is small enough to be answered from the logs themselves."""
+    monkeypatch.setattr("monitor.metrics.answer.EXACT_UP_TO", -1)
+    monkeypatch.setattr("monitor.metrics.answer.PARTS_EXACT_UP_TO", -1)
+
+
 def without_window(measured):
     """The window ends a little after the clock's now: these tests are about the rest."""
     assert measured.pop("since") < measured.pop("until")
@@ -62,13 +79,19 @@ def percentile(values, rank):
 def by_hand(logs):
     latencies = [log["latency_ms"] for log in logs if log["latency_ms"] is not None]
     errors = sum(log["error"] is not None or (log["status_code"] or 0) >= 500 for log in logs)
-    sent, answered = (sum(len((log.get(f"{side}_body") or "").encode()) for log in logs) for side in SIDES)
+    bodies = [[log.get(f"{side}_body") for log in logs] for side in SIDES]
+    bodies = [[body for body in each if body is not None] for each in bodies]
+    sent, answered = (sum(len(body.encode()) for body in told) for told in bodies)
+    sent_told, answered_told = (len(told) for told in bodies)
     return {
         "total_requests": len(logs),
         "request_bytes": sent,
         "response_bytes": answered,
-        "avg_request_bytes": sent / len(logs),
-        "avg_response_bytes": answered / len(logs),
+        "avg_request_bytes": sent / sent_told if sent_told else None,
+        "avg_response_bytes": answered / answered_told if answered_told else None,
+        "request_sized": sent_told,
+        "response_sized": answered_told,
+        "is_sized": True,
         "error_count": errors,
         "error_rate": errors / len(logs),
         "avg_latency_ms": statistics.fmean(latencies),
@@ -326,7 +349,8 @@ def test_groups_have_the_busiest_first(service, reader, by, expected):
     assert [group["total_requests"] for group in groups] == sorted(expected.values(), reverse=True)
     assert sum(group["error_count"] for group in groups) == 1
     assert sum(group["response_bytes"] for group in groups) == 12
-    assert (measured["response_bytes"], measured["avg_response_bytes"]) == (12, 2.4)
+    assert (measured["response_bytes"], measured["avg_response_bytes"]) == (12, 4)
+    assert (measured["request_sized"], measured["response_sized"], measured["is_sized"]) == (0, 3, True)
     assert (measured["more_groups"], measured["groups_p95_method"]) == (0, "exact")
     for group in groups:
         if group["value"] and by != "status_class":
@@ -378,3 +402,57 @@ def test_too_much_to_read_says_what_to_narrow(service, reader, monkeypatch):
     assert answer.json()["code"] == "too_much_to_read"
     assert "the filter path" in answer.json()["detail"]
     assert reader.get("/v1/metrics", {"path": "nowhere"}).status_code == 200
+
+
+# --- Sizes ------------------------------------------------------------------------------------------------
+
+
+def sizes_of(reader):
+    told = reader.get("/v1/metrics").json()
+    return {name: told[name] for name in ("response_sized", "avg_response_bytes", "is_sized")}
+
+
+def test_averages_of_sizes_are_of_the_requests_that_told_theirs(service, reader, histograms):
+    keep_logs(service, a_log(response_body="1234"), a_log(response_body=""), a_log(), a_log())
+
+    expected = {"response_sized": 2, "avg_response_bytes": 2, "is_sized": True}
+    assert sizes_of(reader) == expected
+    compact(now=timezone.now())
+    assert sizes_of(reader) == expected
+
+
+def test_numbers_of_older_versions_are_averaged_over_all_and_say_so_until_they_are_counted_anew(
+    service, reader, viewer, histograms
+):
+    keep_logs(service, a_log(response_body="1234"), a_log())
+    compact(now=timezone.now())
+    MetricRollup.objects.update(request_sized=None, response_sized=None)
+    older = {"response_sized": 2, "avg_response_bytes": 2, "is_sized": False}
+    assert sizes_of(reader) == older
+    page = viewer.get("/metrics-ui").content.decode()
+    assert "or more: older numbers do not say how many told a size" in page
+
+    call_command("check_rollups", verbosity=0)
+    assert sizes_of(reader) == older
+    call_command("check_rollups", repair=True, verbosity=0)
+
+    assert sizes_of(reader) == {"response_sized": 1, "avg_response_bytes": 4, "is_sized": True}
+
+
+def test_what_is_added_to_older_numbers_leaves_them_unknown(service, reader, histograms):
+    for body in ("1234", "12"):
+        keep_logs(service, a_log(response_body=body, timestamp=rfc3339(timezone.now() - timedelta(days=3))))
+        compact(now=timezone.now())
+        if body == "1234":
+            MetricRollup.objects.update(request_sized=None, response_sized=None)
+
+    assert sizes_of(reader) == {"response_sized": 2, "avg_response_bytes": 3, "is_sized": False}
+
+
+def test_the_page_says_of_how_many_requests_the_sizes_are(service, viewer):
+    keep_logs(service, a_log(response_body="1234"), a_log())
+
+    page = viewer.get("/metrics-ui").content.decode()
+
+    assert "4 bytes each, of 1 that told it" in page
+    assert "no size was told" in page

@@ -117,6 +117,7 @@ def as_counted(logs):
         "requests": len(logs),
         "errors": sum(log.failed for log in logs),
         "bytes": sum(log.request_bytes or 0 for log in logs),
+        "sized": sum(log.request_bytes is not None for log in logs),
         "answers": Counter((log.method, log.status_code) for log in logs),
         "mean": pytest.approx(mean([log.latency_ms for log in logs if log.latency_ms is not None])),
     }
@@ -127,6 +128,7 @@ def as_told(numbers):
         "requests": numbers.requests,
         "errors": numbers.errors,
         "bytes": numbers.request_bytes,
+        "sized": numbers.request_sized,
         "answers": numbers.answers,
         "mean": numbers.mean_ms,
     }

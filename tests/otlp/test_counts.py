@@ -97,6 +97,47 @@ def test_a_count_that_grows_adds_what_is_new(post, measured):
     assert measured()["avg_latency_ms"] == pytest.approx(50)
 
 
+def sizes(count, *, name, start, time):
+    """A histogram of sizes of which `count` requests told theirs, 100 bytes each."""
+    point = explicit([count, 0], bounds=(1000, 10_000), start=start, time=time)
+    point["sum"] = 100 * count
+    return an_export(point, temporality=CUMULATIVE, resource=PROCESS, name=name, unit="By")
+
+
+def test_sizes_that_grow_add_what_is_new_and_are_averaged_over_those_that_told_theirs(post, measured):
+    start = timezone.now() - 300 * SECOND
+    for seconds, requests, told in [(60, 4, 1), (120, 10, 3), (180, 10, 3)]:
+        at = {"start": start, "time": start + seconds * SECOND}
+        export = an_export(explicit([requests, 0], **at), temporality=CUMULATIVE, resource=PROCESS)
+        for side in ("request", "response"):
+            more = sizes(told, name=f"http.server.{side}.body.size", **at)
+            export["resourceMetrics"] += more["resourceMetrics"]
+        post(export)
+
+    for _ in range(2):
+        found = measured()
+        assert (found["total_requests"], found["is_sized"]) == (10, True)
+        for side in ("request", "response"):
+            told = [found[name.format(side)] for name in ("{}_bytes", "{}_sized", "avg_{}_bytes")]
+            assert told == [300, 3, 100]
+        compact(now=timezone.now())
+
+
+def test_a_series_whose_sizes_were_not_remembered_yet_adds_none_of_those_told_before(post, measured):
+    start = timezone.now() - 300 * SECOND
+    for seconds, count in [(60, 2), (120, 5), (180, 6)]:
+        at = {"start": start, "time": start + seconds * SECOND}
+        export = an_export(explicit([count, 0], **at), temporality=CUMULATIVE, resource=PROCESS)
+        more = sizes(count, name="http.server.request.body.size", **at)
+        export["resourceMetrics"] += more["resourceMetrics"]
+        post(export)
+        if seconds == 60:
+            # As of the version before.
+            CountedSeries.objects.update(request_bytes=None, request_sized=None)
+
+    assert (measured()["request_bytes"], measured()["request_sized"]) == (300, 3)
+
+
 def test_a_process_that_starts_again_counts_from_nothing(post, measured):
     first = timezone.now() - 300 * SECOND
     for start, counts in [(first, [5, 0]), (first + 100 * SECOND, [2, 0])]:
@@ -226,6 +267,8 @@ def test_what_a_real_client_counted_is_read_whole():
     assert sum(sum(each.buckets.values()) for each in report.counts) == 16
     assert sum(each.request_bytes for each in report.counts) == 51 + 21
     (items,) = [each for each in report.counts if each.consumer == "alice" and each.method == "POST"]
+    # Of 16 requests three said how long their bodies are, one of them empty.
+    assert sum(each.request_sized for each in report.counts) == 3
     assert (items.route, items.status_code, items.response_bytes) == ("/items", 201, 58)
     assert items.latency_ms == pytest.approx(11.535, rel=1e-3)
     # Within a bucket of the client's, which are 9 % wide.
