@@ -1,8 +1,9 @@
 """The code and the settings of docs/clients, as they stand there, in running applications."""
 
 import re
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ import pytest
 from monitor.models.keys import KeyKind
 from tests.factories import a_key, a_service
 from tests.published.environments import node_modules_with, python_with
-from tests.published.running import gunicorn, instrumented, running_app, uvicorn, wait_until
+from tests.published.running import APPS, gunicorn, instrumented, running_app, uvicorn, wait_until
 from tests.reading import Api
 from tests.web import ROOT
 
@@ -37,6 +38,9 @@ class Documented:
     called: str
     kind: KeyKind = KeyKind.OWN
     language: str = "python"
+    # What the lines are added to, by its file: the name in apps, and the one beside the program.
+    there: Mapping[str, str] = field(default_factory=dict)
+    written_to: str = "shop.py"
     more: dict[str, str] = field(default_factory=dict)
 
 
@@ -73,19 +77,35 @@ def node(environment):
     return command
 
 
+# Pages say of these "at the end of".
+FLASK = {"there": {"there_flask.py": "shop.py"}, "called": "/items/7"}
+DJANGO = {
+    "there": {"there_django.py": "shop.py", "there_django_settings.py": "settings.py"},
+    "written_to": "settings.py",
+    "called": "/items/7",
+}
+
+
+def ours(server):
+    return lambda folder, fd: server(Path(sys.executable), "shop")(fd)
+
+
 @pytest.fixture(scope="module")
 def programs() -> dict[str, Documented]:
     zero = {"page": "apitally-0.md", "called": "/items/7", "kind": KeyKind.CLIENT_ID}
+    one = {"page": "apitally-1.md", "called": "/items/7", "kind": KeyKind.WRITE_TOKEN}
+    own = {"page": "python.md", "more": {"PYTHONPATH": str(ROOT / "clients" / "python" / "src")}}
     return {
         "0.x, FastAPI": Documented(**zero, words="import FastAPI\n", command=python("apitally0")),
         "0.x, Flask": Documented(**zero, words="import Flask\n", command=python("apitally0", gunicorn)),
+        "0.x, Django": Documented(
+            **{**zero, **DJANGO}, words="APITALLY_MIDDLEWARE", command=python("apitally0", gunicorn)
+        ),
         "0.x, Express": Documented(**zero, words="useApitally(app", language="js", command=node("express")),
-        "1.x, FastAPI": Documented(
-            page="apitally-1.md",
-            words="import FastAPI\n",
-            command=python("apitally1"),
-            called="/items/7",
-            kind=KeyKind.WRITE_TOKEN,
+        "1.x, FastAPI": Documented(**one, words="import FastAPI\n", command=python("apitally1")),
+        "1.x, Flask": Documented(**one, words="import Flask\n", command=python("apitally1", gunicorn)),
+        "1.x, Django": Documented(
+            **{**one, **DJANGO}, words="init(write_token=", command=python("apitally1", gunicorn)
         ),
         "OpenTelemetry, Python": Documented(
             page="opentelemetry-python.md",
@@ -100,13 +120,11 @@ def programs() -> dict[str, Documented]:
             command=node("opentelemetry-node"),
             called="/orders/7",
         ),
-        "our client": Documented(
-            page="python.md",
-            words="import FastAPI\n",
-            command=lambda folder, fd: uvicorn(Path(sys.executable), "shop")(fd),
-            called="/orders/7",
-            more={"PYTHONPATH": str(ROOT / "clients" / "python" / "src")},
+        "our client, FastAPI": Documented(
+            **own, words="import FastAPI\n", command=ours(uvicorn), called="/orders/7"
         ),
+        "our client, Flask": Documented(**own, **FLASK, words="import WsgiMonitor", command=ours(gunicorn)),
+        "our client, Django": Documented(**own, **DJANGO, words="APIMONITOR =", command=ours(gunicorn)),
     }
 
 
@@ -120,7 +138,11 @@ def written(told: Documented, folder: Path, address: str, key: str) -> dict[str,
     """The environment to start the program in, once it stands in the folder."""
     (code,) = [code for code in blocks(told.page, told.language) if told.words in code]
     folder.mkdir()
-    (folder / f"shop.{told.language.removesuffix('thon')}").write_text(put_in_place(code, address, key))
+    for source, name in told.there.items():
+        shutil.copy(APPS / source, folder / name)
+    program = folder / told.written_to.replace(".py", f".{told.language.removesuffix('thon')}")
+    with program.open("a") as lines:
+        lines.write(put_in_place(code, address, key))
     asked = {name: put_in_place(value, address, key) for name, value in exports(told.page).items()}
     return {**asked, **told.more}
 
