@@ -31,6 +31,7 @@ class ErrorIssueAdmin(EndlessAdmin, LeanDeletionAdmin):
         "mode",
         "state",
         "changed",
+        "is_reported",
         "requests",
         "consumers",
         "first_seen",

@@ -84,6 +84,7 @@ def move_what_was_counted(move: EndpointMove, target_id: UUID, *, now: datetime)
     if move.pattern:  # else they went with the logs
         for day in sorted(days_with_numbers(move.source_id, sources=[Source.CLIENT])):
             move_counts(move.service_id, day, source=move.source_id, target=target_id, now=now)
+        move_issues(move.source_id, target_id, reported_alone=True)
     ErrorCount.objects.filter(endpoint=move.source_id).update(endpoint=target_id)
 
 

@@ -50,6 +50,10 @@ class IssueSerializer(serializers.ModelSerializer[ErrorIssue]):
         allow_null=True, help_text="The count at which it opens again; null: until somebody opens it."
     )
 
+    is_reported = serializers.BooleanField(
+        help_text="Whether a client counted it and no log tells of it: it has no samples then."
+    )
+
     class Meta:
         model = ErrorIssue
         fields = (
@@ -63,6 +67,7 @@ class IssueSerializer(serializers.ModelSerializer[ErrorIssue]):
             "field",
             "message",
             "fingerprint",
+            "is_reported",
             "requests",
             "consumers",
             "first_seen_at",

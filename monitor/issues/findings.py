@@ -15,15 +15,21 @@ VALIDATION_STATUSES = frozenset({400, 422})
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that went wrong. `fingerprint` is the same wherever these three are."""
+    """One thing that went wrong. `fingerprint` is the same wherever all of these are.
+
+    `is_reported` says that a client counted it, and no log tells of it.
+    """
 
     kind: str
     field: str
     message: str
+    is_reported: bool = False
 
     @cached_property
     def fingerprint(self) -> str:
-        said = "\x00".join((self.kind, self.field, self.message))
+        # Counts of clients have fingerprints of their own: the two are never added up.
+        source = ("reported",) if self.is_reported else ()
+        said = "\x00".join((self.kind, self.field, self.message, *source))
         return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

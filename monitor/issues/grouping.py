@@ -264,6 +264,7 @@ def make(keys: Sequence[Key], tallies: Tallies) -> None:
             fingerprint=key.fingerprint,
             field=tallies[key].finding.field,
             message=tallies[key].finding.message,
+            is_reported=tallies[key].finding.is_reported,
             first_seen_at=tallies[key].first,
             last_seen_at=tallies[key].last,
         )

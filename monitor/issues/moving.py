@@ -51,14 +51,17 @@ def shares_of(endpoint_id: UUID, belonging: Belonging) -> Shares:
 
 
 @transaction.atomic
-def move_issues(source_id: UUID, target_id: UUID) -> None:
-    """The issues of one endpoint become those of another; two that are alike become one."""
+def move_issues(source_id: UUID, target_id: UUID, *, reported_alone: bool = False) -> None:
+    """The issues of one endpoint, or those that clients counted, become those of another; two that are alike
+    become one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ISSUES_LOCK])
     both = ErrorIssue.objects.filter(endpoint__in=(source_id, target_id))
     rows = list(both.select_for_update(no_key=True).order_by("id"))
     there = {(row.mode, row.fingerprint): row for row in rows if row.endpoint_id == target_id}
     for issue in (row for row in rows if row.endpoint_id == source_id):
+        if reported_alone and not issue.is_reported:
+            continue
         alike = there.get((issue.mode, issue.fingerprint))
         if alike is None:
             issue.endpoint_id = target_id

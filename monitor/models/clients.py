@@ -159,11 +159,18 @@ class ErrorCount(models.Model):
     traceback = models.TextField(default="")
     sentry_event_id = models.CharField(max_length=64, default="")
     count = models.BigIntegerField()
+    # How many of them were looked at for issues; see monitor.issues.from_counts.
+    grouped = models.BigIntegerField(default=0, db_default=0)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
 
     class Meta:
         db_table = "error_count"
+        indexes = [
+            models.Index(
+                fields=["id"], condition=models.Q(count__gt=models.F("grouped")), name="error_count_to_group"
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["service", "environment", "mode", "day", "fingerprint"], name="error_count_once_a_day"

@@ -65,6 +65,8 @@ class ErrorIssue(models.Model):
     fingerprint = models.CharField(max_length=32)
     field = models.CharField(max_length=MAX_FIELD_CHARS, blank=True, default="")
     message = models.CharField(max_length=MAX_MESSAGE_CHARS)
+    # Whether a client counted them; such an issue has no samples.
+    is_reported = models.BooleanField(default=False, db_default=False)
     requests = models.BigIntegerField(default=0)
     # Distinct ones among those who named themselves.
     consumers = models.IntegerField(default=0)
