@@ -51,7 +51,7 @@ WITH bite AS MATERIALIZED (
         ) ELSE tags END
     FROM bite WHERE log.id = bite.id AND log.id >= %(since)s AND log.id < %(until)s
         AND (has_address OR has_query OR has_path OR has_error OR has_tag)
-    RETURNING has_address, has_query, has_path, has_error, has_tag
+    RETURNING log.id, has_address, has_query, has_path, has_error, has_tag
 ), payloads AS (
     DELETE FROM log_payload
     WHERE log_id IN (SELECT id FROM bite) AND log_id >= %(since)s AND log_id < %(until)s RETURNING log_id
@@ -68,7 +68,8 @@ WITH bite AS MATERIALIZED (
     UPDATE alert_event SET message = left(regexp_replace(message, %(names)s, %(instead)s, 'gi'), 1024)
     WHERE log_id IN (SELECT id FROM bite) AND message ~* %(names)s
 )
-SELECT (SELECT id FROM bite ORDER BY id DESC LIMIT 1), count(*),
+SELECT (SELECT id FROM bite ORDER BY id DESC LIMIT 1),
+    (SELECT count(*) FROM (SELECT id FROM logs UNION SELECT log_id FROM payloads) AS erased),
     (SELECT count(*) FROM payloads), (SELECT count(*) FROM replays),
     count(*) FILTER (WHERE has_address), count(*) FILTER (WHERE has_query),
     count(*) FILTER (WHERE has_path), count(*) FILTER (WHERE has_error), count(*) FILTER (WHERE has_tag)

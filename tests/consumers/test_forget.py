@@ -122,6 +122,14 @@ def test_nothing_that_is_kept_tells_who_it_was(service):
     assert receipt.finished_at - receipt.asked_at == LAST_LOOK_AFTER
 
 
+def test_a_request_of_which_only_headers_and_bodies_were_kept_counts_as_erased(service):
+    keep_logs(service, personal(), a_log(consumer="ada@example.com", request_body="Lovelace"))
+
+    receipt = forgotten(the_consumer())
+
+    assert (receipt.logs, receipt.addresses, receipt.payloads) == (2, 1, 2)
+
+
 @pytest.fixture
 def listener(service):
     endpoint, _ = make_endpoint(
