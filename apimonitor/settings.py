@@ -465,6 +465,7 @@ SPECTACULAR_SETTINGS = {
         "MaintenanceStateEnum": "monitor.monitors.maintenance_api.MAINTENANCE_STATES",
         "IncidentImpactEnum": "monitor.models.status_pages.IncidentImpact",
         "IncidentStatusEnum": "monitor.models.status_pages.IncidentStatus",
+        "SubscriberKindEnum": "monitor.models.status_subscribers.SubscriberKind",
         "StatusThemeEnum": "monitor.models.status_pages.StatusTheme",
         "MaintenanceStrategyEnum": "monitor.models.maintenance.MaintenanceStrategy",
         "BeatStateEnum": ["down", "up", "pending", "maintenance", "no_data"],

@@ -10,9 +10,6 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import psycopg
-from django.db import connection
-
 from monitor.alerts import rulebook
 from monitor.events import record as outbox
 from monitor.events.draft import Draft
@@ -20,6 +17,7 @@ from monitor.ingest.entry import Entry
 from monitor.ingest.naming import Names
 from monitor.issues import arrivals as failures
 from monitor.lib import payload, pgarrays
+from monitor.lib.rows import run
 from monitor.lib.span_ids import span_number
 from monitor.metrics import deltas, facts
 from monitor.models import arrivals
@@ -121,9 +119,5 @@ def write(
         "facts": facts.pack(entries, names),
         "unguarded": quiet_by is None,
     }
-    # psycopg's own cursor binds on the server; Django's writes all values into the statement as text.
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(KEEP, {**values, **single}, prepare=True)
-        row = cursor.fetchone()
-        return row is not None and bool(row[0])
+    [[is_written]] = run(KEEP, {**values, **single})
+    return bool(is_written)

@@ -24,7 +24,7 @@ class NotYaml(ValueError):
     """A text that is no YAML, or more of it than is read. The message names the line."""
 
 
-class PlainLoader(FastLoader):  # type: ignore[misc] # which it is, depends on the build
+class PlainLoader(FastLoader):
     """Plain values alone: no dates, which JSON lacks; no key twice, of which one would win unseen."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
@@ -72,7 +72,7 @@ def check_size(text: str, *, takes_aliases: bool) -> None:
             if not takes_aliases:
                 raise NotYaml(f"{place(event.start_mark)}aliases (*) are not read here.")
             # Within itself an alias has no weight yet; the reader refuses what it cannot end.
-            values += weights.get(event.anchor, MOST_VALUES)
+            values += weights.get(event.anchor or "", MOST_VALUES)
         elif isinstance(event, CLOSING):
             anchor, before = open_levels.pop()
             if anchor:

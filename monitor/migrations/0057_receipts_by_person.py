@@ -10,7 +10,7 @@ WHERE d.requested_by = 'user:' || u.username AND u.date_joined <= d.requested_at
 class Migration(migrations.Migration):
     """Whose a receipt is, is said by the person's id."""
 
-    dependencies = [("monitor", "0051_audit_not_emptied"), ("auth", "0012_alter_user_first_name_max_length")]
+    dependencies = [("monitor", "0052_status_subscribers"), ("auth", "0012_alter_user_first_name_max_length")]
 
     operations = [
         migrations.AddField(

@@ -13,6 +13,7 @@ import msgspec
 from monitor.lib.rows import as_json, bytea, run
 from monitor.models import Beat
 from monitor.monitors.holding import CheckRow, StandingRow
+from monitor.monitors.hours import ADD as ADD_HOURS
 from monitor.monitors.hours import HourRow
 from monitor.monitors.recent import MOST_BYTES
 from monitor.usage.record import CHECKS
@@ -50,16 +51,7 @@ WITH beats AS (
         id uuid, next_check_at timestamptz, checked_at timestamptz, is_failing bool)
     WHERE c.id = ANY((SELECT %(check_ids)s)::uuid[]) AND c.id = t.id
 ), hours AS (
-    INSERT INTO monitor_hour AS h (monitor_id, hour, up_ms, down_ms, maintenance_ms, checks, failures,
-        answers, response_ms)
-    SELECT * FROM json_to_recordset(%(hours)s::json) AS t(
-        monitor_id uuid, hour timestamptz, up_ms int8, down_ms int8, maintenance_ms int8, checks int4,
-        failures int4, answers int4, response_ms float8)
-    ON CONFLICT (monitor_id, hour) DO UPDATE SET
-        up_ms = h.up_ms + EXCLUDED.up_ms, down_ms = h.down_ms + EXCLUDED.down_ms,
-        maintenance_ms = h.maintenance_ms + EXCLUDED.maintenance_ms, checks = h.checks + EXCLUDED.checks,
-        failures = h.failures + EXCLUDED.failures, answers = h.answers + EXCLUDED.answers,
-        response_ms = h.response_ms + EXCLUDED.response_ms
+    {ADD_HOURS}
 )
 {CHECKS}
 """  # noqa: S608 - our own names
@@ -123,5 +115,5 @@ def row_of(beat: Beat) -> BeatRow:
         beat.response_ms,
         beat.phases_ms,
         beat.message,
-        None if beat.detail is None else bytea(beat.detail),
+        None if beat.detail is None else bytea(bytes(beat.detail)),
     )

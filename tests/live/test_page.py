@@ -53,8 +53,6 @@ def row(page: Page, name: str):
     return page.locator("#monitors [data-row]").filter(has_text=name)
 
 
-
-
 def test_a_change_shows_in_its_own_row_and_nothing_else_is_drawn_anew():
     organization = the_default_organization()
     one, two = a_monitor(organization, name="one"), a_monitor(organization, name="two")
@@ -64,14 +62,17 @@ def test_a_change_shows_in_its_own_row_and_nothing_else_is_drawn_anew():
     with open_page("/monitors") as page:
         expect(row(page, "one").locator(".pill")).to_have_text("Up")
         page.evaluate("""() => {
-            for (const row of document.querySelectorAll('[data-row]')) row.kept = row.querySelector('.m-name').kept = true;
+            for (const row of document.querySelectorAll('[data-row]')) {
+                row.kept = row.querySelector('.m-name').kept = true;
+            }
         }""")
         row(page, "one").locator("input[type=checkbox]").check()
         aside(lambda: check(one, Outcome.FAILED, message="Broken."))
         expect(row(page, "one").locator(".pill")).to_have_text("Down", timeout=4_000)
         expect(page.locator("#counts")).to_contain_text("Down")
         same = page.evaluate(
-            "() => [...document.querySelectorAll('[data-row]')].map((row) => row.kept && row.querySelector('.m-name').kept)"
+            """() => [...document.querySelectorAll('[data-row]')]
+                .map((row) => row.kept && row.querySelector('.m-name').kept)"""
         )
         chosen = row(page, "one").locator("input[type=checkbox]").is_checked()
 
