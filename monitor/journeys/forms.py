@@ -20,7 +20,7 @@ from monitor.journeys.lines import (
     variables_of,
 )
 from monitor.journeys.written import as_yaml, plain_of
-from monitor.models import Monitor, Service
+from monitor.models import Monitor, MonitorProxy, Service
 from monitor.monitors.forms import COMMON, MonitorForm
 from monitor.probing import kind_named
 from monitor.probing.kinds.http import METHODS
@@ -263,6 +263,8 @@ class JourneyForm(MonitorForm):
         *,
         monitor: Monitor | None,
         services: list[Service],
+        others: Sequence[Monitor] = (),
+        proxies: Sequence[MonitorProxy] = (),
         data: Any = None,
         shown: Any = None,
     ) -> "JourneyForm":
@@ -272,10 +274,14 @@ class JourneyForm(MonitorForm):
         if monitor is not None:
             initial = {name: getattr(monitor, name) for name in COMMON if name != "tags"}
             initial |= {"tags": ", ".join(monitor.tags), "service_id": str(monitor.service_id or "")}
+            initial["depends_on_ids"] = [str(id_) for id_ in monitor.depends_on_ids]
+            initial["proxy_id"] = str(monitor.proxy_id or "")
         return cls(
             data,
             kind=kind,
             services=services,
+            others=others,
+            proxies=proxies,
             instance=monitor,
             initial={**initial, **(shown or {})},
             auto_id="monitor_%s",

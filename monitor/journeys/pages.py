@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
@@ -27,13 +27,13 @@ from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import moment_of
 from monitor.models import Beat, Monitor
 from monitor.monitors.detail_pages import pill_of, word_of
-from monitor.monitors.form_pages import look_by, manageable
+from monitor.monitors.form_pages import look_by, manageable, others_of, proxies_of
 from monitor.monitors.pages import reading_or_posting
-from monitor.monitors.reach import home_of, reach_monitor, service_for
+from monitor.monitors.reach import home_of, proxy_for, reach_monitor, service_for
 from monitor.monitors.register import change_monitor, make_monitor
 from monitor.probing import BadConfig
 
-ISSUES_WITH_ORGANIZATIONS = "You are in several organizations: choose a service of one."
+ISSUES_WITH_ORGANIZATIONS = "You are in several organizations: choose a service and a proxy of one."
 
 
 @reading_or_posting
@@ -57,7 +57,7 @@ def new(request: HttpRequest) -> HttpResponse:
         shown = {"service_id": str(service.id) if service else "", "name": "From logs"}
     else:
         draft.change("add")
-    form = JourneyForm.around(draft, monitor=None, services=manageable(actor), shown=shown)
+    form = JourneyForm.around(draft, monitor=None, **choices_of(actor, None), shown=shown)
     return editor(request, form, notes=notes)
 
 
@@ -68,7 +68,17 @@ def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
     if request.method == "POST":
         return posted(request, actor, found)
     draft = Draft.of(read_document(found.config))
-    return editor(request, JourneyForm.around(draft, monitor=found, services=manageable(actor)))
+    return editor(request, JourneyForm.around(draft, monitor=found, **choices_of(actor, found)))
+
+
+def choices_of(actor: Actor, found: Monitor | None) -> dict[str, Any]:
+    """What a journey may be tied to."""
+    home = found.organization_id if found is not None else None
+    return {
+        "services": manageable(actor),
+        "others": others_of(actor, found),
+        "proxies": proxies_of(actor, home),
+    }
 
 
 def reach_journey(actor: Actor, monitor_id: UUID, scope: Scope) -> Monitor:
@@ -81,15 +91,15 @@ def reach_journey(actor: Actor, monitor_id: UUID, scope: Scope) -> Monitor:
 def posted(request: HttpRequest, actor: Actor, found: Monitor | None) -> HttpResponse:
     """What the pressed button says: another view of the same, one step more or less, a look, or saved."""
     draft, verb = Draft.sent(request.POST), request.POST.get("do", "save")
-    services = manageable(actor)
+    choices = choices_of(actor, found)
     if verb not in ("save", "look"):
         if verb in ("yaml", "form"):
             draft = draft.turned(verb)
         else:
             draft.change(verb)
-        form = JourneyForm.around(draft, monitor=found, services=services, shown=request.POST.dict())
+        form = JourneyForm.around(draft, monitor=found, **choices, shown=as_typed(request.POST))
         return editor(request, form, status=400 if draft.problem else 200)
-    form = JourneyForm.around(draft, monitor=found, services=services, data=request.POST)
+    form = JourneyForm.around(draft, monitor=found, **choices, data=request.POST)
     if not form.is_valid():
         return editor(request, form, status=400)
     if verb == "look":
@@ -97,23 +107,28 @@ def posted(request: HttpRequest, actor: Actor, found: Monitor | None) -> HttpRes
     return saved(request, actor, form, found)
 
 
+def as_typed(data: QueryDict) -> dict[str, Any]:
+    """The fields as they stand; of most there is one value."""
+    return {**data.dict(), "depends_on_ids": data.getlist("depends_on_ids")}
+
+
 def saved(request: HttpRequest, actor: Actor, form: JourneyForm, found: Monitor | None) -> HttpResponse:
     fields = dict(form.judge.validated_data)
     config = fields.pop("config")
     service = service_for(actor, fields.pop("service_id", None))
-    # Not asked for here: steps name their proxies, and what a journey depends on is set by API.
-    fields = {name: value for name, value in fields.items() if name not in ("proxy_id", "depends_on_ids")}
+    proxy_id = fields.pop("proxy_id", None)
     try:
         if found is None:
-            home = home_of(actor, None, service)
-            found = make_monitor(
-                Monitor(organization=home, service=service, **fields), config, now=timezone.now()
-            )
+            home, needed = home_of(actor, None, service), fields.pop("depends_on_ids", [])
+            proxy = proxy_for(proxy_id, home.id)
+            made = Monitor(organization=home, service=service, proxy=proxy, **fields)
+            found = make_monitor(made, config, now=timezone.now(), depends_on_ids=needed)
         elif service is not None and service.organization_id != found.organization_id:
             form.add_error("service_id", "The service is of another organization.")
             return editor(request, form, status=400)
         else:
-            change_monitor(found, {**fields, "service": service}, config, now=timezone.now())
+            fields |= {"service": service, "proxy": proxy_for(proxy_id, found.organization_id)}
+            change_monitor(found, fields, config, now=timezone.now())
     except BadConfig as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return editor(request, form, status=400)
@@ -210,7 +225,7 @@ def bring(request: HttpRequest) -> HttpResponse:
         return render(request, "journeys/import.html", context, status=status)
     journey, notes = found
     edited = JourneyForm.around(
-        Draft.of(journey), monitor=None, services=manageable(actor), shown={"name": journey.name}
+        Draft.of(journey), monitor=None, **choices_of(actor, None), shown={"name": journey.name}
     )
     return editor(request, edited, notes=notes)
 

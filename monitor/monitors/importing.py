@@ -9,7 +9,7 @@ from django.db import transaction
 from monitor.lib.as_code import BadDocument
 from monitor.models import Organization, PushTarget
 from monitor.monitors.as_yaml import join_groups, make_so, monitors_of, plan_of
-from monitor.monitors.kuma import Brought
+from monitor.monitors.kuma import Brought, read_backup
 from monitor.probing import BadConfig
 from monitor.push.keys import token_from
 
@@ -22,6 +22,13 @@ class Told:
     kind: str
     outcome: str
     notes: tuple[str, ...] = ()
+
+
+def bring_kuma(
+    organization: Organization, text: str | bytes, *, now: datetime, is_dry_run: bool = False
+) -> list[Told]:
+    """The monitors of an Uptime Kuma's backup: what commands, API and page call. Raises BadBackup."""
+    return bring(organization, read_backup(text), now=now, is_dry_run=is_dry_run)
 
 
 @transaction.atomic

@@ -137,6 +137,15 @@ def tag_as_asked(actor: Actor, asked: dict[str, Any]) -> MonitorTag:
         raise Conflict("name", TAKEN) from None
 
 
+def renamed_as_asked(tag: MonitorTag, name: str) -> MonitorTag:
+    """On all its monitors. Raises Conflict."""
+    try:
+        with transaction.atomic():
+            return rename_tag(tag, name)
+    except (TagTaken, IntegrityError):
+        raise Conflict("name", TAKEN) from None
+
+
 def proxy_as_asked(actor: Actor, proxy: MonitorProxy | None, asked: dict[str, Any]) -> MonitorProxy:
     """Made, or changed. Raises ValidationError, PermissionDenied and Conflict."""
     refuse_service_keys(actor)
@@ -186,13 +195,7 @@ class TagViewSet(IdsInPath, viewsets.ModelViewSet[MonitorTag]):
         serializer.instance = tag_as_asked(actor_of(self.request), dict(serializer.validated_data))
 
     def perform_update(self, serializer: Any) -> None:
-        try:
-            with transaction.atomic():
-                rename_tag(
-                    serializer.instance, serializer.validated_data.get("name", serializer.instance.name)
-                )
-        except (TagTaken, IntegrityError):
-            raise Conflict("name", TAKEN) from None
+        renamed_as_asked(serializer.instance, serializer.validated_data.get("name", serializer.instance.name))
 
     def perform_destroy(self, instance: MonitorTag) -> None:
         remove_tag(instance)

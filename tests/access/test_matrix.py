@@ -385,6 +385,10 @@ TABLE = {
         for pattern in ("v1/tags/<str:tag_id>", "v1/proxies/<str:proxy_id>")
         for method, code in (("PATCH", 200), ("DELETE", 204))
     },
+    # As of tags: of the organization, and no key's of one service.
+    ("POST", "v1/monitors/import-kuma"): (
+        "401 401 200 | 403 403 200 200 400 | 403 403 403 403 | 200 403 403 | 401 401 401"
+    ),
     # 400: let through, and then told that a state set by hand is not looked at.
     ("POST", "v1/monitors/test"): (
         "401 401 400 | 403 403 400 400 400 | 403 403 403 400 | 400 400 400 | 401 401 401"
@@ -678,6 +682,11 @@ class World:
                 "url": "http://proxy.example:8080",
             },
             ("PATCH", "v1/proxies/<str:proxy_id>"): {"name": "changed"},
+            ("POST", "v1/monitors/import-kuma"): {
+                "organization": str(self.organization.id),
+                "backup": {"monitorList": []},
+                "dry_run": True,
+            },
             ("POST", "v1/monitors/test"): {"kind": "manual", "config": {}},
             ("POST", "v1/journeys/import"): {"format": "yaml", "text": "steps: []"},
             ("PATCH", "v1/monitors/<str:monitor_id>"): {"description": "changed"},

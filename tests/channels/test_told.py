@@ -231,3 +231,32 @@ def test_the_page_of_a_rule_says_which_channels_were_told_and_with_what_result(
 def told_on(reader, rule):
     page = reader.get(f"/alerts-ui/{rule.id}").content.decode()
     return page.partition('id="told"')[2].partition("</section>")[0]
+
+
+def test_fault_8_a_notice_that_did_not_arrive_is_tried_again_and_one_that_never_could_is_not(
+    organization, a_channel, receiver, deliver, clock
+):
+    """The peers write a failed notice to their log, and that was it."""
+    a_channel(url=receiver.url)
+    monitor = a_monitor(organization, name="shop")
+    check(monitor, OK, at=timezone.now() - 2 * MINUTE)
+    receiver.replies(Reply(status=503), Reply(status=200))
+
+    check(monitor, FAILED, at=timezone.now() - MINUTE)
+    deliver()
+    assert NotificationDelivery.objects.get().status == "pending"
+    clock.move(hours=1)
+    deliver()
+
+    first, second = receiver.arrived
+    assert NotificationDelivery.objects.get().status == "succeeded"
+    # The same notice, so that a receiver may know it again.
+    assert first.json["id"] == second.json["id"]
+    receiver.replies(Reply(status=410))
+    check(monitor, OK, at=timezone.now())
+    clock.move(hours=1)
+    deliver()
+    clock.move(hours=30)
+    deliver()
+    assert len(receiver.arrived) == 3
+    assert NotificationDelivery.objects.order_by("id").last().status == "failed"

@@ -20,7 +20,7 @@ from tests.journeys.collections import shop_collection
 from tests.journeys.targets import PASSWORD, Shop, document, log_in, me
 from tests.journeys.test_imports import at
 from tests.journeys.test_written import WHOLE
-from tests.monitors.scenes import a_monitor, check
+from tests.monitors.scenes import a_monitor, a_proxy, check
 from tests.probing.http_target import http_target
 from tests.probing.probes import look_at
 
@@ -355,3 +355,30 @@ def test_logs_of_others_make_no_journey(client):
 
     assert client.get(f"/journeys/new?log={log}").status_code == 404
     assert client.get("/journeys/new?log=nonsense").status_code == 404
+
+
+def test_the_editor_offers_proxies_and_what_a_journey_depends_on_and_keeps_the_choice(client, organization):
+    needed, proxy = a_monitor(organization, name="the gateway"), a_proxy(organization, name="way out")
+    a_monitor(name="of others")
+    page = client.get("/journeys/new").content.decode()
+    assert "the gateway" in page
+    assert "way out" in page
+    assert "of others" not in page
+    sent = {
+        **COMMON,
+        "mode": "yaml",
+        "yaml": "steps:\n- name: a\n  url: http://a.example",
+        "depends_on_ids": [str(needed.id)],
+        "proxy_id": str(proxy.id),
+    }
+
+    turned = client.post("/journeys/new", {**sent, "do": "form"}).content.decode()
+    assert turned.count(" selected") >= 2
+    made = client.post("/journeys/new", {**sent, "do": "save"})
+
+    assert made.status_code == 302, made.content.decode()
+    journey = Monitor.objects.get(kind="journey")
+    assert (journey.proxy, journey.depends_on_ids) == (proxy, [needed.id])
+    client.post(f"/journeys/{journey.id}/edit", {**sent, "depends_on_ids": [], "proxy_id": "", "do": "save"})
+    journey = Monitor.objects.get(kind="journey")
+    assert (journey.proxy, journey.depends_on_ids) == (None, [])

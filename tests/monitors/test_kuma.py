@@ -11,7 +11,7 @@ from monitor.models import Monitor, Ping, PushTarget
 from monitor.monitors.config import whole_config
 from monitor.monitors.importing import bring
 from monitor.monitors.kuma import BadBackup, read_backup
-from tests.factories import an_organization
+from tests.factories import a_client, a_key, an_organization, post_json
 
 pytestmark = pytest.mark.django_db
 
@@ -248,3 +248,22 @@ def test_the_command_reports_each_monitor(tmp_path):
         "left out box (docker) There is no kind 'docker' here.",
         "1 taken, 0 changed, 1 left out",
     ]
+
+
+def test_the_api_tells_the_plan_and_makes_what_it_told():
+    organization = an_organization()
+    client = a_client(a_key(organization=organization, scopes=["read", "manage"])[1])
+    text = backup(row(1, "shop", "http", url="https://shop.example/", timeout=90), row(2, "old", "steam"))
+    asked = {"backup": json.loads(text)}
+
+    plan = post_json(client, "/v1/monitors/import-kuma", {**asked, "dry_run": True})
+    assert plan.status_code == 200, plan.json()
+    assert not Monitor.objects.exists()
+    done = post_json(client, "/v1/monitors/import-kuma", asked)
+
+    assert [plan.json()["dry_run"], done.json()["dry_run"]] == [True, False]
+    assert plan.json()["monitors"] == done.json()["monitors"]
+    assert (done.json()["taken"], done.json()["changed"], done.json()["left_out"]) == (0, 1, 1)
+    assert Monitor.objects.get(organization=organization).name == "shop"
+    no_backup = post_json(client, "/v1/monitors/import-kuma", {"backup": {}})
+    assert (no_backup.status_code, no_backup.json()["errors"][0]["field"]) == (400, "backup")

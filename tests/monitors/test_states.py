@@ -96,6 +96,27 @@ def test_a_window_that_opens_is_important_and_silent(before):
         assert taken.standing.shown == MAINTENANCE
 
 
+WITHIN = {"in_maintenance": True}
+AFTER_A_WINDOW = [
+    # the state within the window and what was told before it, outcome, retries: beat, notice
+    (up(**WITHIN), OK, 0, UP, None),
+    (up(**WITHIN), FAILED, 0, DOWN, Notice.DOWN),
+    (up(**WITHIN), FAILED, 1, PENDING, None),
+    (down(**WITHIN), FAILED, 0, DOWN, None),
+    (down(**WITHIN), OK, 0, UP, Notice.UP),
+    (Standing(state=DOWN, last_notified_state=UP, retries=1, **WITHIN), OK, 0, UP, None),
+    (Standing(state=UP, last_notified_state=DOWN, down_since=NOON, **WITHIN), OK, 0, UP, Notice.UP),
+    (Standing(state=DOWN, last_notified_state=UP, retries=1, **WITHIN), FAILED, 0, DOWN, Notice.DOWN),
+]
+
+
+@pytest.mark.parametrize(("before", "outcome", "retries", "beat", "notice"), AFTER_A_WINDOW)
+def test_each_row_of_the_table_that_follows_a_window(before, outcome, retries, beat, notice):
+    taken = step(before, outcome, rules=Rules(max_retries=retries), now=NOON + MINUTE)
+
+    assert (taken.beat_state, taken.is_important, taken.notice) == (beat, True, notice)
+
+
 def test_retries_are_counted_and_a_success_forgives_them_all():
     story = Story(up(), max_retries=2)
 
@@ -206,7 +227,8 @@ def test_fault_6_our_own_errors_are_never_the_targets():
     assert story.notices == []
 
 
-# Fault 7 (redirects) is a matter of the http kind, fault 8 (notices lost) of what tells them.
+# Fault 7 (redirects) is tried in tests/probing/test_http.py, fault 8 (notices that are lost) in
+# tests/channels/test_told.py.
 
 
 # --- Patience ----------------------------------------------------------------------------------------------

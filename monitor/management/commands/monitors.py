@@ -13,8 +13,8 @@ from monitor.lib.as_code import BadDocument, line_of
 from monitor.models import Organization
 from monitor.models.tenants import DEFAULT_ORGANIZATION
 from monitor.monitors.as_yaml import apply, export, of_one_name, plan
-from monitor.monitors.importing import bring, counts_of
-from monitor.monitors.kuma import BadBackup, read_backup
+from monitor.monitors.importing import bring_kuma, counts_of
+from monitor.monitors.kuma import BadBackup
 
 
 class Command(BaseCommand):
@@ -64,7 +64,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{line_of(change, is_done=True).partition(': ')[0]}")
 
     def bring(self, organization: Organization, text: str, *, is_dry_run: bool) -> None:
-        told = bring(organization, read_backup(text), now=timezone.now(), is_dry_run=is_dry_run)
+        told = bring_kuma(organization, text, now=timezone.now(), is_dry_run=is_dry_run)
         for each in told:
             self.stdout.write(f"{each.outcome} {each.name} ({each.kind}) {' '.join(each.notes)}".rstrip())
         self.stdout.write(", ".join(f"{number} {word}" for word, number in counts_of(told).items()))
