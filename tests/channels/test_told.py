@@ -259,4 +259,4 @@ def test_fault_8_a_notice_that_did_not_arrive_is_tried_again_and_one_that_never_
     clock.move(hours=30)
     deliver()
     assert len(receiver.arrived) == 3
-    assert NotificationDelivery.objects.order_by("id").last().status == "failed"
+    assert NotificationDelivery.objects.order_by("id").last().status == "dead"
