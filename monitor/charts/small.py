@@ -83,7 +83,7 @@ class Beat:
     label: str
 
 
-def heartbeat(beats: Sequence[Beat], *, label: str) -> SafeString:
+def heartbeat(beats: Sequence[Beat], *, label: str, height: int = _BEAT_HEIGHT) -> SafeString:
     """A strip of recent states, oldest first. Each one's words show on hover; the counts name the whole."""
     slot = 1 / max(len(beats), 1)
     return tag(
@@ -91,11 +91,11 @@ def heartbeat(beats: Sequence[Beat], *, label: str) -> SafeString:
         {
             "class": "beats",
             "width": "100%",
-            "height": _BEAT_HEIGHT,
+            "height": height,
             "role": "img",
             "aria-label": _counted(beats, label),
         },
-        *(_beat(beat, index * slot, slot) for index, beat in enumerate(beats)),
+        *(_beat(beat, index * slot, slot, height) for index, beat in enumerate(beats)),
     )
 
 
@@ -106,14 +106,14 @@ def _counted(beats: Sequence[Beat], label: str) -> str:
     return f"{label}: {counts or 'nothing yet'}"
 
 
-def _beat(beat: Beat, x: float, slot: float) -> SafeString:
-    height = _BEAT_HEIGHT * _BEAT_SHARE[beat.state]
+def _beat(beat: Beat, x: float, slot: float, room: int) -> SafeString:
+    height = room * _BEAT_SHARE[beat.state]
     return tag(
         "rect",
         {
             "class": f"beat beat-{beat.state}",
             "x": percent(x + slot * 0.12),
-            "y": (_BEAT_HEIGHT - height) / 2,
+            "y": (room - height) / 2,
             "width": percent(slot * 0.76),
             "height": height,
             "rx": 1,

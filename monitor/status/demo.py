@@ -14,6 +14,7 @@ from django.db import transaction
 
 from monitor.journeys.written import stored
 from monitor.models import Maintenance, Monitor, MonitorCheck, Service, StatusPage
+from monitor.models.monitors import RECENT_BEATS
 from monitor.monitors import Checked, keep, make_monitor
 from monitor.monitors.hours import Spell, add_to_hours, hour_of
 from monitor.monitors.keeping import HOLDS_FOR_INTERVALS
@@ -26,7 +27,7 @@ SLUG = "demo-shop"
 DAYS = 90
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 # Of the last checks, one by one: as many as the bar of a monitor holds.
-RECENT = 45 * MINUTE
+RECENT = RECENT_BEATS * MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class Outage:
 REPLICA = Outage(ago=timedelta(days=6, hours=3), minutes=38, message="The answer was 503.")
 UPGRADE_AGO, UPGRADE = timedelta(days=13), 40 * MINUTE
 UPDATES = (
-    (2, "investigating", "Customers and the sales report answer with errors. **Orders and payments work.**"),
+    (5, "investigating", "Customers and the sales report answer with errors. **Orders and payments work.**"),
     (11, "identified", "A replica of the database ran out of disk. We move reads to the other one."),
     (36, "monitoring", "Reads come from the other replica; answers are normal again. We watch."),
     (
@@ -137,6 +138,9 @@ def a_monitor(service: Service, name: str, given: Mapping[str, Any], *, now: dat
         kind=given["kind"],
         interval_s=60,
         timeout_s=20,
+        # The shop opens a moment after the prober.
+        max_retries=3,
+        retry_interval_s=15,
         tags=["demo"],
     )
     made = make_monitor(monitor, given["config"], now=now)

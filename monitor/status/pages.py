@@ -2,6 +2,7 @@
 
 import base64
 from typing import Any, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -180,7 +181,7 @@ def edit(request: HttpRequest, page_id: UUID) -> HttpResponse:
 def edited(request: HttpRequest, actor: Actor, page: StatusPage | None) -> HttpResponse:
     """The editor. A POST saves, or shows what would be saved."""
     if request.method != "POST":
-        return editor(request, StatusPageForm.of(actor, page))
+        return editor(request, StatusPageForm.of(actor, page), shown=None if page is None else as_it_is(page))
     form = StatusPageForm.of(actor, page, request.POST, request.FILES)
     if not form.is_valid():
         return editor(request, form, status=400)
@@ -195,15 +196,17 @@ def edited(request: HttpRequest, actor: Actor, page: StatusPage | None) -> HttpR
     return redirect("pages:status-page", made.id)
 
 
+def as_it_is(page: StatusPage) -> dict[str, Any]:
+    return page_context(public_view(page, now=timezone.now()), Place(address="", base=f"/status/{page.slug}"))
+
+
 def preview_of(actor: Actor, form: StatusPageForm) -> dict[str, Any]:
     """The page as it would be: saved, read, and taken back. Raises ValidationError."""
     with transaction.atomic():
         # A row of its own: the form's stays what it is in the database.
         saved = None if form.instance is None else StatusPage.objects.get(id=form.instance.id)
         page = kept(actor, saved, form.judge.validated_data)
-        shown = page_context(
-            public_view(page, now=timezone.now()), Place(address="", base=f"/status/{page.slug}")
-        )
+        shown = as_it_is(page)
         transaction.set_rollback(True)
     return shown
 
@@ -307,14 +310,39 @@ def badges(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
             new_badge(monitor)
         return redirect("pages:monitor-badges", monitor_id)
     found = MonitorBadge.objects.filter(monitor=monitor).first()
+    looks = BadgeLooks(request.GET or None)
+    query = looks.query()
     context = {
         "section": "monitors",
         "monitor": monitor,
         "may_manage": actor.may(Scope.MANAGE, monitor.organization_id),
         "badges": [
-            (what, address, f"/badge/{found.key}/{what}.svg") for what, address in addresses_of(found).items()
+            (what, f"{address}{query}", f"/badge/{found.key}/{what}.svg{query}")
+            for what, address in addresses_of(found).items()
         ]
         if found
         else [],
+        "looks": looks,
     }
     return render(request, "status/badges.html", context)
+
+
+class BadgeLooks(forms.Form):
+    """What an address may ask of a badge, chosen with a look at it."""
+
+    label = forms.CharField(required=False, max_length=60)
+    color = forms.CharField(
+        label="Colour",
+        required=False,
+        max_length=20,
+        help_text="As brightgreen or 2f6fdb; else by its state.",
+    )
+    style = forms.ChoiceField(
+        required=False, choices=[("", "Rounded"), ("flat-square", "Square")], label="Corners"
+    )
+
+    def query(self) -> str:
+        """What goes behind the address; empty for none."""
+        chosen = self.cleaned_data if self.is_bound and self.is_valid() else {}
+        asked = urlencode({name: value for name, value in chosen.items() if value})
+        return f"?{asked}" if asked else ""

@@ -32,6 +32,8 @@ from monitor.status.words import percent_of, span_words
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
+# The bars are what readers come for; in lists of monitors they are lower.
+BAR_HEIGHT = 36
 PILLS = {
     Level.OPERATIONAL: "pill-good",
     Level.DEGRADED: "pill-warn",
@@ -96,7 +98,8 @@ def page_context(view: Public, place: Place) -> dict[str, Any]:
 
 
 def row_of(part: Part, count: int) -> Row:
-    bar = heartbeat([bar_of(day) for day in part.days], label=f"{part.name}, the last {count} days")
+    days = [bar_of(day) for day in part.days]
+    bar = heartbeat(days, label=f"{part.name}, the last {count} days", height=BAR_HEIGHT)
     return Row(part=part, words=WORDS[part.level], pill=PILLS[part.level], bar=bar)
 
 

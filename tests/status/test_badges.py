@@ -140,6 +140,8 @@ def test_the_page_opens_and_closes_them(monitor):
     assert "Make badges" in browser.get(address).content.decode()
     browser.post(address, {"do": "open"})
     assert MonitorBadge.objects.get().key in browser.get(address).content.decode()
+    chosen = browser.get(f"{address}?label=shop&color=2f6fdb&style=flat-square").content.decode()
+    assert "status.svg?label=shop&amp;color=2f6fdb&amp;style=flat-square" in chosen
     browser.post(address, {"do": "close"})
     assert not MonitorBadge.objects.exists()
     viewer = a_client(user=a_user(monitor.organization, "viewer"))

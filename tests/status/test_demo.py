@@ -8,8 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.models import AuditEntry, Beat, Monitor, MonitorEvent, MonitorHour, StatusPage
+from monitor.models.monitors import RECENT_BEATS
 from monitor.monitors.stats import uptimes
-from monitor.status.demo import REPLICA, furnish
+from monitor.status.demo import MINUTE, REPLICA, furnish
 from monitor.status.view import days_of
 from tests.factories import a_service, an_organization
 
@@ -75,12 +76,14 @@ def test_bars_uptime_events_and_what_people_said_agree(service, now):
 
     events = list(MonitorEvent.objects.filter(monitor=hurt).order_by("happened_at"))
     assert [each.notice for each in events] == ["down", "up"]
-    assert events[1].outage_s == REPLICA.minutes * 60
+    # It counts as down from its first failure on, and is said to be after three more.
+    assert events[0].happened_at == REPLICA.start(now) + 3 * MINUTE
+    assert events[1].outage_s == (REPLICA.minutes - 3) * 60
     incident = page.incidents.get()
     assert incident.started_at - events[0].happened_at == timedelta(minutes=2)
     assert incident.resolved_at > events[1].happened_at
     assert incident.updates.count() == 4
-    assert Beat.objects.filter(monitor=fine).count() == 45
+    assert Beat.objects.filter(monitor=fine).count() == RECENT_BEATS
 
 
 def test_its_journey_waits_for_the_prober_with_nothing_made_up(service):
