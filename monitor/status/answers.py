@@ -27,7 +27,11 @@ class Answer:
         return cls(body=body, content_type=content_type, etag=f'"{digest}"')
 
     def headers(self, *, is_private: bool = False) -> dict[str, str]:
+        # Pages elsewhere may show how things stand, as with Statuspage; behind a password they may not.
+        is_open = self.content_type == "application/json" and not is_private
+        shared = {"Access-Control-Allow-Origin": "*"} if is_open else {}
         return {
+            **shared,
             "Content-Type": self.content_type,
             "Cache-Control": "private, no-store" if is_private else f"public, max-age={FRESH_S}",
             "ETag": self.etag,

@@ -16,7 +16,16 @@ from monitor.lib.rich_text import as_html, as_text
 from monitor.models import StatusIncident, StatusPage
 from monitor.status.answers import Answer
 from monitor.status.places import Place
-from monitor.status.statuspage import moment, newest_change, status_of, summary_of
+from monitor.status.statuspage import (
+    components_of,
+    incidents_of,
+    maintenances_of,
+    moment,
+    newest_change,
+    status_of,
+    summary_of,
+    unresolved_of,
+)
 from monitor.status.view import (
     ALL_DOWN,
     INCIDENT_DAYS,
@@ -134,12 +143,13 @@ def past_days(view: Public) -> list[tuple[Any, list[dict[str, Any]]]]:
 # --- JSON and feeds ----------------------------------------------------------------------------------------
 
 
-def summary_json(view: Public, place: Place) -> tuple[bytes, str]:
-    return json.dumps(summary_of(view, address=place.address)).encode(), JSON
+def statuspage_json(
+    make: Callable[..., dict[str, Any]], **asked: bool
+) -> Callable[[Public, Place], tuple[bytes, str]]:
+    def made(view: Public, place: Place) -> tuple[bytes, str]:
+        return json.dumps(make(view, address=place.address, **asked)).encode(), JSON
 
-
-def status_json(view: Public, place: Place) -> tuple[bytes, str]:
-    return json.dumps(status_of(view, address=place.address)).encode(), JSON
+    return made
 
 
 def page_json(view: Public, place: Place) -> tuple[bytes, str]:
@@ -215,8 +225,14 @@ def feed_items(view: Public, place: Place) -> list[dict[str, Any]]:
 
 PARTS: Mapping[str, Callable[[Public, Place], tuple[bytes, str]]] = {
     "": page_html,
-    "api/v2/summary.json": summary_json,
-    "api/v2/status.json": status_json,
+    "api/v2/summary.json": statuspage_json(summary_of),
+    "api/v2/status.json": statuspage_json(status_of),
+    "api/v2/components.json": statuspage_json(components_of),
+    "api/v2/incidents.json": statuspage_json(incidents_of),
+    "api/v2/incidents/unresolved.json": statuspage_json(unresolved_of),
+    "api/v2/scheduled-maintenances.json": statuspage_json(maintenances_of),
+    "api/v2/scheduled-maintenances/active.json": statuspage_json(maintenances_of, is_open=True),
+    "api/v2/scheduled-maintenances/upcoming.json": statuspage_json(maintenances_of, is_open=False),
     "status.json": page_json,
     "feed.rss": feed(Rss201rev2Feed, "feed.rss"),
     "feed.atom": feed(Atom1Feed, "feed.atom"),

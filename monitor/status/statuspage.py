@@ -1,4 +1,4 @@
-"""A page as clients of Atlassian Statuspage read it: /api/v2/summary.json and /api/v2/status.json."""
+"""A page as clients of Atlassian Statuspage read it, below /api/v2/."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -52,6 +52,31 @@ def summary_of(view: Public, *, address: str) -> dict[str, Any]:
         "incidents": [incident(each, view, address=address) for each in view.open_incidents],
         "scheduled_maintenances": [scheduled(each, view, address=address) for each in view.announcements],
     }
+
+
+def components_of(view: Public, *, address: str) -> dict[str, Any]:
+    return {"page": status_of(view, address=address)["page"], "components": list(components(view))}
+
+
+def incidents_of(view: Public, *, address: str) -> dict[str, Any]:
+    """Open ones and those of the last days, newest first."""
+    found = sorted(
+        (*view.open_incidents, *view.past_incidents), key=lambda each: each.started_at, reverse=True
+    )
+    told = [incident(each, view, address=address) for each in found]
+    return {"page": status_of(view, address=address)["page"], "incidents": told}
+
+
+def unresolved_of(view: Public, *, address: str) -> dict[str, Any]:
+    told = [incident(each, view, address=address) for each in view.open_incidents]
+    return {"page": status_of(view, address=address)["page"], "incidents": told}
+
+
+def maintenances_of(view: Public, *, address: str, is_open: bool | None = None) -> dict[str, Any]:
+    """All that are near; of `is_open` those that are under way, or those to come."""
+    found = [each for each in view.announcements if is_open in (None, each.is_open)]
+    told = [scheduled(each, view, address=address) for each in found]
+    return {"page": status_of(view, address=address)["page"], "scheduled_maintenances": told}
 
 
 def components(view: Public) -> Iterator[dict[str, Any]]:

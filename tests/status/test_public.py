@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from monitor.models import Maintenance, StatusPage
 from monitor.probing import Outcome
-from monitor.status import public, view
+from monitor.status import public, rendering, view
 from monitor.status.cache import CACHE, AnswerCache
 from monitor.status.register import hashed, open_incident, save_page, say
 from monitor.status.view import Level, days_of, overall
@@ -22,7 +22,7 @@ from tests.status.scenes import a_page
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-PARTS = ("", "/api/v2/summary.json", "/api/v2/status.json", "/status.json", "/feed.rss", "/feed.atom")
+PARTS = ["", *(f"/{part}" for part in rendering.PARTS if part)]
 
 
 @pytest.fixture
@@ -230,6 +230,51 @@ def test_the_summary_has_the_fields_that_clients_of_statuspage_read(reader, orga
     assert incident["incident_updates"][0]["body"] == "We know."
     assert incident["incident_updates"][0]["incident_id"] == incident["id"]
     assert incident["shortlink"].endswith(f"#{incident['id']}")
+
+
+def test_the_rest_of_what_statuspage_answers_is_parts_of_the_summary(reader, organization):
+    monitor = a_monitor(organization)
+    page = a_page(organization, monitor)
+    now = timezone.now()
+    before = now - timedelta(minutes=1)
+    open_incident(page, title="Slow", impact="minor", status="identified", body="x", now=before)
+    over = open_incident(page, title="Was slow", impact="minor", status="identified", body="x", now=now)
+    say(over, status="resolved", body="y", now=now)
+    for title, start in (("Now", now - timedelta(hours=1)), ("Later", now + timedelta(hours=1))):
+        Maintenance.objects.create(
+            organization=organization,
+            title=title,
+            strategy="once",
+            starts_at=start,
+            ends_at=start + timedelta(hours=1, minutes=30),
+            covers_all=True,
+        )
+    CACHE.clear()
+
+    def asked(part):
+        answer = reader.get(f"/status/shop/api/v2/{part}.json")
+        assert answer["Access-Control-Allow-Origin"] == "*"
+        told = answer.json()
+        assert told.pop("page")["name"] == "Shop"
+        ((name, rows),) = told.items()
+        return name, [row["name"] for row in rows]
+
+    assert asked("components") == ("components", ["the monitor"])
+    assert asked("incidents") == ("incidents", ["Was slow", "Slow"])
+    assert asked("incidents/unresolved") == ("incidents", ["Slow"])
+    assert asked("scheduled-maintenances") == ("scheduled_maintenances", ["Now", "Later"])
+    assert asked("scheduled-maintenances/active")[1] == ["Now"]
+    assert asked("scheduled-maintenances/upcoming")[1] == ["Later"]
+
+
+def test_json_behind_a_password_is_for_no_other_website(reader, organization):
+    a_page(organization, password=hashed("hush"))
+    reader.post("/status/shop", {"password": "hush"})
+
+    answer = reader.get("/status/shop/api/v2/summary.json")
+
+    assert answer.status_code == 200
+    assert "Access-Control-Allow-Origin" not in answer
 
 
 def test_feeds_are_well_formed_and_name_each_incident_once(reader, organization):
