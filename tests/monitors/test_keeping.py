@@ -1,10 +1,11 @@
 """What is kept of a check: beats, standings, sums and notices, in one transaction."""
 
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from monitor.lib import payload
@@ -270,6 +271,35 @@ def test_a_monitor_that_nobody_checks_has_no_data_until_somebody_does():
 
     check(monitor, OK, at=now + timedelta(seconds=250))
     assert standing(monitor).silent_since is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_operator_is_warned_once_and_a_monitor_that_is_just_being_checked_is_left_alone(caplog):
+    """The watchdog waits for nobody's lock: what is held is being kept at this moment."""
+    monitor = a_monitor()
+    now = timezone.now()
+    check(monitor, OK, at=now)
+    held, go_on = threading.Event(), threading.Event()
+
+    def keeping_it():
+        with transaction.atomic():
+            MonitorStanding.objects.select_for_update().get(monitor=monitor)
+            held.set()
+            go_on.wait(10)
+        connection.close()
+
+    thread = threading.Thread(target=keeping_it)
+    thread.start()
+    assert held.wait(10)
+    assert mark_silent(now=now + timedelta(seconds=230)) == 0
+    go_on.set()
+    thread.join()
+    assert mark_silent(now=now + timedelta(seconds=230)) == 1
+    assert mark_silent(now=now + timedelta(seconds=240)) == 0
+
+    assert [record.getMessage() for record in caplog.records if "is a prober running" in record.message] == [
+        "1 monitors have had no check for three intervals: is a prober running?"
+    ]
 
 
 def test_a_monitor_that_was_never_checked_is_missed_too_and_a_paused_one_is_not():

@@ -13,11 +13,13 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from monitor.lib.ids import moment_of
 from monitor.lib.outbound import OutboundPolicy
-from monitor.models import Beat, Monitor, MonitorCheck, MonitorEvent, MonitorStanding
+from monitor.models import Beat, Monitor, MonitorCheck, MonitorEvent, MonitorStanding, PushTarget
 from monitor.monitors import keeping, prober
 from monitor.monitors.prober import Prober
 from monitor.monitors.register import change_monitor
+from monitor.push.pings import Arrived, Incoming, take_ping
 from tests.factories import an_organization
 from tests.monitors.scenes import a_monitor
 from tests.probing.http_target import Answer, http_target
@@ -72,6 +74,57 @@ def test_due_monitors_are_checked_and_planned_on_their_own_moment():
     assert row.next_check_at == planned + timedelta(seconds=60)
     assert row.claim is None
     assert MonitorStanding.objects.get(monitor=monitor).state == 1
+
+
+def test_what_is_taken_ahead_of_its_moment_waits_for_it():
+    """Claimed within the second before, so that a slow claim delays no check; never looked at early."""
+    with http_target() as target:
+        monitor = a_monitor(config={"url": target.url()}, now=timezone.now())
+        moment = timezone.now() + timedelta(seconds=2)
+        MonitorCheck.objects.filter(monitor=monitor).update(next_check_at=moment)
+
+        probe_until(lambda: Beat.objects.exists())
+
+    late = moment_of(Beat.objects.get().id) - moment
+    # Ids hold whole milliseconds.
+    assert timedelta(milliseconds=-1) <= late < timedelta(seconds=1)
+    assert MonitorCheck.objects.get().next_check_at == moment + timedelta(seconds=60)
+
+
+def test_a_clock_that_is_set_back_while_a_check_waits_keeps_it_for_a_second_at_most():
+    def clock():
+        # Claims are made by another thread than looks.
+        is_look = threading.current_thread() is threading.main_thread()
+        return timezone.now() - (timedelta(hours=1) if is_look else timedelta(0))
+
+    with http_target() as target:
+        due(config={"url": target.url()})
+        MonitorCheck.objects.update(next_check_at=timezone.now() + timedelta(seconds=0.5))
+
+        probe_until(lambda: target.asked, seconds=5, now=clock)
+
+    assert len(target.asked) == 1
+
+
+def test_a_ping_between_the_claim_and_its_moment_leaves_nothing_to_judge():
+    """What was taken ahead is the lateness of a ping that came after all."""
+    monitor = a_monitor(kind="push", config={"period_s": 10, "grace_s": 0}, interval_s=60)
+    token = PushTarget.objects.get(monitor=monitor).token
+    take_ping(Arrived(token=token, incoming=Incoming(kind="success", method="GET"), at=timezone.now()))
+    # Late in a moment: taken at once, judged then.
+    MonitorCheck.objects.filter(monitor=monitor).update(next_check_at=timezone.now() + timedelta(seconds=0.9))
+    pinged = []
+
+    def ping_once_taken():
+        if not pinged and MonitorCheck.objects.get(monitor=monitor).claim is not None:
+            arrived = Arrived(token=token, incoming=Incoming(kind="success", method="GET"), at=timezone.now())
+            pinged.append(take_ping(arrived))
+        return pinged and MonitorCheck.objects.get(monitor=monitor).claim is None
+
+    probe_until(ping_once_taken)
+
+    assert states() == [1, 1]
+    assert MonitorCheck.objects.get(monitor=monitor).next_check_at > timezone.now() + timedelta(seconds=5)
 
 
 def test_an_outage_is_found_told_once_and_ended():
