@@ -9,7 +9,8 @@ const SILENCE_MS = 40_000; // a stream is heard at least every 15 s
 const RETRY_MS = 15_000;
 const MOST_ASKED = 100;
 const MOST_SHOWN = 2_000;
-const AHEAD_PX = 1_200; // older rows are fetched this far before their place is reached
+const ROWS_A_FRAME = 10; // put in at once: more would hold up the scrolling
+const AHEAD_PX = 2_400; // older rows are fetched this far before their place is reached
 
 const list = () => document.querySelector("[data-monitors]");
 const page = () => document.querySelector("[data-monitor]");
@@ -167,14 +168,14 @@ const more = async () => {
   try {
     const answer = await fetched(older.href);
     const nextRows = [...answer.querySelectorAll("[data-monitors] [data-row]")].filter((row) => !rowOf(row.dataset.id));
-    const added = document.createDocumentFragment();
-    for (const row of nextRows) added.append(document.adoptNode(row));
-    const placed = [...added.children];
-    body().append(added);
     grown = true;
-    for (const row of placed) {
-      sight.observe(row);
-      enhance(row);
+    for (let at = 0; at < nextRows.length; at += ROWS_A_FRAME) {
+      await new Promise(requestAnimationFrame);
+      for (const row of nextRows.slice(at, at + ROWS_A_FRAME)) {
+        body().append(document.adoptNode(row));
+        sight.observe(row);
+        enhance(row);
+      }
     }
     turn.unobserve(nav);
     const next = answer.querySelector("[data-monitors] .pagination [rel=next]");
