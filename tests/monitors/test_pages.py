@@ -86,6 +86,35 @@ def test_the_list_costs_the_same_however_long_it_is(client, organization, django
     assert len(few) == len(many)
 
 
+def test_rows_are_given_as_asked_for_those_whom_the_filters_hold(client, organization):
+    up, down = a_monitor(organization, name="Up one"), a_monitor(organization, name="Down one")
+    foreign = a_monitor(name="Elsewhere")
+    check(up, Outcome.OK)
+    check(down, Outcome.FAILED)
+    ids = ",".join(["no-id", *(str(each.id) for each in (up, down, foreign))])
+
+    page = client.get("/monitors/rows", {"ids": ids}).content.decode()
+    filtered = client.get("/monitors/rows", {"ids": ids, "state": "down"}).content.decode()
+
+    assert [name in page for name in ("Up one", "Down one", "Elsewhere")] == [True, True, False]
+    assert [name in filtered for name in ("Up one", "Down one")] == [False, True]
+    assert 'id="counts"' in filtered
+    assert "data-row" not in client.get("/monitors/rows").content.decode()
+
+
+def test_rows_cost_the_same_however_many_are_asked_for(client, organization, django_assert_max_num_queries):
+    made = [a_monitor(organization) for _ in range(6)]
+    for monitor in made:
+        check(monitor)
+
+    # Session, person, memberships; the monitors, their uptimes, and how many stand how.
+    with django_assert_max_num_queries(7) as few:
+        client.get("/monitors/rows", {"ids": str(made[0].id)})
+    with django_assert_max_num_queries(7) as many:
+        client.get("/monitors/rows", {"ids": ",".join(str(monitor.id) for monitor in made)})
+    assert len(few) == len(many)
+
+
 def test_a_detail_page_tells_the_story(client, organization):
     service = a_service(organization, name="Shop service")
     monitor = a_monitor(organization, service=service, name="Shop")
