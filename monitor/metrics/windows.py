@@ -155,8 +155,8 @@ def _read(
     services = list({question.service_id for asked in together.values() for question in asked})
     parts.append(
         (
-            "SELECT -1, NULL::uuid, NULL, NULL, NULL::int8, NULL::int8, NULL::int8, NULL::int8, NULL::float8,"
-            " packed FROM metric_delta WHERE services && %s",
+            "SELECT -1, NULL::uuid, NULL, NULL, NULL::int8, NULL::int8, NULL::int8, NULL::int8, NULL::int8,"
+            " NULL::int8, NULL::float8, packed FROM metric_delta WHERE services && %s",
             [services],
         )
     )

@@ -205,7 +205,7 @@ def test_one_endpoint_is_told_in_numbers_that_equal_a_count_by_hand(reader, serv
         "Request bodies": "5 bytes",
         "Answer bodies": "250.0 kB",
     }
-    assert "2.5 kB an answer" in page
+    assert "250.0 kB each, of 1 that told it" in page
     assert sum(int(cell) for row in table_of(page, "requests") for cell in row) == 100
     assert [row for row in table_of(page, "errors") if row != ["-"]] == [["1%"]]
     assert [row for row in table_of(page, "latency") if row != ["-"] * 3] == [["50.5 ms", "95 ms", "108 ms"]]

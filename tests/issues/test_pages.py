@@ -62,7 +62,7 @@ def test_the_list_shows_what_is_to_be_seen_to(member, service):
     page = text_of(member, "/issues")
 
     (row,) = rows_of(page)
-    assert row.startswith("Open oneGET /orders orders Open 3 requests 1 consumers")
+    assert row.startswith("Open oneGET /orders orders Open 3 requests 1 consumer")
     assert "Last 7 days: highest 3" in page
     assert "Done one" in rows_of(text_of(member, "/issues?show=resolved"))[0]
     assert "Quiet one" in rows_of(text_of(member, "/issues?show=muted"))[0]
@@ -127,7 +127,7 @@ def test_a_log_and_an_endpoint_lead_to_their_issues(member, service):
     assert f"/issues/{issue.id}" in text_of(member, f"/log/{log_id}")
     assert "/issues/" not in text_of(member, f"/log/{well_id}")
     endpoint = text_of(member, f"/endpoints/{issue.endpoint_id}")
-    assert rows_of(endpoint)[-1].startswith("Boom of {n} Open 1 requests")
+    assert rows_of(endpoint)[-1].startswith("Boom of {n} Open 1 request")
     ErrorIssue.objects.update(state="resolved")
     assert f"/issues/{issue.id}" not in text_of(member, f"/endpoints/{issue.endpoint_id}")
 
