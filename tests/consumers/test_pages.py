@@ -237,7 +237,7 @@ def test_groups_are_shown_with_the_numbers_of_their_consumers(reader, service):
     rows = [words(row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)[1:]]
     assert rows == [
         "gold 2 consumers 4 requests 1 failed 25%",
-        "no group 1 consumers 1 requests 0 failed 0%",
+        "no group 1 consumer 1 request 0 failed 0%",
     ]
     assert "group=gold" in table
     assert blocked_in(page) == []
