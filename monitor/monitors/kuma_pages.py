@@ -33,7 +33,11 @@ PILLS = {"taken": "pill-good", "changed": "pill-warn", "left out": "pill-bad"}
 
 
 class KumaForm(forms.Form):
-    file = forms.FileField(label="Backup", required=False, help_text="Kuma writes it at Settings, Backup.")
+    file = forms.FileField(
+        label="Backup",
+        help_text="Kuma writes it at Settings, Backup.",
+        error_messages={"required": "Choose a file."},
+    )
     organization = forms.ChoiceField()
     # The file of the plan that was shown, sealed: it holds the secrets of all monitors.
     carried = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -44,6 +48,8 @@ class KumaForm(forms.Form):
         choice.choices = [(str(home.id), home.name) for home in homes]
         if len(homes) < 2:
             del self.fields["organization"]
+        # What a plan was shown of needs no choosing again.
+        self.fields["file"].required = not self.data.get("carried")
         self.homes = {str(home.id): home for home in homes}
         self.text = ""
 
@@ -52,11 +58,9 @@ class KumaForm(forms.Form):
         carried, file = cleaned.get("carried"), cleaned.get("file")
         if carried:
             self.text = self.unpacked(carried)
-        elif file is None:
-            self.add_error("file", "Choose a file.")
-        elif file.size > MOST_BYTES:
+        elif file is not None and file.size > MOST_BYTES:
             self.add_error("file", TOO_LARGE)
-        else:
+        elif file is not None:
             self.text = file.read().decode("utf-8-sig", errors="replace")
         return cleaned
 

@@ -50,7 +50,7 @@ def test_a_tag_is_made_renamed_on_its_monitors_and_removed_with_what_carries_it_
 
     page = text_of(person.get("/monitors/tags"))
     assert made.status_code == 302
-    assert re.findall(r'class="row-link"[^>]*>(\w+)<', page) == ["blue", "shop"]
+    assert re.findall(r'class="row-link monitor-link"[^>]*>(\w+)<', page) == ["blue", "shop"]
     one = text_of(person.get(f"/monitors/tags/{tag.id}"))
     assert "the till" in one
     assert "of others" not in one
