@@ -20,7 +20,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tests.channels.receiver import socket_port
+from tests.channels.mail_box import socket_port
 from tests.probing.http_target import Answer, http_target, issue
 from tests.probing.mysql_wire import DONE, END, PASSWORD, Wire, error, greeting
 from tests.probing.servers import name_server, postgres_options, reach_postgres, relay, server, tell_health

@@ -30,17 +30,18 @@ from monitor.models import (
     MonitorEvent,
     Notification,
     NotificationChannel,
+    PushTarget,
 )
 from monitor.monitors import prober as prober_module
 from monitor.monitors.prober import Prober
 from monitor.monitors.register import change_monitor
 from monitor.monitors.states import State
 from monitor.probing import all_kinds
-from monitor.push.pings import Incoming, take_ping
-from tests.channels.receiver import a_receiver
+from monitor.push.pings import Arrived, Incoming, Taken, take_ping
 from tests.factories import an_organization
 from tests.flows.far_ends import DEGRADED_MS, FarEnd, Mood, far_ends
 from tests.monitors.scenes import a_monitor
+from tests.receiver import a_receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 INTERVAL, RETRY = timedelta(minutes=5), timedelta(minutes=1)
@@ -85,9 +86,9 @@ class Walk:
         failing, silent = self.monitors["push"], self.monitors["push, by silence"]
         took_ms = DEGRADED_MS + 1.0 if mood == SLOW else 20.0
         kind = "failure" if mood == BROKEN else "success"
-        take_ping(failing.id, Incoming(kind=kind, method="POST", response_ms=took_ms), now=now)
+        ping(failing, kind, took_ms, now=now)
         if mood != BROKEN:
-            take_ping(silent.id, Incoming(kind="success", method="POST", response_ms=took_ms), now=now)
+            ping(silent, "success", took_ms, now=now)
 
     def until_all_is_kept(self) -> None:
         waiting = Q(next_check_at__lte=self.now) | Q(claim__isnull=False)
@@ -123,6 +124,12 @@ class Walk:
         assert found == wanted
         assert noticed == {name: list(notices) for name in self.monitors}
         assert announced == noticed
+
+
+def ping(monitor: Monitor, kind: str, took_ms: float, *, now: datetime) -> None:
+    token = PushTarget.objects.get(monitor=monitor).token
+    incoming = Incoming(kind=kind, method="POST", response_ms=took_ms)
+    assert take_ping(Arrived(token=token, incoming=incoming, at=now)) == Taken.KEPT
 
 
 def word_of(beat: Beat) -> str:

@@ -8,9 +8,9 @@ from django.utils import timezone
 from monitor.models import StatusDelivery
 from monitor.status.register import open_incident
 from monitor.status.subscribing import add
-from tests.channels.receiver import Reply
 from tests.channels.test_process import WAIT_S, a_deliverer, wait_until
 from tests.factories import an_organization
+from tests.receiver import Reply
 from tests.status.scenes import a_page
 
 pytestmark = pytest.mark.django_db(transaction=True)

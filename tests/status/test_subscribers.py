@@ -26,9 +26,9 @@ from monitor.status.places import link
 from monitor.status.register import hashed, open_incident, save_page, say
 from monitor.status.subscribing import ask, confirm, forget_pending, leave
 from monitor.status.telling import tell_maintenance
-from tests.channels.receiver import Reply
 from tests.factories import an_organization
 from tests.monitors.scenes import a_monitor
+from tests.receiver import Reply
 from tests.status.scenes import a_page
 
 pytestmark = pytest.mark.django_db
