@@ -467,6 +467,8 @@ SPECTACULAR_SETTINGS = {
         "IncidentStatusEnum": "monitor.models.status_pages.IncidentStatus",
         "SubscriberKindEnum": "monitor.models.status_subscribers.SubscriberKind",
         "StatusThemeEnum": "monitor.models.status_pages.StatusTheme",
+        "SubscriberKindEnum": "monitor.models.status_subscribers.SubscriberKind",
+        "SubscriberStateEnum": "monitor.status.subscriber_api.STATES",
         "MaintenanceStrategyEnum": "monitor.models.maintenance.MaintenanceStrategy",
         "BeatStateEnum": ["down", "up", "pending", "maintenance", "no_data"],
         "IssueKindEnum": "monitor.models.issues.IssueKind",
