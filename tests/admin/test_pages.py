@@ -141,8 +141,10 @@ def test_the_menu_is_in_the_products_words(admin):
     sections = {app["name"]: [model["name"] for model in app["models"]] for app in menu_of(admin)}
 
     assert list(sections) == [
-        *("Services", "Traffic", "Monitors", "Alerts", "Channels", "Webhooks", "People", "Operation")
+        *("Services", "Traffic", "Monitors", "Status pages", "Alerts", "Channels", "Webhooks"),
+        *("People", "Operation"),
     ]
+    assert sections["Status pages"] == ["Status pages", "Status subscribers"]
     assert sections["Services"] == [
         *("Services", "API keys", "Endpoints", "Endpoint moves", "Exclusion rules"),
         *("Consumers", "Deployments"),
