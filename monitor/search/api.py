@@ -19,6 +19,7 @@ from monitor.search.backend import LogFilterBackend
 from monitor.search.detail import reach_log, read_detail
 from monitor.search.filters import TextLogFilter, refusal
 from monitor.search.finding import Search
+from monitor.search.found import as_found, members_of
 from monitor.search.paging import SEARCH_COMPLETE, SearchPagination
 
 
@@ -54,7 +55,7 @@ class SearchLogs(GenericAPIView[RequestLog]):
     problems = {"GET": ("422",)}
 
     def get_queryset(self) -> QuerySet[RequestLog]:
-        return RequestLog.objects.visible_to(actor_of(self.request)).with_names().newest_first()
+        return as_found(RequestLog.objects.visible_to(actor_of(self.request)).newest_first())
 
     @extend_schema(
         summary="Search logs, newest first",
@@ -68,7 +69,7 @@ class SearchLogs(GenericAPIView[RequestLog]):
         search = Search(logs=filterset.qs, window=filterset.window(), phrases=filterset.phrases)
         paginator = SearchPagination()
         rows = paginator.paginate_search(search, request)
-        return paginator.get_paginated_response(self.get_serializer(rows, many=True).data)
+        return paginator.get_paginated_response([members_of(row) for row in rows])
 
 
 def asked_of(view: GenericAPIView[RequestLog], request: Request) -> TextLogFilter:

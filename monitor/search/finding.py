@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from monitor.api.keyset import Cursor, Page
 from monitor.models import RequestLog
@@ -89,8 +90,8 @@ def take_matching(walk: Walk, count: int, phrases: Sequence[Term]) -> list[Reque
     if not phrases:
         return walk.take(count)
     logs = walk.logs
-    # Names are joined for the few that match.
-    walk.logs = logs.select_related(None).only("id", "error")
+    # All else is read of the few that match.
+    walk.logs = cast(RequestLogQuerySet, logs.values_list("id", "error", named=True))
     matching: list[RequestLog] = []
     while len(matching) < count:
         candidates = walk.take(CANDIDATES)
