@@ -72,8 +72,9 @@ def history(parent: Path, rows: int, postgres: Path | None) -> Iterator[History]
             told["seconds"] = time.monotonic() - began
             note.write_text(json.dumps(told))
             say(f"{rows:,} logs were loaded in {told['seconds']:.0f} s.")
-        # What the worker does each hour, where the server has pg_trgm.
+        # What the worker does by the clock; paths are indexed where the server has pg_trgm.
         say(run(cluster.url, "manage", "index_paths").splitlines()[-1])
+        say(run(cluster.url, "manage", "fold_rollups").splitlines()[-1])
         newest = datetime.fromisoformat(told["newest"])
         yield History(cluster=cluster, folder=folder, rows=rows, newest=newest, seconds=told["seconds"])
 

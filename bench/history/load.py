@@ -21,6 +21,7 @@ from monitor.ingest.entry import Sender
 from monitor.lib.histogram import bucket_of
 from monitor.lib.ids import uuid7_floor
 from monitor.metrics import rollups
+from monitor.metrics.folds import fold
 from monitor.models.partitions import drop_day, existing_days, partition_name, start_of
 
 DAYS = 30
@@ -43,12 +44,13 @@ def load_history(senders: list[Sender], count: int, *, now: datetime) -> None:
         # Nothing here has to outlive a crash, and indexes are built from whole days.
         cursor.execute("SET synchronous_commit = off")
         cursor.execute("SET maintenance_work_mem = '256MB'")
-        cursor.execute("TRUNCATE metric_rollup, metric_delta")
+        cursor.execute("TRUNCATE metric_rollup, metric_delta, metric_fold")
     for day in existing_days():
         drop_day(day)
     chance = random.Random(SEED)
     for day, numbers in groupby(range(count), key=lambda number: moment_of(number, count, now).date()):
         load_day(day, pool, numbers, count, chance, now=now)
+    fold(now=now)
     with connection.cursor() as cursor:
         for table in ("request_log", "log_payload", "metric_rollup"):
             cursor.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))

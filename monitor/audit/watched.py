@@ -158,7 +158,7 @@ UNWATCHED: Mapping[str, str] = {
     ),
     **dict.fromkeys(
         (
-            *("metric_delta", "metric_rollup", "error_arrival", "error_issue_hour"),
+            *("metric_delta", "metric_rollup", "metric_fold", "error_arrival", "error_issue_hour"),
             *("error_issue_consumer", "log_arrival", "log_watch"),
         ),
         _DERIVED,

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from psycopg.errors import QueryCanceled
 
 
@@ -13,16 +14,20 @@ class TookTooLong(Exception):
 
 
 @contextmanager
-def time_limit(limit: timedelta) -> Iterator[None]:
+def time_limit(limit: timedelta, *, workers: bool = True) -> Iterator[None]:
     """Each query within is stopped by the server after `limit`. Raises TookTooLong.
 
-    Querysets are lazy: read them within the block.
+    Querysets are lazy: read them within the block. Without `workers` the server answers by one process: to
+    start others takes it 5 ms, more than most questions to rollups. Within another transaction this is left
+    as it is.
     """
     is_inner = connection.in_atomic_block
     try:
         with transaction.atomic():
             # For this transaction alone: a pooled connection must not carry it on.
-            before = set_statement_timeout(max(limit // timedelta(milliseconds=1), 1), tell_old=is_inner)
+            before = set_statement_timeout(
+                max(limit // timedelta(milliseconds=1), 1), tell_old=is_inner, workers=workers
+            )
             yield
             if before is not None:
                 # A savepoint that is released leaves its settings behind; one that is undone does not.
@@ -33,11 +38,17 @@ def time_limit(limit: timedelta) -> Iterator[None]:
         raise
 
 
-def set_statement_timeout(timeout: int | str, *, tell_old: bool = False) -> str | None:
+def allow_workers(cursor: CursorWrapper) -> None:
+    """Let the rest of the transaction have more processes again, to read many logs."""
+    cursor.execute("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
+
+
+def set_statement_timeout(timeout: int | str, *, tell_old: bool = False, workers: bool = True) -> str | None:
     """Milliseconds, or the words that this gave before."""
     with connection.cursor() as cursor:
         if not tell_old:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(timeout)])
+            alone = "" if workers else ", set_config('max_parallel_workers_per_gather', '0', true)"
+            cursor.execute(f"SELECT set_config('statement_timeout', %s, true){alone}", [str(timeout)])
             return None
         cursor.execute(
             "WITH before AS MATERIALIZED (SELECT current_setting('statement_timeout') AS value)"

@@ -11,7 +11,7 @@ from django.core.exceptions import EmptyResultSet
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.metrics import exact
 from monitor.metrics.cells import Cell
-from monitor.metrics.gather import Slot, class_of, gather
+from monitor.metrics.gather import Gathered, Slot, class_of, gather
 from monitor.metrics.measure import Measurement
 from monitor.metrics.numbers import Numbers
 from monitor.metrics.question import EVERYWHERE, GroupBy, Question
@@ -43,6 +43,8 @@ class Answer:
     source: Told = "logs"
     # Groups that were left out for their few requests.
     more: int = 0
+    # All slots with their latencies, where these were gathered.
+    gathered: Gathered | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ class Groups:
     groups: Sequence[Group]
     more: int
     p95_method: PercentileMethod
+    whole: Gathered | None = None
+    """The window as one slot, where the groups add up to it: see `measure_for`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,8 @@ class Series:
     buckets: Sequence[Bucket]
     numbers: Sequence[Numbers]
     p95_method: PercentileMethod
+    whole: Gathered | None = None
+    """The window as one slot, where the steps add up to it: see `measure_for`."""
 
 
 def answer(
@@ -80,16 +86,20 @@ def answer(
     step: timedelta | None = None,
     limit: int | None = None,
     exact_up_to: int | None = None,
+    whole: Gathered | None = None,
+    with_answers: bool = True,
 ) -> Answer:
     """The question in numbers. Counts are always those of the logs. Raises TooMuchToCount.
 
     `limit` is how many groups are needed: where others would cost much, they are left out. `exact_up_to` is
-    how many logs may be read for the percentiles of the whole, EXACT_UP_TO unless given.
+    how many logs may be read for the percentiles of the whole, EXACT_UP_TO unless given. `whole` is what
+    would be gathered, where it is known already. Without `with_answers`, endpoints and consumers
+    tell neither methods nor status codes.
     """
     if question.is_empty:
         return Answer()
     try:
-        with time_limit(LIMIT):
+        with time_limit(LIMIT, workers=False):
             return _answer(
                 question,
                 ranks=ranks,
@@ -97,6 +107,8 @@ def answer(
                 step=step,
                 limit=limit,
                 exact_up_to=EXACT_UP_TO if exact_up_to is None else exact_up_to,
+                whole=whole,
+                with_answers=with_answers,
             )
     except EmptyResultSet:
         # Filters that no log can satisfy, as a consumer that nobody is: Django asks the database nothing.
@@ -113,27 +125,31 @@ def _answer(
     step: timedelta | None,
     limit: int | None,
     exact_up_to: int,
+    whole: Gathered | None,
+    with_answers: bool,
 ) -> Answer:
     family = question.family_for(by)
     if family is None or not (question.counted or question.plan(family, step=step).tiles):
         return Answer(slots=exact.count(in_window(question), ranks=ranks, by=by, step=step))
     # Of endpoints and consumers there are too many to merge the latencies of those that will not be shown.
     counts_alone = limit is not None and by in (GroupBy.ENDPOINT, GroupBy.CONSUMER)
-    gathered = gather(question, family, by=by, step=step, counts_alone=counts_alone)
+    gathered = (
+        gather(question, family, by=by, step=step, counts_alone=counts_alone) if whole is None else whole
+    )
     source = told_by(gathered.sources)
     exactly = from_logs(question, gathered, ranks=ranks, by=by, step=step, exact_up_to=exact_up_to)
     if exactly is not None:
-        return Answer(slots=exactly)
+        return Answer(slots=exactly, gathered=None if counts_alone else gathered)
     if counts_alone:
         only = frozenset(slot.group for slot in busiest(gathered)[:limit])
-        latencies = gather(question, family, by=by, step=step, only=only)
+        latencies = gather(question, family, by=by, step=step, only=only, with_answers=with_answers)
         return Answer(
             slots=of_cells(latencies, ranks),
             p95_method="histogram",
             source=source,
             more=len(gathered) - len(only),
         )
-    return Answer(slots=of_cells(gathered, ranks), p95_method="histogram", source=source)
+    return Answer(slots=of_cells(gathered, ranks), p95_method="histogram", source=source, gathered=gathered)
 
 
 def from_logs(
@@ -220,13 +236,18 @@ def what_to_narrow(question: Question, by: GroupBy | None, step: timedelta | Non
 
 
 def measure_for(
-    question: Question, *, ranks: Sequence[float] = (), exact_up_to: int | None = None
+    question: Question,
+    *,
+    ranks: Sequence[float] = (),
+    exact_up_to: int | None = None,
+    whole: Gathered | None = None,
 ) -> tuple[Measurement, Numbers]:
     """The window in numbers; `ranks` (0 to 1) are the percentiles of the Numbers. Raises TooMuchToCount.
 
-    `exact_up_to`: see `answer`.
+    `exact_up_to`: see `answer`. `whole` is that of the same question's series or groups: it is of the same
+    moment, and costs nothing.
     """
-    answered = answer(question, ranks=[*USUAL_RANKS, *ranks], exact_up_to=exact_up_to)
+    answered = answer(question, ranks=[*USUAL_RANKS, *ranks], exact_up_to=exact_up_to, whole=whole)
     numbers = answered.slots.get(Slot(), Numbers.nothing([*USUAL_RANKS, *ranks]))
     p50, p95, p99, *others = numbers.percentiles_ms
     measurement = Measurement(
@@ -276,7 +297,20 @@ def series_for(question: Question, *, step: timedelta, ranks: Sequence[float] = 
             )
         )
         rest.append(replace(numbers, percentiles_ms=tuple(others)))
-    return Series(buckets=buckets, numbers=rest, p95_method=answered.p95_method)
+    return Series(
+        buckets=buckets, numbers=rest, p95_method=answered.p95_method, whole=added_up(answered.gathered)
+    )
+
+
+def added_up(parts: Gathered | None) -> Gathered | None:
+    """The slots as one."""
+    if parts is None:
+        return None
+    whole = Gathered()
+    for cell in parts.values():
+        whole[Slot()].merge(cell)
+    whole.sources = parts.sources
+    return whole
 
 
 def by_class(numbers: Numbers) -> dict[str, int]:
@@ -289,10 +323,18 @@ def by_class(numbers: Numbers) -> dict[str, int]:
 
 
 def groups_for(
-    question: Question, *, by: GroupBy, ranks: Sequence[float] = USUAL_RANKS, limit: int | None = 20
+    question: Question,
+    *,
+    by: GroupBy,
+    ranks: Sequence[float] = USUAL_RANKS,
+    limit: int | None = 20,
+    with_answers: bool = True,
 ) -> Groups:
-    """The window in groups, the busiest first; all of them without a limit. Raises TooMuchToCount."""
-    answered = answer(question, ranks=ranks, by=by, limit=limit)
+    """The window in groups, the busiest first; all of them without a limit. Raises TooMuchToCount.
+
+    `with_answers`: see `answer`.
+    """
+    answered = answer(question, ranks=ranks, by=by, limit=limit, with_answers=with_answers)
     slots = busiest(answered.slots)
     shown = slots[:limit]
     names = names_of(by, [slot.group for slot in shown])
@@ -303,6 +345,7 @@ def groups_for(
         ],
         more=answered.more + len(slots) - len(shown),
         p95_method=answered.p95_method,
+        whole=added_up(answered.gathered),
     )
 
 
@@ -314,7 +357,7 @@ def counts_by(question: Question, by: GroupBy) -> dict[str, Numbers]:
     if question.is_empty:
         return {}
     try:
-        with time_limit(LIMIT):
+        with time_limit(LIMIT, workers=False):
             family = question.family_for(by)
             if family is None or not (question.counted or question.plan(family).tiles):
                 counted = exact.count(in_window(question), ranks=(), by=by)
@@ -328,13 +371,16 @@ def counts_by(question: Question, by: GroupBy) -> dict[str, Numbers]:
 def latencies_by(
     question: Question, by: GroupBy, *, only: Collection[str], ranks: Sequence[float]
 ) -> dict[str, Numbers]:
-    """The numbers of these groups alone, with latencies from histograms. Raises TooMuchToCount."""
+    """The numbers of these groups alone, with latencies from histograms and without methods and status codes.
+
+    Raises TooMuchToCount.
+    """
     family = question.family_for(by)
     if question.is_empty or not only or family is None:
         return {}
     try:
-        with time_limit(LIMIT):
-            gathered = gather(question, family, by=by, only=frozenset(only))
+        with time_limit(LIMIT, workers=False):
+            gathered = gather(question, family, by=by, only=frozenset(only), with_answers=False)
     except TookTooLong as error:
         raise TooMuchToCount(what_to_narrow(question, by, None)) from error
     return {slot.group: numbers for slot, numbers in of_cells(gathered, ranks).items()}

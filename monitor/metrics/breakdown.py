@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from django.db import connection
 from monitor.metrics import facts, rollups, tiles
 from monitor.metrics.cells import answer_of_subject, answers_of, subject_of
 from monitor.metrics.facts import Fact
+from monitor.metrics.folds import folded_until
 from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
 from monitor.models.logs import RequestLogQuerySet
 from monitor.models.metrics import Family, Source
@@ -127,6 +129,10 @@ class Breakdown:
         services = {id_.bytes for id_ in self.service_ids}
         return (fact for fact in found if fact.service in services and fact.source == Source.LOGS)
 
+    @cached_property
+    def folded_until(self) -> datetime | None:
+        return folded_until(self.service_ids, self.since, self.until)
+
     def plan(self, family: Family, step: timedelta | None = None) -> Plan:
         """Tiles and edges; with a step, no tile reaches over the end of one."""
         since = min(max(self.since, self.whole_from), self.until)
@@ -138,6 +144,7 @@ class Breakdown:
                 for resolution, length in tiles.LENGTHS.items()
                 if rollups.time_kept(resolution, family) and (step is None or step % length == timedelta())
             },
+            folded_until=self.folded_until,
         )
         before = [Span(since=self.since, until=since)] if self.since < since else []
         return Plan(tiles=plan.tiles, edges=[*before, *plan.edges])

@@ -1,5 +1,6 @@
 """Cells: what the rollups hold. Facts are added up into them, and cells into coarser ones."""
 
+import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ SECONDS: Mapping[Resolution, int] = {
     Resolution.HOUR: 3600,
     Resolution.SIX_HOURS: 6 * 3600,
     Resolution.DAY: 86_400,
+    Resolution.FOUR_DAYS: 4 * 86_400,
+    Resolution.SIXTEEN_DAYS: 16 * 86_400,
 }
 # Buckets; with more, a compressed row is the shorter form.
 MOST_IN_LISTS = 48
@@ -176,7 +179,22 @@ class _PackedAnswers(msgspec.Struct, array_like=True, gc=False):
     answers: list[tuple[str, int | None, int]]
 
 
+class _PackedLatencies(msgspec.Struct, array_like=True, gc=False):
+    """A _Packed whose answers are passed over."""
+
+    answers: msgspec.Raw
+    scale: int
+    zeros: int
+    gaps: list[int] | int
+    counts: list[int] | bytes
+
+
 _encode = msgspec.msgpack.Encoder().encode
+_decode_all = msgspec.msgpack.Decoder(list[_Packed]).decode
+_decode_latencies = msgspec.msgpack.Decoder(list[_PackedLatencies]).decode
+# A list of so many, in msgpack; what is in it follows.
+LIST_OF = struct.Struct(">BI")
+LIST_32 = 0xDD
 _decode = msgspec.msgpack.Decoder(_Packed).decode
 _decode_answers = msgspec.msgpack.Decoder(_PackedAnswers).decode
 
@@ -203,11 +221,32 @@ def answers_of(packed: bytes | memoryview) -> list[tuple[str, int | None, int]]:
 
 def unpack_into(cell: Cell, packed: bytes | memoryview, *, latency_ms: float) -> None:
     """Add what `pack` packed."""
-    read = _decode(packed)
-    for method, status_code, count in read.answers:
-        cell.answers[method, status_code] += count
-    if isinstance(read.gaps, int):
-        row = codec.decompressor.decompress(bytes(read.counts))
-        cell.latencies.add_row(read.gaps, row, zeros=read.zeros, total=latency_ms)
+    _add(cell.answers, cell.latencies, [_decode(packed)])
+    cell.latencies.total += latency_ms
+
+
+def unpack_all_into(
+    cell: Cell, packed: bytes, count: int, *, latency_ms: float, with_answers: bool = True
+) -> None:
+    """Add what `pack` packed so many times, end to end; or without its answers."""
+    written = LIST_OF.pack(LIST_32, count) + packed
+    if with_answers:
+        _add(cell.answers, cell.latencies, _decode_all(written))
     else:
-        cell.latencies.add_arrays(read.gaps, list(read.counts), zeros=read.zeros, total=latency_ms)
+        _add(None, cell.latencies, _decode_latencies(written))
+    cell.latencies.total += latency_ms
+
+
+def _add(
+    answers: Answers | None, latencies: Histogram, packed: Sequence[_Packed] | Sequence[_PackedLatencies]
+) -> None:
+    """Add what was decoded, but for the sum of the latencies. Thousands of rows while someone waits."""
+    decompress = codec.decompressor.decompress
+    for read in packed:
+        if answers is not None and isinstance(read, _Packed):
+            for method, status_code, count in read.answers:
+                answers[method, status_code] += count
+        if isinstance(read.gaps, int):
+            latencies.add_row(read.gaps, decompress(bytes(read.counts)), zeros=read.zeros, total=0.0)
+        else:
+            latencies.add_arrays(read.gaps, list(read.counts), zeros=read.zeros, total=0.0)

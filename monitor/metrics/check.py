@@ -18,6 +18,7 @@ from monitor.metrics import rollups
 from monitor.metrics.cells import Cells
 from monitor.metrics.compact import cells_of, take_in
 from monitor.metrics.facts import Fact
+from monitor.metrics.folds import make_of_day, wrong_of_day
 from monitor.metrics.gather import lean
 from monitor.metrics.question import first_whole_day
 from monitor.metrics.tiles import EPOCH
@@ -97,12 +98,16 @@ def _check_day(service_id: UUID, day: date, *, repair: bool, now: datetime) -> C
             unsized = {key for key, cell in there.items() if key in counted and not cell.is_sized}
             rollups.write({key: counted[key] for key in wrong | unsized})
             rollups.remove(too_many)
+        # Longer spans are held against their days, as those may have lost their logs.
+        long_rows, long_wrong = wrong_of_day(service_id, day)
+        if repair and long_wrong:
+            make_of_day(service_id, day)
     return Checked(
         service_id=service_id,
         day=day,
         requests=sum(fact.requests for fact in facts),
-        rows=len(counted.keys() | there.keys()),
-        wrong=len(wrong) + len(too_many),
+        rows=len(counted.keys() | there.keys()) + long_rows,
+        wrong=len(wrong) + len(too_many) + long_wrong,
     )
 
 

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from monitor.metrics import facts, rollups
 from monitor.metrics.cells import Cells, coarser, minutes_of
 from monitor.metrics.facts import Fact
+from monitor.metrics.folds import folded
 from monitor.models import Service
 from monitor.models.metrics import Resolution
 
@@ -55,7 +56,8 @@ def take_in(limit: int | None, *, now: datetime) -> int:
         )
         packed = [row[0] for row in cursor.fetchall()]
     if packed:
-        rollups.add(cells_of(alive([fact for each in packed for fact in facts.unpack(each)]), now=now))
+        cells = cells_of(alive([fact for each in packed for fact in facts.unpack(each)]), now=now)
+        rollups.add(cells | folded(cells))
     return len(packed)
 
 

@@ -7,22 +7,13 @@ from typing import Any
 
 from django.db import connection
 
+from monitor.lib.time_limit import allow_workers
 from monitor.metrics.cells import Answers
-from monitor.metrics.gather import Slot, lean
+from monitor.metrics.gather import GROUPS, Slot, lean
 from monitor.metrics.numbers import Numbers
 from monitor.metrics.question import GroupBy
 from monitor.metrics.tiles import EPOCH
 from monitor.models.logs import RequestLogQuerySet
-
-CLASS = "CASE WHEN status_code BETWEEN 100 AND 599 THEN status_code / 100 || 'xx' ELSE 'none' END"
-GROUPS = {
-    None: "''",
-    GroupBy.ENVIRONMENT: "environment",
-    GroupBy.METHOD: "method",
-    GroupBy.STATUS_CLASS: CLASS,
-    GroupBy.ENDPOINT: "coalesce(endpoint_id::text, '')",
-    GroupBy.CONSUMER: "coalesce(consumer_id::text, '')",
-}
 
 
 def count(
@@ -53,6 +44,7 @@ def count(
     )
     window: list[Any] = [step, EPOCH] if step else []
     with connection.cursor() as cursor:
+        allow_workers(cursor)
         cursor.execute(statement, [*window, *params, list(ranks)])
         return numbers_of(cursor.fetchall(), ranks)
 

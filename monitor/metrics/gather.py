@@ -4,7 +4,7 @@ All three are read by one statement, so by one snapshot: a delta that is being c
 itself or within the rollups, never twice and never not at all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
@@ -16,7 +16,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from monitor.lib.histogram import BUCKETS_PER_DOUBLING, ZERO_BUCKET, ZERO_THRESHOLD
 from monitor.metrics import facts, rollups, tiles
-from monitor.metrics.cells import NO_STATUS, Cell, answer_of_subject, subject_of
+from monitor.metrics.cells import NO_STATUS, Cell, subject_of, unpack_all_into
 from monitor.metrics.counted import Place, Speakers
 from monitor.metrics.facts import Fact
 from monitor.metrics.question import GroupBy, Question
@@ -47,12 +47,15 @@ class Gathered(dict[Slot, Cell]):
 
 
 class Row(NamedTuple):
-    """What each part of the statement gives; those that do not apply are null."""
+    """What each part of the statement gives for a slot; what does not apply is null.
+
+    `packed` is what `rows` rollups have packed, end to end, or one delta. The lists are of an edge: methods,
+    status codes and buckets of latencies, and how many requests had each of these together.
+    """
 
     kind: str
-    start: datetime | None
-    subject: str
-    environment: str
+    start: int | None
+    group: str
     requests: int
     errors: int
     request_bytes: int
@@ -60,11 +63,13 @@ class Row(NamedTuple):
     request_sized: int | None
     response_sized: int | None
     latency_ms: float
-    packed: bytes
-    method: str
-    status_code: int | None
-    bucket: int | None
+    packed: bytes | None
+    rows: int
     source: str | None
+    methods: list[str]
+    status_codes: list[int | None]
+    buckets: list[int | None]
+    counts: list[int]
 
 
 def class_of(status_code: int | None) -> str:
@@ -81,15 +86,23 @@ def gather(
     step: timedelta | None = None,
     only: frozenset[str] | None = None,
     counts_alone: bool = False,
+    with_answers: bool = True,
 ) -> Gathered:
     """The window added up, in groups and steps when asked for. Slots without requests are absent.
 
-    `only` names the subjects to look at. With `counts_alone` there are neither latencies nor answers.
+    `only` names the subjects to look at. With `counts_alone` there are neither latencies nor answers; without
+    `with_answers` there are latencies alone beside the counts.
     """
     if question.is_empty:
         return Gathered()
     return Gathering(
-        question=question, family=family, by=by, step=step, only=only, counts_alone=counts_alone
+        question=question,
+        family=family,
+        by=by,
+        step=step,
+        only=only,
+        counts_alone=counts_alone,
+        with_answers=with_answers,
     ).gathered()
 
 
@@ -111,6 +124,7 @@ class Gathering:
     step: timedelta | None
     only: frozenset[str] | None
     counts_alone: bool
+    with_answers: bool = True
     logs_alone: bool = False
 
     @property
@@ -129,9 +143,9 @@ class Gathering:
             for values in cursor.fetchall():
                 row = Row._make(values)
                 if row.kind == "delta":
-                    self.add_facts(cells, facts.unpack(row.packed), plan)
+                    self.add_facts(cells, facts.unpack(row.packed or b""), plan)
                 elif row.kind == "rollup":
-                    self.add_rollup(cells, row)
+                    self.add_rollups(cells, row)
                 else:
                     self.add_edge(cells, row)
         return cells
@@ -139,14 +153,41 @@ class Gathering:
     # --- The statement ---------------------------------------------------------------------------------
 
     def statement(self, plan: Plan) -> tuple[str, list[Any]]:
-        parts = [self.rollups_of(tile) for tile in plan.tiles]
+        tiles_read = [self.rollups_of(tile) for tile in plan.tiles]
         if self.counted:
-            parts += [self.rollups_of(tile, of_clients=True) for tile in self.instead_of(plan.edges)]
+            tiles_read += [self.rollups_of(tile, of_clients=True) for tile in self.instead_of(plan.edges)]
+        parts = [self.added_up(tiles_read)] if tiles_read else []
         if plan.tiles or self.counted:
             parts.append(self.deltas())
         if plan.edges:
             parts.append(self.logs_of(plan.edges))
         return " UNION ALL ".join(text for text, _ in parts), [each for _, params in parts for each in params]
+
+    def added_up(self, tiles_read: Sequence[tuple[str, list[Any]]]) -> tuple[str, list[Any]]:
+        """A row for each slot in place of one for each rollup: to take up a row costs as much as to merge it.
+
+        What the rows of a slot have packed is laid end to end, and unpacked at one go.
+        """
+        start, params = self.start_of("start")
+        text, answers = "", list[Any]()
+        if self.family == Family.ANSWER:
+            text, answers = answer_condition(self.question)
+        sums = f"{rollups.SUMS}, 0"
+        if not self.counts_alone:
+            sums = f"{rollups.SUMS.replace('NULL::bytea', "string_agg(packed, '')")}, count(*)::int"
+        together = " UNION ALL ".join(each for each, _ in tiles_read)
+        return (
+            f"SELECT 'rollup', {start}, {ROLLUP_GROUPS[self.by]}, {sums}, source::text,"
+            " NULL::text[], NULL::int[], NULL::int[], NULL::int8[]"
+            f" FROM ({together}) AS tile{text} GROUP BY 2, 3, source",
+            [*params, *(each for _, ps in tiles_read for each in ps), *answers],
+        )
+
+    def start_of(self, column: str) -> tuple[str, list[Any]]:
+        """The step that a moment lies in, in seconds since the epoch: moments would be read one by one."""
+        if self.step is None:
+            return "NULL::int8", []
+        return f"date_part('epoch', date_bin(%s, {column}, %s))::int8", [self.step, EPOCH]
 
     def instead_of(self, edges: Iterable[Span]) -> Iterator[Tile]:
         """Clients' counts at the edges, where logs would be counted one by one: of each row that is there,
@@ -162,12 +203,9 @@ class Gathering:
 
     def rollups_of(self, tile: Tile, *, of_clients: bool = False) -> tuple[str, list[Any]]:
         filters = self.question.filters
-        # Reading thousands of moments costs more than their rows where nothing is asked by time.
-        start = "start" if self.step else "NULL::timestamptz"
         text = (
-            f"SELECT 'rollup', {start}, subject, environment, requests, errors, request_bytes,"  # noqa: S608
-            " response_bytes, request_sized, response_sized, latency_ms, packed, NULL::text, NULL::int,"
-            " NULL::int, source FROM metric_rollup"
+            "SELECT start, subject, environment, source, requests, errors, request_bytes, response_bytes,"
+            " request_sized, response_sized, latency_ms, packed FROM metric_rollup"
             " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
         )
         params = [
@@ -188,42 +226,39 @@ class Gathering:
             if subjects is not None:
                 text += " AND subject = ANY(%s)"
                 params.append(list(subjects))
-        return (self.summed(text) if self.counts_alone else text), params
-
-    def summed(self, text: str) -> str:
-        """A row for each subject and environment in place of one for each span: nothing to unpack."""
-        return (
-            f"SELECT 'rollup', NULL::timestamptz, subject, environment, {rollups.SUMS},"  # noqa: S608
-            " NULL::text, NULL::int, NULL::int, source"
-            f" FROM ({text}) AS tile GROUP BY 3, 4, source"
-        )
+        return text, params
 
     def deltas(self) -> tuple[str, list[Any]]:
         return (
-            "SELECT 'delta', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, packed, NULL, NULL,"
-            " NULL, NULL FROM metric_delta WHERE services && %s",
+            "SELECT 'delta', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, packed, NULL, NULL, NULL,"
+            " NULL, NULL, NULL FROM metric_delta WHERE services && %s",
             [list(self.question.service_ids)],
         )
 
     def logs_of(self, edges: Iterable[Span]) -> tuple[str, list[Any]]:
-        """The logs at the edges, with the same filters as in every search, grouped to few rows."""
+        """The logs at the edges, with the same filters as in every search, grouped to a row for each slot."""
         compiled = [lean(self.edge_logs(edge)) for edge in edges]
-        start = "date_bin(%s, captured_at, %s)" if self.step else "NULL::timestamptz"
-        column = SUBJECT_COLUMNS.get(self.family)
-        # For counts alone, an edge is a row for each subject, not for each of its latencies.
-        parts = (
-            "NULL::text, NULL::int, NULL::int" if self.counts_alone else f"method, status_code::int, {BUCKET}"
-        )
+        start, params = self.start_of("captured_at")
+        # For counts alone, an edge is a number for each slot, not for each of its latencies.
+        answer = "method::text, status_code::int" if self.tells_answers else "NULL::text, NULL::int"
+        bucket = "NULL::int" if self.counts_alone else BUCKET
         text = (
-            f"SELECT 'edge', {start}, {column or 'NULL'}::text, environment, count(*),"  # noqa: S608 - our own words
+            "SELECT 'edge', slot_start, slot_group, sum(requests)::int8, sum(errors)::int8,"  # noqa: S608 - our own words
+            " sum(request_bytes)::int8, sum(response_bytes)::int8, sum(request_sized)::int8,"
+            " sum(response_sized)::int8, sum(latency_ms), NULL::bytea, NULL::int, 'logs', array_agg(method), array_agg(status_code), array_agg(bucket), array_agg(requests)"
+            f" FROM (SELECT {start}, {GROUPS[self.by]}, {answer}, {bucket}, count(*),"
             " count(*) FILTER (WHERE has_failed), coalesce(sum(request_bytes), 0),"
             " coalesce(sum(response_bytes), 0), count(request_bytes), count(response_bytes),"
-            " coalesce(sum(latency_ms), 0), NULL::bytea,"
-            f" {parts}, 'logs' FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
-            " GROUP BY 2, 3, 4, 13, 14, 15"
+            " coalesce(sum(latency_ms), 0)"
+            f" FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge GROUP BY 1, 2, 3, 4, 5)"
+            " AS part (slot_start, slot_group, method, status_code, bucket, requests, errors, request_bytes,"
+            " response_bytes, request_sized, response_sized, latency_ms) GROUP BY slot_start, slot_group"
         )
-        params: list[Any] = [self.step, EPOCH] if self.step else []
         return text, params + [each for _, params in compiled for each in params]
+
+    @property
+    def tells_answers(self) -> bool:
+        return self.with_answers and not self.counts_alone
 
     def edge_logs(self, edge: Span) -> RequestLogQuerySet:
         logs = self.only_counted_here(edge)
@@ -251,30 +286,30 @@ class Gathering:
 
     # --- Its rows --------------------------------------------------------------------------------------
 
-    def add_rollup(self, cells: Gathered, row: Row) -> None:
-        method, status_code = answer_of_subject(row.subject) if self.family == Family.ANSWER else ("", None)
-        if self.family == Family.ANSWER and not self.question.takes_answer(method, status_code):
-            return
-        slot = self.slot(row.start, row.environment, row.subject, method, status_code)
-        rollups.add_row(cells[slot], row[4:12])
-        cells.sources.add(row.source or Source.LOGS)
+    def add_rollups(self, cells: Gathered, row: Row) -> None:
+        cell = self.add_counts(cells, row, source=row.source or Source.LOGS)
+        if row.packed is not None:
+            unpack_all_into(
+                cell, row.packed, row.rows, latency_ms=row.latency_ms, with_answers=self.with_answers
+            )
 
     def add_edge(self, cells: Gathered, row: Row) -> None:
-        slot = self.slot(row.start, row.environment, row.subject or "", row.method, row.status_code)
-        cells.sources.add(Source.LOGS)
-        cell = cells[slot]
-        cell.requests += row.requests
-        cell.errors += row.errors
-        cell.request_bytes += row.request_bytes
-        cell.response_bytes += row.response_bytes
-        cell.request_sized += row.request_sized or 0
-        cell.response_sized += row.response_sized or 0
+        cell = self.add_counts(cells, row, source=Source.LOGS)
         cell.latencies.total += row.latency_ms
-        if self.counts_alone:
-            return
-        cell.answers[row.method, row.status_code] += row.requests
-        if row.bucket is not None:
-            cell.latencies.add_bucket(row.bucket, row.requests)
+        if self.tells_answers:
+            for method, status_code, requests in zip(row.methods, row.status_codes, row.counts, strict=True):
+                cell.answers[method, status_code] += requests
+        for bucket, requests in zip(row.buckets, row.counts, strict=True):
+            if bucket is not None:
+                cell.latencies.add_bucket(bucket, requests)
+
+    def add_counts(self, cells: Gathered, row: Row, *, source: str) -> Cell:
+        start = None if row.start is None else datetime.fromtimestamp(row.start, tz=UTC)
+        cells.sources.add(source)
+        cell = cells[Slot(start, row.group)]
+        # From requests to the sum of latencies; what is packed has a way of its own.
+        rollups.add_row(cell, [*row[3:10], None])
+        return cell
 
     def add_facts(self, cells: Gathered, found: Iterable[Fact], plan: Plan) -> None:
         """Those that lie within tiles: the edges were counted from the logs, and these are among them.
@@ -317,7 +352,7 @@ class Gathering:
     def slot(
         self, start: datetime | None, environment: str, subject: str, method: str, status_code: int | None
     ) -> Slot:
-        # Asked for each of tens of thousands of rows: no dictionary of all answers is made for one.
+        # Asked for each of thousands of facts: no dictionary of all answers is made for one.
         match self.by:
             case None:
                 group = ""
@@ -334,6 +369,47 @@ class Gathering:
         return Slot(start - (start - EPOCH) % self.step, group)
 
 
+def answer_condition(question: Question) -> tuple[str, list[Any]]:
+    """What leaves the answers that the filters on method and status ask for; see Question.takes_answer."""
+    filters = question.filters
+    asked: list[tuple[str, Any]] = []
+    if "method" in filters:
+        asked.append((f"{METHOD} = %s", filters["method"].upper()))
+    if "status_code" in filters:
+        asked.append((f"{STATUS} = %s", str(filters["status_code"])))
+    if "status_class" in filters:
+        asked.append((f"{STATUS_CLASS} = %s", filters["status_class"]))
+    text = " AND ".join(condition for condition, _ in asked)
+    return (f" WHERE {text}" if text else ""), [value for _, value in asked]
+
+
+# Of the subjects of answers: see monitor.metrics.cells.subject_of_answer.
+METHOD = "left(subject, -strpos(reverse(subject), ' '))"
+STATUS = "right(subject, strpos(reverse(subject), ' ') - 1)"
+STATUS_CLASS = (
+    f"CASE WHEN length({STATUS}) = 3 AND left({STATUS}, 1) BETWEEN '1' AND '5'"
+    f" THEN left({STATUS}, 1) || 'xx' ELSE '{NO_STATUS}' END"
+)
+# Which group a row of metric_rollup belongs to.
+ROLLUP_GROUPS = {
+    None: "''",
+    GroupBy.ENVIRONMENT: "environment::text",
+    GroupBy.METHOD: METHOD,
+    GroupBy.STATUS_CLASS: STATUS_CLASS,
+    GroupBy.ENDPOINT: "subject::text",
+    GroupBy.CONSUMER: "subject::text",
+}
+# The same of a log.
+GROUPS = {
+    None: "''",
+    GroupBy.ENVIRONMENT: "environment::text",
+    GroupBy.METHOD: "method::text",
+    GroupBy.STATUS_CLASS: (
+        f"CASE WHEN status_code BETWEEN 100 AND 599 THEN status_code / 100 || 'xx' ELSE '{NO_STATUS}' END"
+    ),
+    GroupBy.ENDPOINT: "coalesce(endpoint_id::text, '')",
+    GroupBy.CONSUMER: "coalesce(consumer_id::text, '')",
+}
 # As monitor.lib.histogram.bucket_of has it; a value at a boundary may fall to the other side of it.
 BUCKET = (
     f"CASE WHEN latency_ms <= {ZERO_THRESHOLD} THEN {ZERO_BUCKET}"

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from monitor.metrics import rollups, tiles
-from monitor.metrics.counted import Place, counted_days
+from monitor.metrics.counted import Place
+from monitor.metrics.folds import standing
 from monitor.metrics.tiles import Plan
 from monitor.models import Consumer, Service
 from monitor.models.logs import RequestLogQuerySet
@@ -67,7 +68,7 @@ class Question:
     @cached_property
     def counted(self) -> list[Place]:
         """The days whose numbers are the clients' own. Where only the logs can tell, these speak alone."""
-        found = counted_days(self.service_ids, self.since, self.until) if self.service_ids else []
+        found, _ = self.standing
         asked = {name: self.filters[name] for name in ("environment", "mode") if name in self.filters}
         return [place for place in found if all(getattr(place, name) == asked[name] for name in asked)]
 
@@ -97,7 +98,18 @@ class Question:
                 for resolution, length in tiles.LENGTHS.items()
                 if rollups.time_kept(resolution, family) and (step is None or step % length == timedelta())
             },
+            folded_until=self.folded_until,
         )
+
+    @cached_property
+    def folded_until(self) -> datetime | None:
+        # Each day has one source: spans of more cannot tell which of theirs counts.
+        return None if self.counted else self.standing[1]
+
+    @cached_property
+    def standing(self) -> tuple[list[Place], datetime | None]:
+        """The days that clients have counted, and until when days are folded."""
+        return standing(self.service_ids, self.since, self.until)
 
 
 FAMILIES: Mapping[GroupBy | None, Family] = {

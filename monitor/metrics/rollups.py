@@ -11,6 +11,7 @@ from django.db import connection
 
 from monitor.metrics.cells import Cell, Cells, Key, pack, unpack_into
 from monitor.metrics.facts import sized_of
+from monitor.metrics.tiles import BLOCKS
 from monitor.models.metrics import Family, Resolution, Source
 
 # Whoever changes rollups holds this lock: compaction, repair. Any number will do.
@@ -24,6 +25,8 @@ KEPT = {
     Resolution.HOUR: HOURS_KEPT,
     Resolution.SIX_HOURS: HOURS_KEPT,
     Resolution.DAY: DAYS_KEPT,
+    Resolution.FOUR_DAYS: DAYS_KEPT,
+    Resolution.SIXTEEN_DAYS: DAYS_KEPT,
 }
 # Most requests of an hour have a consumer of their own: with 500 consumers the hours of 90 d were half of all
 # rows. Six hours are an eighth of them.
@@ -31,6 +34,8 @@ CONSUMERS_KEPT = {**KEPT, Resolution.TEN_MINUTES: timedelta(), Resolution.HOUR: 
 # Rows stay an hour longer than they are read, so that clocks may differ.
 SLACK = timedelta(hours=1)
 ROWS_A_BITE = 5_000
+# Spans of a day or less.
+WITHIN_A_DAY = tuple(each.value for each in Resolution if each not in BLOCKS)
 
 COLUMNS = (
     "service_id, family, resolution, start, subject, environment, mode, source,"
@@ -218,14 +223,15 @@ def find_within(
     *,
     family: Family | None = None,
     sources: Sequence[str] = (Source.LOGS.value,),
+    resolutions: Sequence[str] = WITHIN_A_DAY,
 ) -> Cells:
     """All cells of a service that start within a span, or those of one family; of those counted from logs,
-    unless other sources are named."""
+    unless other sources are named, and of a day or less, unless other resolutions are."""
     families = Family.values if family is None else [family.value]
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {COLUMNS} FROM metric_rollup WHERE service_id = %s AND source = ANY(%s)"  # noqa: S608
             " AND family = ANY(%s) AND resolution = ANY(%s) AND start >= %s AND start < %s",
-            [service_id, list(sources), families, Resolution.values, since, until],
+            [service_id, list(sources), families, list(resolutions), since, until],
         )
         return {key_of(row): cell_of(row[8:]) for row in cursor.fetchall()}

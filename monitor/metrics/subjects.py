@@ -15,6 +15,7 @@ from monitor.metrics import rollups
 from monitor.metrics.cells import Cells
 from monitor.metrics.check import MAX_TRIES, recount, rollup_lock
 from monitor.metrics.compact import cells_of, take_in
+from monitor.metrics.folds import make_of_day
 from monitor.models.metrics import Family, Source
 from monitor.models.partitions import start_of
 
@@ -33,6 +34,7 @@ def move_all(
         there = found(service_id, since, until, {source}, sources=Source.values)
         rollups.add({key._replace(subject=str(target)): cell for key, cell in there.items()})
         rollups.remove(there)
+        make_of_day(service_id, day, family=Family.ENDPOINT)
         return moved
 
     return on_one_snapshot(day, move, now=now)
@@ -45,6 +47,7 @@ def move_counts(service_id: UUID, day: date, *, source: UUID, target: UUID, now:
         there = found(service_id, since, until, {source}, sources=[Source.CLIENT])
         rollups.add({key._replace(subject=str(target)): cell for key, cell in there.items()})
         rollups.remove(there)
+        make_of_day(service_id, day, family=Family.ENDPOINT)
         return 0
 
     on_one_snapshot(day, move, now=now)
@@ -69,6 +72,7 @@ def move_some(
         }
         rollups.remove(found(service_id, since, until, {source, target}).keys() - counted.keys())
         rollups.write(counted)
+        make_of_day(service_id, day, family=Family.ENDPOINT)
         return moved
 
     return on_one_snapshot(day, move, now=now)

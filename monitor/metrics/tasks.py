@@ -4,6 +4,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from monitor.metrics.compact import compact
+from monitor.metrics.folds import fold
 from monitor.metrics.rollups import remove_old
 
 
@@ -14,6 +15,13 @@ from monitor.metrics.rollups import remove_old
 def compact_deltas(timestamp: int) -> None:
     """Turn what was ingested into rollups."""
     compact(now=timezone.now())
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(queueing_lock="fold_rollups")
+def fold_rollups(timestamp: int) -> None:
+    """Add days that are over up to longer spans; after an upgrade, all that are kept."""
+    fold(now=timezone.now())
 
 
 @app.periodic(cron="37 * * * *")

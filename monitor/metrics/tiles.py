@@ -3,17 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from monitor.models.metrics import Resolution
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LENGTHS: Mapping[Resolution, timedelta] = {
+    Resolution.SIXTEEN_DAYS: timedelta(days=16),
+    Resolution.FOUR_DAYS: timedelta(days=4),
     Resolution.DAY: timedelta(days=1),
     Resolution.SIX_HOURS: timedelta(hours=6),
     Resolution.HOUR: timedelta(hours=1),
     Resolution.TEN_MINUTES: timedelta(minutes=10),
     Resolution.MINUTE: timedelta(minutes=1),
 }
+# Days added up, once they are over.
+BLOCKS = (Resolution.FOUR_DAYS, Resolution.SIXTEEN_DAYS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,21 +52,41 @@ def ceiling(moment: datetime, unit: timedelta) -> datetime:
     return moment + (EPOCH - moment) % unit
 
 
-def lay(since: datetime, until: datetime, kept_from: Mapping[Resolution, datetime]) -> Plan:
+def lay(
+    since: datetime,
+    until: datetime,
+    kept_from: Mapping[Resolution, datetime],
+    *,
+    folded_until: datetime | None = None,
+) -> Plan:
     """The plan of a window with the resolutions in `kept_from`, given coarsest first.
 
-    `kept_from` tells from when on rows of a resolution are there.
+    `kept_from` tells from when on rows of a resolution are there; `folded_until` until when those of BLOCKS
+    are, if anywhere.
     """
     tiles: list[Tile] = []
     edges: list[Span] = []
-    _lay(since, until, list(kept_from.items()), tiles, edges)
+    units = [
+        Unit(resolution, there_from, folded_until if resolution in BLOCKS else until)
+        for resolution, there_from in kept_from.items()
+        if resolution not in BLOCKS or folded_until is not None
+    ]
+    _lay(since, until, units, tiles, edges)
     return Plan(tiles=tiles, edges=edges)
+
+
+class Unit(NamedTuple):
+    """From when until when rows of a resolution are there."""
+
+    resolution: Resolution
+    there_from: datetime
+    there_until: datetime
 
 
 def _lay(
     since: datetime,
     until: datetime,
-    units: Sequence[tuple[Resolution, datetime]],
+    units: Sequence[Unit],
     tiles: list[Tile],
     edges: list[Span],
 ) -> None:
@@ -70,9 +95,9 @@ def _lay(
     if not units:
         edges.append(Span(since=since, until=until))
         return
-    (resolution, there_from), *finer = units
+    (resolution, there_from, there_until), *finer = units
     first = ceiling(max(since, there_from), LENGTHS[resolution])
-    last = floor(until, LENGTHS[resolution])
+    last = floor(min(until, there_until), LENGTHS[resolution])
     if first >= last:
         _lay(since, until, finer, tiles, edges)
         return

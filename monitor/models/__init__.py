@@ -21,7 +21,7 @@ from monitor.models.keys import ApiKey
 from monitor.models.limits import Plan, RateBucket
 from monitor.models.logs import LogPayload, RequestLog
 from monitor.models.maintenance import Maintenance
-from monitor.models.metrics import MetricDelta, MetricRollup
+from monitor.models.metrics import MetricDelta, MetricFold, MetricRollup
 from monitor.models.monitors import (
     Beat,
     Monitor,
@@ -83,6 +83,7 @@ __all__ = [
     "Maintenance",
     "Membership",
     "MetricDelta",
+    "MetricFold",
     "MetricRollup",
     "Monitor",
     "MonitorBadge",

@@ -16,13 +16,18 @@ class Source(models.TextChoices):
 
 class Resolution(models.TextChoices):
     """Ten minutes and six hours are there for charts: 30 d in steps of 12 h then add up 120 histograms of a
-    service in place of 720."""
+    service in place of 720. Four and sixteen days are there for long windows: of 30 days, 7 spans are read.
+
+    Days are added up to these once they are over, see MetricFold.
+    """
 
     MINUTE = "minute", "Minute"
     TEN_MINUTES = "10min", "Ten minutes"
     HOUR = "hour", "Hour"
     SIX_HOURS = "6hours", "Six hours"
     DAY = "day", "Day"
+    FOUR_DAYS = "4days", "Four days"
+    SIXTEEN_DAYS = "16days", "Sixteen days"
 
 
 class Family(models.TextChoices):
@@ -99,3 +104,19 @@ class MetricRollup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.family} {self.subject} {self.resolution} {self.start}"
+
+
+class MetricFold(models.Model):
+    """How far the days of a service are added up to longer spans: all of these that end by `until` are whole.
+
+    Without a row there are none, and days are read instead.
+    """
+
+    service = models.OneToOneField(Service, models.CASCADE, primary_key=True, related_name="+")
+    until = models.DateTimeField()
+
+    class Meta:
+        db_table = "metric_fold"
+
+    def __str__(self) -> str:
+        return f"{self.service_id} until {self.until}"

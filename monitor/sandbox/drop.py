@@ -68,7 +68,9 @@ def drop_numbers(services: Sequence[UUID], *, now: datetime) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [rollups.ROLLUP_LOCK])
         take_in(None, now=now)
     while True:
-        with connection.cursor() as cursor:
+        # Under the lock, or somebody who has read these would write them again.
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [rollups.ROLLUP_LOCK])
             cursor.execute(ROLLUPS, {"services": list(services), "rows": ROWS_A_BITE})
             if cursor.rowcount < ROWS_A_BITE:
                 return

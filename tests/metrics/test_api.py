@@ -243,8 +243,8 @@ def test_query_budget(service, reader, django_assert_num_queries):
     reader.get("/v1/metrics")
 
     # the key; the services in reach; the days whose logs are all there, by age and by what the disk took; a
-    # savepoint with its time limit, and its end; whether clients have counted; what was counted already; the
-    # few logs themselves.
+    # savepoint with its time limit, and its end; whether clients have counted, and how far days are folded;
+    # what was counted already; the few logs themselves.
     with django_assert_num_queries(11):
         reader.get("/v1/metrics")
     assert RequestLog.objects.count() == 10
