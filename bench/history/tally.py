@@ -64,7 +64,7 @@ class Tally:
 
     def cells(self, *, now: datetime) -> Cells:
         if self.is_recent:
-            return whole(minutes_of(self.by_endpoint.values()), now=now)
+            return whole(minutes_of(self.by_endpoint.values()), now=now, hours_from={})
         families: Mapping[tuple[str, ...], Facts] = {
             ("total",): self.totals,
             ("answer", "endpoint"): self.by_endpoint,
@@ -72,5 +72,5 @@ class Tally:
         }
         cells: Cells = {}
         for names, facts in families.items():
-            cells |= whole(minutes_of(facts.values(), names), now=now)
+            cells |= whole(minutes_of(facts.values(), names), now=now, hours_from={})
         return cells

@@ -75,9 +75,7 @@ class Histogram:
 
     @property
     def mean(self) -> float | None:
-        # Counting takes the lanes apart: once.
-        count = self.count
-        return self.total / count if count else None
+        return self.mean_and_percentiles(())[0]
 
     def add(self, value: float) -> None:
         """One more value, in the unit of the others; not negative."""
@@ -136,11 +134,16 @@ class Histogram:
 
         Interpolates between ranks as percentile_cont does: definition 7 of Hyndman & Fan 1996.
         """
+        return self.mean_and_percentiles(ranks)[1]
+
+    def mean_and_percentiles(self, ranks: Sequence[float]) -> tuple[float | None, list[float | None]]:
+        """Both for one look at the counts: charts ask for both, for each of their steps."""
         buckets, counts = self._in_order()
         reached = list(accumulate(counts, initial=self.zeros))
-        if not reached[-1]:
-            return [None for _ in ranks]
-        return [self._at(rank * (reached[-1] - 1), buckets, reached) for rank in ranks]
+        count = reached[-1]
+        if not count:
+            return None, [None for _ in ranks]
+        return self.total / count, [self._at(rank * (count - 1), buckets, reached) for rank in ranks]
 
     def _in_order(self) -> tuple[Sequence[int], Sequence[int]]:
         """Buckets from low to high, and their counts; empty ones may be among them."""

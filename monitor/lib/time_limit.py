@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import OperationalError, connection, transaction
-from django.db.backends.utils import CursorWrapper
 from psycopg.errors import QueryCanceled
 
 
@@ -38,9 +37,10 @@ def time_limit(limit: timedelta, *, workers: bool = True) -> Iterator[None]:
         raise
 
 
-def allow_workers(cursor: CursorWrapper) -> None:
+def allow_workers() -> None:
     """Let the rest of the transaction have more processes again, to read many logs."""
-    cursor.execute("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
 
 
 def set_statement_timeout(timeout: int | str, *, tell_old: bool = False, workers: bool = True) -> str | None:

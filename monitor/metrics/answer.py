@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 
-from monitor.lib.time_limit import TookTooLong, time_limit
+from monitor.lib.time_limit import TookTooLong, allow_workers, time_limit
 from monitor.metrics import exact
 from monitor.metrics.cells import Cell
 from monitor.metrics.gather import Gathered, Slot, class_of, gather
@@ -130,6 +130,7 @@ def _answer(
 ) -> Answer:
     family = question.family_for(by)
     if family is None or not (question.counted or question.plan(family, step=step).tiles):
+        allow_workers()
         return Answer(slots=exact.count(in_window(question), ranks=ranks, by=by, step=step))
     # Of endpoints and consumers there are too many to merge the latencies of those that will not be shown.
     counts_alone = limit is not None and by in (GroupBy.ENDPOINT, GroupBy.CONSUMER)
@@ -360,6 +361,7 @@ def counts_by(question: Question, by: GroupBy) -> dict[str, Numbers]:
         with time_limit(LIMIT, workers=False):
             family = question.family_for(by)
             if family is None or not (question.counted or question.plan(family).tiles):
+                allow_workers()
                 counted = exact.count(in_window(question), ranks=(), by=by)
             else:
                 counted = of_cells(gather(question, family, by=by, counts_alone=True), ())

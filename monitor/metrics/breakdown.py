@@ -19,7 +19,7 @@ from django.db import connection
 from monitor.metrics import facts, rollups, tiles
 from monitor.metrics.cells import answer_of_subject, answers_of, subject_of
 from monitor.metrics.facts import Fact
-from monitor.metrics.folds import folded_until
+from monitor.metrics.folds import Standing, standing
 from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
 from monitor.models.logs import RequestLogQuerySet
 from monitor.models.metrics import Family, Source
@@ -130,8 +130,10 @@ class Breakdown:
         return (fact for fact in found if fact.service in services and fact.source == Source.LOGS)
 
     @cached_property
-    def folded_until(self) -> datetime | None:
-        return folded_until(self.service_ids, self.since, self.until)
+    def standing(self) -> Standing:
+        """Within two days nothing of it matters: minutes are there."""
+        is_recent = self.since >= self.now - rollups.MINUTES_KEPT
+        return Standing() if is_recent else standing(self.service_ids, self.since, self.until)
 
     def plan(self, family: Family, step: timedelta | None = None) -> Plan:
         """Tiles and edges; with a step, no tile reaches over the end of one."""
@@ -140,11 +142,13 @@ class Breakdown:
             since,
             self.until,
             {
-                resolution: rollups.kept_from(resolution, family, now=self.now)
+                resolution: rollups.kept_from(
+                    resolution, family, now=self.now, hours_from=self.standing.hours_from
+                )
                 for resolution, length in tiles.LENGTHS.items()
                 if rollups.time_kept(resolution, family) and (step is None or step % length == timedelta())
             },
-            folded_until=self.folded_until,
+            folded_until=self.standing.folded_until,
         )
         before = [Span(since=self.since, until=since)] if self.since < since else []
         return Plan(tiles=plan.tiles, edges=[*before, *plan.edges])

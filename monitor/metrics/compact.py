@@ -13,7 +13,8 @@ from django.db import connection, transaction
 from monitor.metrics import facts, rollups
 from monitor.metrics.cells import Cells, coarser, minutes_of
 from monitor.metrics.facts import Fact
-from monitor.metrics.folds import folded
+from monitor.metrics.folds import folded, marks_of
+from monitor.metrics.rollups import HoursFrom
 from monitor.models import Service
 from monitor.models.metrics import Resolution
 
@@ -56,8 +57,11 @@ def take_in(limit: int | None, *, now: datetime) -> int:
         )
         packed = [row[0] for row in cursor.fetchall()]
     if packed:
-        cells = cells_of(alive([fact for each in packed for fact in facts.unpack(each)]), now=now)
-        rollups.add(cells | folded(cells))
+        found = alive([fact for each in packed for fact in facts.unpack(each)])
+        marks = marks_of({fact.service for fact in found})
+        hours_from = {service: mark.hours_from for service, mark in marks.items()}
+        cells = cells_of(found, now=now, hours_from=hours_from)
+        rollups.add(cells | folded(cells, marks))
     return len(packed)
 
 
@@ -69,15 +73,19 @@ def alive(found: list[Fact]) -> list[Fact]:
     return [fact for fact in found if fact.service in ids]
 
 
-def cells_of(found: list[Fact], *, now: datetime) -> Cells:
+def cells_of(found: list[Fact], *, now: datetime, hours_from: HoursFrom) -> Cells:
     """All cells that facts belong to, from minutes to days; none that would be removed right away."""
-    return whole(minutes_of(found), now=now)
+    return whole(minutes_of(found), now=now, hours_from=hours_from)
 
 
-def whole(minutes: Cells, *, now: datetime) -> Cells:
+def whole(minutes: Cells, *, now: datetime, hours_from: HoursFrom) -> Cells:
     """Minutes with all longer spans, without what would be removed right away."""
     all_cells, finer = dict(minutes), minutes
     for resolution in COARSER:
         finer = coarser(finer, resolution)
         all_cells |= finer
-    return {key: cell for key, cell in all_cells.items() if rollups.is_worth_writing(key, now=now)}
+    return {
+        key: cell
+        for key, cell in all_cells.items()
+        if rollups.is_worth_writing(key, now=now, hours_from=hours_from)
+    }

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db import connection
 
-from monitor.lib.time_limit import allow_workers
 from monitor.metrics.cells import Answers
 from monitor.metrics.gather import GROUPS, Slot, lean
 from monitor.metrics.numbers import Numbers
@@ -44,7 +43,6 @@ def count(
     )
     window: list[Any] = [step, EPOCH] if step else []
     with connection.cursor() as cursor:
-        allow_workers(cursor)
         cursor.execute(statement, [*window, *params, list(ranks)])
         return numbers_of(cursor.fetchall(), ranks)
 

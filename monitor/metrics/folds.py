@@ -7,7 +7,8 @@ spans made anew.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -28,47 +29,50 @@ MADE_OF = {Resolution.FOUR_DAYS: Resolution.DAY, Resolution.SIXTEEN_DAYS: Resolu
 
 # Both by one look, as nearly every question to rollups needs both.
 STANDING = """
-SELECT service_id, environment, mode, day, NULL::timestamptz FROM counted_day
+SELECT service_id, environment, mode, day, NULL::timestamptz, NULL::timestamptz FROM counted_day
 WHERE service_id = ANY(%s) AND day >= %s AND day <= %s
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, min(until) FROM metric_fold WHERE service_id = ANY(%s) HAVING count(*) = %s
+SELECT NULL, NULL, NULL, NULL, min(until), CASE WHEN count(hours_from) = count(*) THEN max(hours_from) END
+FROM metric_fold WHERE service_id = ANY(%s) HAVING count(*) = %s
 """
 
 
-def standing(
-    services: Sequence[UUID], since: datetime, until: datetime
-) -> tuple[list[Place], datetime | None]:
-    """The days in a window that clients have counted, and until when all of these services' days are folded.
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What there is to read of some services: the days in a window that clients have counted, until when all
+    of their days are folded, and since when all have the hours of their consumers."""
 
-    That moment only grows, so what is read after it holds at least as much.
-    """
+    counted: Sequence[Place] = ()
+    folded_until: datetime | None = None
+    hours_from: datetime | None = None
+
+
+def standing(services: Sequence[UUID], since: datetime, until: datetime) -> Standing:
+    """How it stands. What is folded stays so; hours that are given up are removed by a later task."""
     ids = list(set(services))
     if not ids:
-        return [], None
+        return Standing()
     with connection.cursor() as cursor:
         cursor.execute(STANDING, [ids, since.date(), until.date(), ids, len(ids)])
         rows = cursor.fetchall()
-    folded = next((row[4].astimezone(UTC) for row in rows if row[0] is None), None)
-    return [Place(*row[:4]) for row in rows if row[0] is not None], folded
+    ends = next(([*map(in_utc, row[4:])] for row in rows if row[0] is None), [None, None])
+    counted = [Place(*row[:4]) for row in rows if row[0] is not None]
+    return Standing(counted=counted, folded_until=ends[0], hours_from=ends[1])
 
 
-def folded_until(services: Sequence[UUID], since: datetime, until: datetime) -> datetime | None:
-    """Until when all of these services' days are folded; None where a window has no use for it."""
-    if tiles.ceiling(since, SHORTEST) + SHORTEST > until:
-        return None
-    return standing(services, since, until)[1]
+def in_utc(moment: datetime | None) -> datetime | None:
+    return moment and moment.astimezone(UTC)
 
 
-def folded(cells: Cells) -> Cells:
-    """What these cells, of all resolutions up to the day, add to longer spans that are made already.
+def marks_of(services: Iterable[bytes]) -> dict[bytes, MetricFold]:
+    """How far each service is folded, by the bytes of its id. Certain as long as ROLLUP_LOCK is held."""
+    ids = [UUID(bytes=service) for service in services]
+    return {mark.service_id.bytes: mark for mark in MetricFold.objects.filter(service__in=ids)}
 
-    The caller holds ROLLUP_LOCK, so none is made beside it.
-    """
-    services = {UUID(bytes=key.service) for key in cells}
-    until = {
-        service.bytes: moment.timestamp()
-        for service, moment in MetricFold.objects.filter(service__in=services).values_list("service", "until")
-    }
+
+def folded(cells: Cells, marks: Mapping[bytes, MetricFold]) -> Cells:
+    """What these cells, of all resolutions up to the day, add to longer spans that are made already."""
+    until = {service: mark.until.timestamp() for service, mark in marks.items()}
     longer: Cells = defaultdict(Cell)
     for key, cell in cells.items():
         if key.resolution != Resolution.DAY:

@@ -4,7 +4,7 @@ All three are read by one statement, so by one snapshot: a delta that is being c
 itself or within the rollups, never twice and never not at all.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
@@ -25,7 +25,8 @@ from monitor.models.logs import FAILED, RequestLogQuerySet
 from monitor.models.metrics import Family, Resolution, Source
 
 SUBJECT_COLUMNS = {Family.ENDPOINT: "endpoint_id", Family.CONSUMER: "consumer_id"}
-STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", NO_STATUS)
+# Looked up: a chart asks for each answer of each of its steps.
+CLASSES: Mapping[int | None, str] = {code: f"{code // 100}xx" for code in range(100, 600)}
 
 
 class Slot(NamedTuple):
@@ -74,8 +75,7 @@ class Row(NamedTuple):
 
 def class_of(status_code: int | None) -> str:
     """`2xx` and so on, or `none` where no status was reported or it is out of the ordinary."""
-    name = NO_STATUS if status_code is None else f"{status_code // 100}xx"
-    return name if name in STATUS_CLASSES else NO_STATUS
+    return CLASSES.get(status_code, NO_STATUS)
 
 
 def gather(

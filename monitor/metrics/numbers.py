@@ -33,6 +33,7 @@ class Numbers:
 
     @classmethod
     def of_cell(cls, cell: Cell, ranks: Sequence[float]) -> "Numbers":
+        mean_ms, percentiles_ms = cell.latencies.mean_and_percentiles(ranks)
         return cls(
             requests=cell.requests,
             errors=cell.errors,
@@ -41,8 +42,8 @@ class Numbers:
             request_sized=cell.request_sized,
             response_sized=cell.response_sized,
             is_sized=cell.is_sized,
-            mean_ms=cell.latencies.mean,
-            percentiles_ms=tuple(cell.latencies.percentiles(ranks)),
+            mean_ms=mean_ms,
+            percentiles_ms=tuple(percentiles_ms),
             answers=cell.answers,
         )
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from monitor.metrics import rollups, tiles
 from monitor.metrics.counted import Place
-from monitor.metrics.folds import standing
+from monitor.metrics.folds import Standing, standing
 from monitor.metrics.tiles import Plan
 from monitor.models import Consumer, Service
 from monitor.models.logs import RequestLogQuerySet
@@ -68,7 +68,7 @@ class Question:
     @cached_property
     def counted(self) -> list[Place]:
         """The days whose numbers are the clients' own. Where only the logs can tell, these speak alone."""
-        found, _ = self.standing
+        found = self.standing.counted
         asked = {name: self.filters[name] for name in ("environment", "mode") if name in self.filters}
         return [place for place in found if all(getattr(place, name) == asked[name] for name in asked)]
 
@@ -94,21 +94,18 @@ class Question:
             self.since,
             self.until,
             {
-                resolution: rollups.kept_from(resolution, family, now=self.now)
+                resolution: rollups.kept_from(
+                    resolution, family, now=self.now, hours_from=self.standing.hours_from
+                )
                 for resolution, length in tiles.LENGTHS.items()
                 if rollups.time_kept(resolution, family) and (step is None or step % length == timedelta())
             },
-            folded_until=self.folded_until,
+            # Each day has one source: spans of more cannot tell which of theirs counts.
+            folded_until=None if self.counted else self.standing.folded_until,
         )
 
     @cached_property
-    def folded_until(self) -> datetime | None:
-        # Each day has one source: spans of more cannot tell which of theirs counts.
-        return None if self.counted else self.standing[1]
-
-    @cached_property
-    def standing(self) -> tuple[list[Place], datetime | None]:
-        """The days that clients have counted, and until when days are folded."""
+    def standing(self) -> Standing:
         return standing(self.service_ids, self.since, self.until)
 
 

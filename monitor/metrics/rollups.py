@@ -1,6 +1,6 @@
 """The rollup table as cells: read, added to, replaced, let go."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -29,7 +29,8 @@ KEPT = {
     Resolution.SIXTEEN_DAYS: DAYS_KEPT,
 }
 # Most requests of an hour have a consumer of their own: with 500 consumers the hours of 90 d were half of all
-# rows. Six hours are an eighth of them.
+# rows. Six hours are an eighth of them. Where there are many requests for each, hours stay as long as logs:
+# see monitor.metrics.hours.
 CONSUMERS_KEPT = {**KEPT, Resolution.TEN_MINUTES: timedelta(), Resolution.HOUR: timedelta(days=8)}
 # Rows stay an hour longer than they are read, so that clocks may differ.
 SLACK = timedelta(hours=1)
@@ -81,15 +82,32 @@ def time_kept(resolution: str, family: str) -> timedelta:
     return KEPT[Resolution(resolution)]
 
 
-def kept_from(resolution: str, family: str, *, now: datetime) -> datetime:
-    """From when on every row of this kind is there."""
-    return now - time_kept(resolution, family)
+def kept_from(resolution: str, family: str, *, now: datetime, hours_from: datetime | None = None) -> datetime:
+    """From when on every row of this kind is there. `hours_from`: that of MetricFold."""
+    usual = now - time_kept(resolution, family)
+    if hours_from is not None and (family, resolution) == HOURS_OF_CONSUMERS:
+        return min(usual, max(hours_from, now - long_hours_kept()))
+    return usual
 
 
-def is_worth_writing(key: Key, *, now: datetime) -> bool:
+HOURS_OF_CONSUMERS = (Family.CONSUMER, Resolution.HOUR)
+
+
+def long_hours_kept() -> timedelta:
+    """How long hours of consumers are kept where they are worth their room: they stand for logs."""
+    return timedelta(days=settings.RETENTION_DAYS + 2)
+
+
+# When MetricFold's hours begin, by the bytes of a service's id.
+HoursFrom = Mapping[bytes, datetime | None]
+
+
+def is_worth_writing(key: Key, *, now: datetime, hours_from: HoursFrom) -> bool:
     """Whether the row would not be removed right away."""
-    kept = time_kept(key.resolution, key.family)
-    return bool(kept) and key.start >= (now - kept - SLACK).timestamp()
+    if not time_kept(key.resolution, key.family):
+        return False
+    kept = kept_from(key.resolution, key.family, now=now, hours_from=hours_from.get(key.service))
+    return key.start >= (kept - SLACK).timestamp()
 
 
 def key_of(row: Sequence[Any]) -> Key:
@@ -201,17 +219,24 @@ def remove_old(*, now: datetime) -> int:
     for family in Family.values:
         for resolution in Resolution.values:
             before = kept_from(resolution, family, now=now) - SLACK
-            while went := _remove_bite(family, resolution, before):
+            while went := _remove_bite(family, resolution, before, now=now):
                 removed += went
     return removed
 
 
-def _remove_bite(family: str, resolution: str, before: datetime) -> int:
+def _remove_bite(family: str, resolution: str, before: datetime, *, now: datetime) -> int:
+    stays, params = "", list[Any]()
+    if (family, resolution) == HOURS_OF_CONSUMERS:
+        stays = (
+            " AND NOT EXISTS (SELECT FROM metric_fold WHERE metric_fold.service_id = metric_rollup.service_id"
+            " AND start >= greatest(hours_from, %s) - %s AND hours_from IS NOT NULL)"
+        )
+        params = [now - long_hours_kept(), SLACK]
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM metric_rollup WHERE ctid IN (SELECT ctid FROM metric_rollup"
-            " WHERE resolution = %s AND start < %s AND family = %s LIMIT %s)",
-            [resolution, before, family, ROWS_A_BITE],
+            "DELETE FROM metric_rollup WHERE ctid IN (SELECT ctid FROM metric_rollup"  # noqa: S608 - our own words
+            f" WHERE resolution = %s AND start < %s AND family = %s{stays} LIMIT %s)",
+            [resolution, before, family, *params, ROWS_A_BITE],
         )
         return int(cursor.rowcount)
 

@@ -67,7 +67,7 @@ def move_some(
         facts = recount(service_id, since, until, endpoints=[source, target])
         counted = {
             key: cell
-            for key, cell in cells_of(facts, now=now).items()
+            for key, cell in cells_of(facts, now=now, hours_from={}).items()
             if key.family == Family.ENDPOINT and key.subject in subjects
         }
         rollups.remove(found(service_id, since, until, {source, target}).keys() - counted.keys())

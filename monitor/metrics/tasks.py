@@ -5,6 +5,7 @@ from procrastinate.contrib.django import app
 
 from monitor.metrics.compact import compact
 from monitor.metrics.folds import fold
+from monitor.metrics.hours import keep_hours
 from monitor.metrics.rollups import remove_old
 
 
@@ -21,7 +22,9 @@ def compact_deltas(timestamp: int) -> None:
 @app.task(queueing_lock="fold_rollups")
 def fold_rollups(timestamp: int) -> None:
     """Add days that are over up to longer spans; after an upgrade, all that are kept."""
-    fold(now=timezone.now())
+    now = timezone.now()
+    fold(now=now)
+    keep_hours(now=now)
 
 
 @app.periodic(cron="37 * * * *")

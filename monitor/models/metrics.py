@@ -114,6 +114,9 @@ class MetricFold(models.Model):
 
     service = models.OneToOneField(Service, models.CASCADE, primary_key=True, related_name="+")
     until = models.DateTimeField()
+    # Since when all hours of consumers are there, where they are kept longer than usual; see
+    # monitor.metrics.hours.
+    hours_from = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "metric_fold"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from monitor.lib.time_limit import TookTooLong
 from monitor.models import AlertEvent, Replay, RequestLog
@@ -61,9 +62,11 @@ def standing_of(log: RequestLog, visible: RequestLogQuerySet, kept: Window) -> S
     """Held against the calls right before it, as far back as they are found in time."""
     if log.latency_ms is None or log.endpoint_id is None:
         return None
-    calls = visible.filter(endpoint_id=log.endpoint_id, latency_ms__isnull=False).only("id", "latency_ms")
+    calls = visible.filter(endpoint_id=log.endpoint_id, latency_ms__isnull=False)
+    # Plain values: five hundred models were a fifth of the page.
+    values = cast(RequestLogQuerySet, calls.values_list("id", "latency_ms", named=True))
     try:
-        others = Walk.within(calls, kept.since, kept.until, limit=TIME, after=log.id).take(COMPARED)
+        others = Walk.within(values, kept.since, kept.until, limit=TIME, after=log.id).take(COMPARED)
     except TookTooLong:
         return None
     if len(others) < LEAST_COMPARED:
