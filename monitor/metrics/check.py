@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
@@ -160,8 +161,9 @@ def recount_span(
     endpoint: str = "endpoint_id",
 ) -> list[Fact]:
     inner, params = lean(logs)
+    values: list[Any] = [bin_, EPOCH, *params]
     with connection.cursor() as cursor:
-        cursor.execute(RECOUNT.format(logs=inner, endpoint=endpoint), [bin_, EPOCH, *params])
+        cursor.execute(RECOUNT.format(logs=inner, endpoint=endpoint), values)
         return [
             Fact(
                 minute=int(row[0].timestamp()) // 60,

@@ -67,9 +67,9 @@ def lay(
     tiles: list[Tile] = []
     edges: list[Span] = []
     units = [
-        Unit(resolution, there_from, folded_until if resolution in BLOCKS else until)
+        Unit(resolution, there_from, there_until)
         for resolution, there_from in kept_from.items()
-        if resolution not in BLOCKS or folded_until is not None
+        if (there_until := folded_until if resolution in BLOCKS else until) is not None
     ]
     _lay(since, until, units, tiles, edges)
     return Plan(tiles=tiles, edges=edges)

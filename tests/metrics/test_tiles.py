@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.metrics.tiles import LENGTHS, lay
+from monitor.metrics.tiles import BLOCKS, LENGTHS, lay
 from monitor.models.metrics import Resolution
 
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -41,6 +41,25 @@ def test_tiles_are_whole_and_there(since, until, kept):
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
         assert (tile.since - epoch) % length == (tile.until - epoch) % length == timedelta()
         assert tile.since >= kept_from[tile.resolution]
+
+
+@given(moments, moments, moments)
+def test_spans_of_days_are_laid_as_far_as_days_are_folded(since, until, folded_until):
+    plan = lay(since, until, ALWAYS, folded_until=folded_until)
+
+    spans = in_order(plan)
+    assert all(before.until == after.since for before, after in pairwise(spans))
+    assert not spans or (spans[0].since, spans[-1].until) == (since, until)
+    assert all(tile.until <= folded_until for tile in plan.tiles if tile.resolution in BLOCKS)
+
+
+def test_a_month_that_is_folded_is_a_few_spans():
+    since = datetime(2026, 2, 3, tzinfo=UTC)
+
+    plan = lay(since, since + timedelta(days=30), ALWAYS, folded_until=NOON)
+
+    assert sum((tile.until - tile.since) // LENGTHS[tile.resolution] for tile in plan.tiles) <= 10
+    assert {tile.resolution for tile in plan.tiles} >= set(BLOCKS)
 
 
 def test_a_long_window_is_days_then_hours_then_minutes_then_milliseconds():
