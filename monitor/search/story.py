@@ -15,6 +15,8 @@ MOST_SHOWN = 20
 COMPARED = 500
 LEAST_COMPARED = 20
 TIME = timedelta(milliseconds=100)
+# On either side, where neighbours usually are.
+NEAR = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +51,32 @@ def tell_story(log: RequestLog, visible: RequestLogQuerySet, *, now: datetime) -
     neighbours = visible.filter(service_id=log.service_id).within(kept.since, kept.until)
     events = AlertEvent.objects.filter(log_id=log.id, rule__service_id=log.service_id)
     replays = Replay.objects.filter(original_log_id=log.id, service_id=log.service_id)
+    newer, older = neighbours_of(log, neighbours)
     return Story(
         events=list(events.select_related("rule").order_by("-id")[:MOST_SHOWN]),
         replays=list(replays.order_by("-id")[:MOST_SHOWN]),
-        newer=neighbours.filter(id__gt=log.id).order_by("id").first(),
-        older=neighbours.filter(id__lt=log.id).order_by("-id").first(),
+        newer=newer,
+        older=older,
         standing=standing_of(log, visible, kept),
+    )
+
+
+def neighbours_of(log: RequestLog, calls: RequestLogQuerySet) -> tuple[RequestLog | None, RequestLog | None]:
+    """The call right after and the one right before: looked for in the days beside it, then in all.
+
+    To plan a look into thirty days takes longer than to look into three.
+    """
+    near = calls.within(log.captured_at - NEAR, log.captured_at + NEAR)
+    found: list[RequestLog] = []
+    for among in (near, calls):
+        named = among.only("id", "method", "path")
+        newer = named.filter(id__gt=log.id).order_by("id")[:1]
+        found = list(newer.union(named.filter(id__lt=log.id).order_by("-id")[:1], all=True))
+        if len(found) == 2:
+            break
+    return (
+        next((each for each in found if each.id > log.id), None),
+        next((each for each in found if each.id < log.id), None),
     )
 
 
