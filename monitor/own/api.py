@@ -9,7 +9,6 @@ from rest_framework.response import Response
 from monitor.api.authentication import actor_of
 from monitor.models import RequestLog, Service
 from monitor.search.api import FoundLogSerializer, SearchLogs
-from monitor.search.found import as_found
 from monitor.search.paging import SEARCH_COMPLETE
 
 OTHER_SERVICE = "These are the organization's calls: a key of one service cannot see them."
@@ -22,7 +21,7 @@ class RequestLogsView(SearchLogs):
             raise PermissionDenied(OTHER_SERVICE, code="other_service")
         own = Service.objects.visible_to(actor, own=True).filter(is_own=True)
         logs = RequestLog.objects.of_services(own.values_list("id", flat=True))
-        return as_found(logs.newest_first())
+        return logs.newest_first()
 
     @extend_schema(
         operation_id="v1_request_logs_list",

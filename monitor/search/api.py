@@ -55,7 +55,7 @@ class SearchLogs(GenericAPIView[RequestLog]):
     problems = {"GET": ("422",)}
 
     def get_queryset(self) -> QuerySet[RequestLog]:
-        return as_found(RequestLog.objects.visible_to(actor_of(self.request)).newest_first())
+        return RequestLog.objects.visible_to(actor_of(self.request)).newest_first()
 
     @extend_schema(
         summary="Search logs, newest first",
@@ -66,7 +66,7 @@ class SearchLogs(GenericAPIView[RequestLog]):
     )
     def get(self, request: Request) -> Response:
         filterset = asked_of(self, request)
-        search = Search(logs=filterset.qs, window=filterset.window(), phrases=filterset.phrases)
+        search = Search(logs=as_found(filterset.qs), window=filterset.window(), phrases=filterset.phrases)
         paginator = SearchPagination()
         rows = paginator.paginate_search(search, request)
         return paginator.get_paginated_response([members_of(row) for row in rows])
