@@ -174,10 +174,10 @@ class Gathering:
             text, answers = answer_condition(self.question)
         sums = f"{rollups.SUMS}, 0"
         if not self.counts_alone:
-            sums = f"{rollups.SUMS.replace('NULL::bytea', "string_agg(packed, '')")}, count(*)::int"
+            sums = rollups.SUMS.replace("NULL::bytea", "string_agg(packed, ''), count(*)::int")
         together = " UNION ALL ".join(each for each, _ in tiles_read)
         return (
-            f"SELECT 'rollup', {start}, {ROLLUP_GROUPS[self.by]}, {sums}, source::text,"
+            f"SELECT 'rollup', {start}, {ROLLUP_GROUPS[self.by]}, {sums}, source::text,"  # noqa: S608 - our own words
             " NULL::text[], NULL::int[], NULL::int[], NULL::int8[]"
             f" FROM ({together}) AS tile{text} GROUP BY 2, 3, source",
             [*params, *(each for _, ps in tiles_read for each in ps), *answers],
@@ -245,7 +245,8 @@ class Gathering:
         text = (
             "SELECT 'edge', slot_start, slot_group, sum(requests)::int8, sum(errors)::int8,"  # noqa: S608 - our own words
             " sum(request_bytes)::int8, sum(response_bytes)::int8, sum(request_sized)::int8,"
-            " sum(response_sized)::int8, sum(latency_ms), NULL::bytea, NULL::int, 'logs', array_agg(method), array_agg(status_code), array_agg(bucket), array_agg(requests)"
+            " sum(response_sized)::int8, sum(latency_ms), NULL::bytea, NULL::int, 'logs',"
+            " array_agg(method), array_agg(status_code), array_agg(bucket), array_agg(requests)"
             f" FROM (SELECT {start}, {GROUPS[self.by]}, {answer}, {bucket}, count(*),"
             " count(*) FILTER (WHERE has_failed), coalesce(sum(request_bytes), 0),"
             " coalesce(sum(response_bytes), 0), count(request_bytes), count(response_bytes),"
