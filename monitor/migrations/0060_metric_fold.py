@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """How far days are added up to longer spans. Without a row, days are read as before."""
 
-    dependencies = [("monitor", "0051_audit_not_emptied")]
+    dependencies = [("monitor", "0058_what_the_worker_did")]
 
     operations = [
         migrations.CreateModel(

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Receipts of forgotten consumers count views, routes and paths that were split off."""
 
-    dependencies = [("monitor", "0058_what_the_worker_did")]
+    dependencies = [("monitor", "0062_fold_hours")]
 
     operations = [
         migrations.AddField(
