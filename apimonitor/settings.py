@@ -465,7 +465,6 @@ SPECTACULAR_SETTINGS = {
         "MaintenanceStateEnum": "monitor.monitors.maintenance_api.MAINTENANCE_STATES",
         "IncidentImpactEnum": "monitor.models.status_pages.IncidentImpact",
         "IncidentStatusEnum": "monitor.models.status_pages.IncidentStatus",
-        "SubscriberKindEnum": "monitor.models.status_subscribers.SubscriberKind",
         "StatusThemeEnum": "monitor.models.status_pages.StatusTheme",
         "SubscriberKindEnum": "monitor.models.status_subscribers.SubscriberKind",
         "SubscriberStateEnum": "monitor.status.subscriber_api.STATES",
