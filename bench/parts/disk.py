@@ -1,12 +1,12 @@
 """Bytes on disk for each log, beside the usual one table with JSONB columns and five B-trees."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from django.db import connection
+from msgspec.structs import replace
 from psycopg.types.json import Jsonb
 
 from bench.bench import Bench
