@@ -64,7 +64,8 @@ def steps(environment: Mapping[str, str], folder: Path) -> list[Step]:
             command=[sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
             environment={**environment, "DJANGO_SETTINGS_MODULE": "tests.settings"},
         ),
-        pytest_step("pytest", folder, environment, "-n", "2", "--dist", "worksteal"),
+        # One more than the cores that CI has: many tests wait for servers and browsers.
+        pytest_step("pytest", folder, environment, "-n", "3", "--dist", "worksteal"),
         Step(
             name="deployment check",
             command=[sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
