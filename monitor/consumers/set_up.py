@@ -1,10 +1,11 @@
 """Let the name of a forgotten consumer go from what people set up and what its calls made known: saved views,
 routes of endpoints, and paths that were split off.
 
-Names are looked for as in logs, but a route is everybody's: where its word is a plain one and others call it,
-too, it says nothing of one of them, and stays.
+Names are looked for as in logs, but a route is everybody's: where its word is a plain one or a version (`v1`,
+`2`: ids of users are often such numbers) and others call it, too, it says nothing of one of them, and stays.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ from monitor.models.views import MAX_QUERY_CHARS
 WORDY = frozenset({"q", "consumer", "path", "tag", "trace_id"})
 MAX_NAME_CHARS = 128
 MAX_ROUTE_CHARS = 256
+VERSION = re.compile(r"v?[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ def forget_in_set_up(consumer: Consumer, names: Collection[str], *, known_by: da
             left.add(endpoint.route)
         else:
             renamed[endpoint.id] = rename(endpoint, names, instead=consumer.identifier)
-    rules = forget_in_path_rules(consumer, names, left=left)
+    rules = forget_in_path_rules(consumer, names)
     if renamed or rules:
         transaction.on_commit(forget_names)
     return Unnamed(views=views, routes=len(renamed), path_rules=rules, routes_left=len(left))
@@ -116,12 +118,40 @@ def endpoints_naming(consumer: Consumer, names: Collection[str], *, known_by: da
 
 
 def is_of_others(endpoint: Endpoint, consumer: Consumer, names: Collection[str]) -> bool:
-    """Whether the name is a plain word in this route. One with a digit, an @ or a blank is nobody else's."""
-    said = [segment for segment in endpoint.route.split("/") if names_segment(segment, names)]
-    if not all(unquote(segment).isalpha() for segment in said):
+    """Whether the name is a plain word in this route, or a version. Any other is nobody else's: a mail
+    address in a route goes even where staff call it, too."""
+    named = segments_naming(endpoint.route, names)
+    if not are_common(named):
         return False
-    logs = RequestLog.objects.of_services([endpoint.service_id])
-    logs = logs.filter(endpoint=endpoint.merged_into_id or endpoint.id)
+    within = endpoints_beneath(endpoint, named) if any(map(is_version, named)) else [endpoint]
+    return is_called_by_others([each.merged_into_id or each.id for each in within], endpoint, consumer)
+
+
+def segments_naming(route: str, names: Collection[str]) -> list[str]:
+    return [unquote(segment) for segment in route.split("/") if names_segment(segment, names)]
+
+
+def are_common(words: Collection[str]) -> bool:
+    return all(word.isalpha() or is_version(word) for word in words)
+
+
+def is_version(word: str) -> bool:
+    return VERSION.fullmatch(word) is not None
+
+
+def endpoints_beneath(endpoint: Endpoint, named: Collection[str]) -> list[Endpoint]:
+    """Those of the service whose routes begin as this one does, up to the name: a version is one for all of
+    them, though this one may be called by nobody else."""
+    segments = endpoint.route.split("/")
+    place = next(index for index, segment in enumerate(segments) if unquote(segment) in named)
+    prefix = "/".join(segments[: place + 1])
+    there = Endpoint.objects.filter(service=endpoint.service_id)
+    return list(there.filter(Q(route=prefix) | Q(route__startswith=f"{prefix}/")))
+
+
+def is_called_by_others(ids: Collection[UUID], endpoint: Endpoint, consumer: Consumer) -> bool:
+    """By the index of endpoints, until the first one is found."""
+    logs = RequestLog.objects.of_services([endpoint.service_id]).filter(endpoint__in=ids)
     return logs.exclude(Q(consumer=None) | Q(consumer=consumer.id)).exists()
 
 
@@ -148,12 +178,14 @@ def free_route(endpoint: Endpoint, route: str) -> str:
     return candidate
 
 
-def forget_in_path_rules(consumer: Consumer, names: Collection[str], *, left: Collection[str]) -> int:
+def forget_in_path_rules(consumer: Consumer, names: Collection[str]) -> int:
     """Paths that were split off by its name are no longer: a rule without the name would take no path."""
     gone = 0
+    stay: set[tuple[UUID, str]] = set()
     services = Service.objects.filter(organization=consumer.organization_id).exclude(path_rules=[])
     for service in services.select_for_update(no_key=True).order_by("id"):
-        kept = [rule for rule in service.path_rules if not is_about(rule, names, left=left)]
+        kept = [rule for rule in service.path_rules if not is_about(rule, service, consumer, names)]
+        stay.update((service.id, rule["pattern"]) for rule in kept)
         if len(kept) < len(service.path_rules):
             gone += len(service.path_rules) - len(kept)
             service.path_rules = kept
@@ -164,11 +196,18 @@ def forget_in_path_rules(consumer: Consumer, names: Collection[str], *, left: Co
     # One that is under way still needs its pattern; the last look comes after its own.
     for move in moves.exclude(finished_at=None):
         pattern = without_segments(move.pattern, names, instead=consumer.identifier)
-        if pattern != move.pattern:
+        if pattern != move.pattern and (move.service_id, move.pattern) not in stay:
             EndpointMove.objects.filter(id=move.id).update(pattern=pattern[:MAX_ROUTE_CHARS])
     return gone
 
 
-def is_about(rule: Mapping[str, str], names: Collection[str], *, left: Collection[str]) -> bool:
-    spelled = holds_name(rule["pattern"], names) or holds_name(rule["route"], names)
-    return spelled and rule["route"] not in left
+def is_about(rule: Mapping[str, str], service: Service, consumer: Consumer, names: Collection[str]) -> bool:
+    """Whether a rule spells the name, and what it splits off is not of others, too."""
+    named = [*segments_naming(rule["pattern"], names), *segments_naming(rule["route"], names)]
+    if not named:
+        return False
+    # Routes that were the consumer's alone are renamed by now, and not found.
+    endpoint = Endpoint.objects.filter(service=service.id, method=rule["method"], route=rule["route"]).first()
+    if endpoint is None or not are_common(named):
+        return True
+    return not is_of_others(endpoint, consumer, names)

@@ -39,14 +39,11 @@ def carry_out(move_id: UUID, *, now: datetime) -> bool:
         return True
     # Days of which only waiting deltas tell would not be found.
     compact(now=now)
-    divided: set[UUID] = set()
-    for day in sorted(days_of(move, now=now)):
-        moved = move_day(move, target_id, day, divided, now=now)
+    whole_since = first_whole_day([move.service_id], now)
+    for day in sorted(days_of(move, whole_since=whole_since)):
+        moved = move_day(move, target_id, day, whole_since=whole_since, now=now)
         EndpointMove.objects.filter(id=move.id).update(logs=F("logs") + moved)
-    if move.pattern:
-        whole_since = first_whole_day([move.service_id], now)
-        settle(move.source_id, target_id, divided, whole_since=whole_since, now=now)
-    else:
+    if not move.pattern:
         move_issues(move.source_id, target_id)
     if takes_counts(move):
         move_what_was_counted(move, target_id, now=now)
@@ -88,13 +85,12 @@ def move_what_was_counted(move: EndpointMove, target_id: UUID, *, now: datetime)
     ErrorCount.objects.filter(endpoint=move.source_id).update(endpoint=target_id)
 
 
-def days_of(move: EndpointMove, *, now: datetime) -> set[date]:
+def days_of(move: EndpointMove, *, whole_since: datetime) -> set[date]:
     """The days that have something to move. Numbers of paths are known as long as all logs of the day are
     there; what is older stays with the source."""
     days = days_of_logs(move.source_id)
     if move.pattern:
-        whole = first_whole_day([move.service_id], now).date()
-        return {day for day in days if day >= whole}
+        return {day for day in days if day >= whole_since.date()}
     return days | days_with_numbers(move.source_id)
 
 
@@ -107,14 +103,17 @@ def days_of_logs(endpoint_id: UUID) -> set[date]:
     }
 
 
-def move_day(move: EndpointMove, target_id: UUID, day: date, divided: set[UUID], *, now: datetime) -> int:
-    """Gives how many logs moved, and adds the issues that were divided with them to `divided`."""
+def move_day(move: EndpointMove, target_id: UUID, day: date, *, whole_since: datetime, now: datetime) -> int:
+    """Gives how many logs moved. Issues of a split are divided and settled with them, in one transaction: a
+    worker that dies between two days leaves none half told."""
 
     def move_logs(since: datetime, until: datetime) -> int:
         logs = logs_to_move(move).within(since, until)
         failed = failures_among(logs) if move.pattern else []
         moved = int(logs.update(endpoint_id=target_id))
-        divided.update(divide_issues(move.source_id, target_id, failed, now=now))
+        divided = divide_issues(move.source_id, target_id, failed, now=now)
+        if divided:
+            settle(move.source_id, target_id, divided, until=until, whole_since=whole_since, now=now)
         return moved
 
     how = move_some if move.pattern else move_all

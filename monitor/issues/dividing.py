@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q, Sum
 
 from monitor.issues.findings import VALIDATION_STATUSES
@@ -144,21 +144,29 @@ def count_consumers(issue: ErrorIssue) -> None:
     issue.save(update_fields=["consumers"])
 
 
-@transaction.atomic
 def settle(
-    source_id: UUID, target_id: UUID, divided: Collection[UUID], *, whole_since: datetime, now: datetime
+    source_id: UUID,
+    target_id: UUID,
+    divided: Collection[UUID],
+    *,
+    until: datetime,
+    whole_since: datetime,
+    now: datetime,
 ) -> None:
-    """Once all days are divided: an issue of which nothing else is known follows with what is left of it, and
-    another is told anew from what stays. `whole_since` is from when on all logs are there."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ISSUES_LOCK])
+    """Once their requests before `until` are divided: an issue of which nothing else is known follows with
+    what is left of it, and another is told anew from what stays.
+
+    In the transaction that divided them: afterwards nothing tells which they were. Days come one after the
+    other, so what is left of later ones keeps an issue where it is. `whole_since` is from when on all logs
+    are there.
+    """
     for issue in issues_at(source_id):
         if issue.id not in divided:
             continue
         if is_all_taken(issue, whole_since=whole_since, now=now):
             follow(issue, target_id)
         else:
-            tell_anew(issue, source_id, whole_since=whole_since)
+            tell_anew(issue, source_id, until=until, whole_since=whole_since)
 
 
 def is_all_taken(issue: ErrorIssue, *, whole_since: datetime, now: datetime) -> bool:
@@ -183,13 +191,16 @@ def follow(issue: ErrorIssue, target_id: UUID) -> None:
         ErrorIssue.objects.filter(id=issue.id).update(endpoint=target_id)
 
 
-def tell_anew(issue: ErrorIssue, source_id: UUID, *, whole_since: datetime) -> None:
-    """Its samples, and when it was seen: to the request where that is found, else to the hour."""
+def tell_anew(issue: ErrorIssue, source_id: UUID, *, until: datetime, whole_since: datetime) -> None:
+    """Its samples, and when it was seen: to the request where that is found, else to the hour.
+
+    Logs are read only where its newest may be among those that went, not once for each day before.
+    """
     hours = ErrorIssueHour.objects.filter(issue=issue, requests__gt=0).order_by("start")
     first, last = hours.first(), hours.last()
     if first is not None and issue.first_seen_at >= whole_since:
         issue.first_seen_at = max(issue.first_seen_at, first.start)
-    if last is not None:
+    if last is not None and (last.start < until or not issue.samples):
         found = failures_like(issue, source_id, last.start)
         issue.samples = newest_of([*issue.samples, *(each.id for each in found)])
         end = last.start + timedelta(hours=1)

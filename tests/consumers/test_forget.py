@@ -629,6 +629,47 @@ def test_a_plain_word_in_a_route_that_others_call_stays_and_the_receipt_says_so(
     assert (receipt.routes, receipt.routes_left) == (0, 1) if stays else (1, 0)
 
 
+@pytest.mark.parametrize("identifier", ["2", "v1", "V1", "1.0"])
+def test_a_version_that_others_call_is_nobodys_name_and_all_beneath_it_stays(service, identifier):
+    section = f"/rest/api/{identifier}"
+    keep_logs(
+        service,
+        *[
+            a_log(consumer=consumer, route=f"{section}/{what}", path=f"{section}/{what}")
+            for consumer, what in ((identifier, "issues"), ("zen", "issues"), (identifier, "rare"))
+        ],
+        a_log(consumer=identifier, route=f"/users/{identifier}", path=f"/users/{identifier}"),
+    )
+    consumer = Consumer.objects.get(identifier=identifier)
+
+    receipt = forgotten(consumer)
+
+    routes = set(Endpoint.objects.values_list("route", flat=True))
+    assert routes == {f"{section}/issues", f"{section}/rare", f"/users/{nameless(consumer)}"}
+    assert (receipt.routes, receipt.routes_left) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("caller", "route", "stays"),
+    [("zen", "", True), ("zen", "/issues", True), ("2", "", False), ("2", "/issues", False)],
+)
+def test_paths_that_were_split_off_by_a_version_stay_where_others_call_them(service, caller, route, stays):
+    keep_logs(
+        service,
+        *[a_log(consumer=each, route="/r/{v}/issues", path="/r/2/issues") for each in ("2", caller)],
+    )
+    source = Endpoint.objects.get()
+    move = split(source, pattern="/r/2/issues", method="GET", route=route, by="u", now=timezone.now())
+    carry_out(move.id, now=timezone.now() + LAST_LOOK_AFTER * 2)
+
+    receipt = forgotten(Consumer.objects.get(identifier="2"))
+
+    service.refresh_from_db()
+    move.refresh_from_db()
+    assert [rule["pattern"] for rule in service.path_rules] == (["/r/2/issues"] if stays else [])
+    assert (move.pattern == "/r/2/issues", receipt.path_rules) == (stays, 0 if stays else 1)
+
+
 def test_paths_that_were_split_off_by_its_name_are_no_longer(service):
     keep_logs(service, a_log(consumer="acme", route="/t/{t}", path="/t/acme"))
     for pattern in ("/t/acme", "/t/zen"):

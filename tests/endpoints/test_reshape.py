@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from monitor.endpoints import history
 from monitor.endpoints.history import LAST_LOOK_AFTER, carry_out
 from monitor.endpoints.reshape import (
     CannotReshape,
@@ -509,6 +511,37 @@ def test_a_divided_issue_finds_samples_again_when_its_newest_went_away(service):
 
     left = ErrorIssue.objects.get(endpoint__route="/o")
     assert (left.requests, set(left.samples)) == (2, stayed)
+
+
+@pytest.mark.parametrize("cut", ["settle", "takes_counts"])
+@pytest.mark.parametrize("days", [1, 2])
+def test_a_split_whose_worker_died_divides_the_same_when_it_runs_again(service, monkeypatch, cut, days):
+    now = timezone.now()
+    earlier, old, new = now - timedelta(days=2), now - timedelta(hours=6), now - timedelta(hours=3)
+    for message, path, at in (
+        *[("Both", "/o/export", moment) for moment in (earlier, new)[-days:]],
+        ("Export", "/o/export", earlier),
+        ("Both", "/o/1", old),
+    ):
+        log = a_log(route="/o", path=path, status_code=500, error=message)
+        send(service, {**log, "timestamp": rfc3339(at)})
+    group_errors(now=now)
+    move = split(endpoint("/o"), pattern="/o/export", method="GET", route="/export", by="u", now=now)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(history, cut, Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            do(move)
+    assert not do(move)
+    assert last_look(move)
+
+    taken = ("Export", 1, "/export"), ("Both", days, "/export")
+    assert told_of_issues() == {*taken, ("Both", 1, "/o")}
+    for issue in ErrorIssue.objects.all():
+        logs = RequestLog.objects.filter(endpoint=issue.endpoint_id, error=issue.message)
+        assert issue.last_seen_at == max(logs.values_list("captured_at", flat=True))
+        assert set(issue.samples) == set(logs.values_list("id", flat=True))
+    prove()
 
 
 @pytest.mark.parametrize("state", ["acknowledged", "muted"])
