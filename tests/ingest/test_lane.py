@@ -17,6 +17,7 @@ from monitor.ingest.group import GroupCommit
 from monitor.ingest.intake import Room
 from monitor.ingest.lane import MAX_INLINE_BYTES, MAX_LOOK_UPS, Lane
 from monitor.ingest.store import store_batch
+from monitor.live.stream import MonitorChanges
 from monitor.models import RequestLog
 from monitor.push.lane import PingLane
 from monitor.status.front import StatusFront
@@ -73,7 +74,7 @@ def test_what_the_product_serves_is_the_lane():
     while hasattr(faces[-1], "behind"):
         faces.append(faces[-1].behind)
 
-    assert [type(face) for face in faces] == [StatusFront, Tail, PingLane, Lane]
+    assert [type(face) for face in faces] == [StatusFront, MonitorChanges, Tail, PingLane, Lane]
 
 
 def test_all_but_the_doors_goes_on_to_the_application_behind():
