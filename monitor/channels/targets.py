@@ -2,15 +2,16 @@
 
 from monitor.lib.masking import MASK
 from monitor.lib.options import BadConfig
+from monitor.lib.outbound import OutboundPolicy
 from monitor.models.keys import Mode
-from monitor.webhooks.targets import TargetRefused, check_target
+from monitor.webhooks.targets import TargetRefused, check_against, policy_for
 
 
-def check_url(url: str, *, field: str = "url") -> None:
-    """Raises BadConfig."""
+def check_url(url: str, *, field: str = "url", policy: OutboundPolicy | None = None) -> None:
+    """By the policy of channels, where none is given. Raises BadConfig."""
     if MASK in url:
         raise BadConfig("Send the secret again: what came is its mask.", field=field)
     try:
-        check_target(url, mode=Mode.LIVE)
+        check_against(url, policy or policy_for(Mode.LIVE))
     except TargetRefused as refused:
         raise BadConfig(str(refused), field=field) from None

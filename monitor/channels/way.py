@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from monitor.lib import masking
 from monitor.lib.kept_text import RULES, content_type, storable
-from monitor.lib.outbound import OutboundError, OutboundResponse, send
+from monitor.lib.outbound import OutboundError, OutboundPolicy, OutboundResponse, send
 from monitor.models.keys import Mode
 from monitor.webhooks.schedule import retry_after_delay
 from monitor.webhooks.targets import policy_for
@@ -43,10 +43,19 @@ class NotTold(Exception):
 
 
 class Way:
-    """What one attempt calls, and what it was answered last. `hidden` are secrets that no record may hold."""
+    """What one attempt calls, and what it was answered last. `hidden` are secrets that no record may hold;
+    without a `policy` it may call what channels may."""
 
-    def __init__(self, *, now: datetime, timeout_s: float = ATTEMPT_S, hidden: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        now: datetime,
+        timeout_s: float = ATTEMPT_S,
+        hidden: Iterable[str] = (),
+        policy: OutboundPolicy | None = None,
+    ) -> None:
         self.now = now
+        self._policy = policy or policy_for(Mode.LIVE)
         self._until = time.monotonic() + timeout_s
         self._hidden = sorted(
             {text for text in hidden if len(text) >= SHORTEST_SECRET}, key=len, reverse=True
@@ -88,7 +97,7 @@ class Way:
                 url,
                 headers=headers,
                 body=body,
-                policy=policy_for(Mode.LIVE),
+                policy=self._policy,
                 timeout_s=self.left_s,
                 connect_timeout_s=CONNECT_S,
                 max_response_bytes=MAX_ANSWER_BYTES,

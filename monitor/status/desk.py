@@ -28,13 +28,17 @@ from monitor.models.status_subscribers import SubscriberKind
 from monitor.models.webhooks import DeliveryStatus, Trigger
 from monitor.status.letters import Letter, json_of, mail_of
 from monitor.status.places import link, place_of
+from monitor.webhooks.targets import policy_for_strangers
 
 logger = logging.getLogger(__name__)
 # Strangers chose these receivers: one that hangs holds its slot for no longer than this.
 ATTEMPT_S = 10.0
 GONE = 410
-# So many tellings given up one after the other, and nobody is there any more.
+# So many tellings refused and given up one after the other, and nobody is there any more.
 MOST_FAILURES = 5
+# What a receiver does itself without an answer. A name that is not found and time that runs out may be our
+# own network's doing, "blocked" and "internal" are ours.
+REFUSALS = frozenset({"connect", "tls", "protocol"})
 CLAIM_LOCK = 0x73746174
 
 # New ones before those that failed before, so that receivers which are away cannot use up the places.
@@ -115,10 +119,12 @@ class SubscriberDesk:
 
     def attempt(self, job: Job, *, now: datetime) -> Outcome[Job]:
         began, facts = time.monotonic(), {}
-        way = Way(now=now, timeout_s=ATTEMPT_S)
+        policy = policy_for_strangers()
+        way = Way(now=now, timeout_s=ATTEMPT_S, policy=policy)
         try:
             target = unseal(job.sealed)
-            way = Way(now=now, timeout_s=ATTEMPT_S, hidden=[target, *parts_of(target)])
+            hidden = [target, *parts_of(target)]
+            way = Way(now=now, timeout_s=ATTEMPT_S, hidden=hidden, policy=policy)
             send(job.kind, job.letter_to(target), way)
         except Exception as error:
             facts = facts_of(error, delivery_id=job.delivery_id)
@@ -209,11 +215,19 @@ def note(outcome: Outcome[Job], *, is_over: bool, now: datetime) -> None:
         mine.delete()
         return
     mine.update(last_error=outcome.error)
-    if is_over:
+    if is_over and is_refused(outcome):
         mine.update(failures_in_row=F("failures_in_row") + 1)
         gone, _ = mine.filter(failures_in_row__gte=MOST_FAILURES).delete()
         if gone:
             logger.warning("Subscriber %s was removed: nothing arrives there", outcome.job.subscriber_id)
+
+
+def is_refused(outcome: Outcome[Job]) -> bool:
+    """Whether the receiver itself would not take it. A mail server that is away, or that takes nothing from
+    us, says nothing of those who read: all of them would be removed at once."""
+    if outcome.job.kind == SubscriberKind.EMAIL:
+        return outcome.error_class == "recipient"
+    return outcome.status_code is not None or outcome.error_class in REFUSALS
 
 
 def forget_old(*, now: datetime) -> int:

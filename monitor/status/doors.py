@@ -2,6 +2,8 @@
 
 A link of a mail opens a page with a button, as mail scanners open links too; a POST does it. There is no
 session to forge: whoever has the token may do what it says.
+
+What readers do is not in the audit log: it would keep their addresses, and who of other organizations reads.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from monitor.access.requests import client_address
 from monitor.api.errors import problem_response
+from monitor.audit import unrecorded
 from monitor.limits.buckets import take_one
 from monitor.limits.policies import by_address
 from monitor.models import StatusPage, StatusSubscriber
@@ -25,11 +28,11 @@ from monitor.status.public import Asked, is_let_in
 from monitor.status.subscribing import (
     HOUR_S,
     QUESTIONS_A_CALLER,
-    QUESTIONS_A_PAGE,
     BadTarget,
     ask,
     confirm,
     leave,
+    page_may_ask,
 )
 
 METHODS = ("GET", "HEAD", "POST")
@@ -79,7 +82,8 @@ def subscribe(request: HttpRequest, asked: Asked) -> HttpResponse:
     if not may_ask(request, page):
         return shown(request, page, asked.place(), 429, problem=TOO_MANY, **context)
     try:
-        ask(page, kind=kind, target=target, now=timezone.now())
+        with unrecorded():
+            ask(page, kind=kind, target=target, now=timezone.now())
     except BadTarget as error:
         typed = {"problem": str(error), kind: target}
         return shown(request, page, asked.place(), 400, **typed, **context)
@@ -98,7 +102,7 @@ def may_ask(request: HttpRequest, page: StatusPage) -> bool:
     caller = by_address("status-caller", client_address(request), 1)
     if caller is not None and not take_one(caller.bucket, most=QUESTIONS_A_CALLER, window_s=HOUR_S):
         return False
-    return take_one(f"status-page:{page.id}", most=QUESTIONS_A_PAGE, window_s=HOUR_S)
+    return page_may_ask(page)
 
 
 # --- Confirm and leave -------------------------------------------------------------------------------------
@@ -115,7 +119,9 @@ def confirming(request: HttpRequest, asked: Asked, token: str) -> HttpResponse:
     if request.method != "POST":
         what = "confirmed" if found.confirmed_at else "confirm"
         return shown(request, found.page, place, what=what)
-    if confirm(found.id, now=timezone.now()) is None:
+    with unrecorded():
+        confirmed = confirm(found.id, now=timezone.now())
+    if confirmed is None:
         return shown(request, None, asked.place(), 404, what="over")
     return shown(request, found.page, place, what="confirmed")
 
@@ -134,7 +140,8 @@ def leaving(request: HttpRequest, asked: Asked, token: str) -> HttpResponse:
     place = place_of(found.page)
     if request.method != "POST":
         return shown(request, found.page, place, what="leave")
-    leave(found.id)
+    with unrecorded():
+        leave(found.id)
     return shown(request, found.page, place, what="left")
 
 

@@ -21,7 +21,7 @@ from monitor.models import StatusPage, StatusSubscriber
 from monitor.models.status_subscribers import SubscriberKind
 from monitor.models.webhooks import MAX_URL_CHARS
 from monitor.status.register import reach_page
-from monitor.status.subscribing import BadTarget, add, leave, shown_target
+from monitor.status.subscribing import QUESTIONS_A_PAGE, BadTarget, add, leave, page_may_ask, shown_target
 
 STATES = ("pending", "active", "failing")
 
@@ -48,7 +48,11 @@ class NewSubscriberSerializer(serializers.Serializer[Any]):
 
 
 def added(page: StatusPage, given: dict[str, Any]) -> StatusSubscriber:
-    """As a valid serializer says. Raises ValidationError."""
+    """As a valid serializer says. Letters to strangers are counted with those that readers have sent.
+    Raises ValidationError."""
+    if given["kind"] == SubscriberKind.EMAIL and not page_may_ask(page):
+        words = f"This page asked {QUESTIONS_A_PAGE} addresses within the hour. Try again later."
+        raise ValidationError({"target": words}, code="too_often")
     try:
         made = add(page, kind=given["kind"], target=given["target"], now=timezone.now())
     except BadTarget as error:

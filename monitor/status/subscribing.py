@@ -21,8 +21,11 @@ from monitor.limits.buckets import take_one
 from monitor.models import StatusDelivery, StatusNotice, StatusPage, StatusSubscriber
 from monitor.models.status_subscribers import SubscriberKind
 from monitor.models.webhooks import UNFINISHED
+from monitor.webhooks.targets import policy_for_strangers
 
 MAX_ADDRESS_CHARS = 254
+NO_ADDRESS = "That is no mail address."
+NOT_IN_ADDRESSES = frozenset('"\\[]')
 DAY_S, HOUR_S = 86_400.0, 3_600.0
 # Questions: to one mail box or one host, of one caller, and on one page.
 QUESTIONS_A_DAY = 3
@@ -44,19 +47,31 @@ def checked_target(kind: str, text: str) -> str:
     """The address as it is written to. Raises BadTarget."""
     target = text.strip()
     if kind == SubscriberKind.EMAIL:
-        try:
-            validate_email(target)
-        except ValidationError:
-            raise BadTarget("That is no mail address.") from None
-        if len(target) > MAX_ADDRESS_CHARS:
-            raise BadTarget("That is no mail address.")
-        return target
+        return checked_address(target)
     try:
-        check_url(target)
+        check_url(target, policy=policy_for_strangers())
     except BadConfig:
         # Why not would tell strangers about the network that we are in.
         raise BadTarget("This URL cannot be used: https and a public address.") from None
     return target
+
+
+def checked_address(text: str) -> str:
+    """One spelling for each mail box, or it could be asked by each of them: no quotes, no escapes, no number
+    for a domain, and the domain as DNS has it. Raises BadTarget."""
+    local, _, domain = text.rpartition("@")
+    if len(text) > MAX_ADDRESS_CHARS:
+        raise BadTarget(NO_ADDRESS)
+    try:
+        # Judged as it is written to: other scripts become ASCII, and some of their letters signs.
+        address = f"{local}@{domain.encode('idna').decode().lower()}"
+        validate_email(address)
+    except (ValidationError, UnicodeError):
+        raise BadTarget(NO_ADDRESS) from None
+    is_plain = address.isascii() and address.isprintable() and not NOT_IN_ADDRESSES & set(address)
+    if not is_plain or len(address) > MAX_ADDRESS_CHARS:
+        raise BadTarget(NO_ADDRESS)
+    return address
 
 
 def known_as(kind: str, target: str) -> str:
@@ -65,17 +80,22 @@ def known_as(kind: str, target: str) -> str:
 
 
 def mail_box_of(kind: str, target: str) -> str:
-    """What is counted together: eve+1@ and eve+2@ are one mail box, and all URLs of a host one receiver."""
+    """What is counted together: e.ve+1@ and eve+2@ are one mail box with many providers, and all URLs of a
+    host one receiver."""
     if kind == SubscriberKind.WEBHOOK:
         return f"host:{urlsplit(target).hostname}"
     local, _, host = target.lower().rpartition("@")
-    return f"{local.partition('+')[0]}@{host}"
+    return f"{local.partition('+')[0].replace('.', '')}@{host}"
 
 
 def may_be_asked(kind: str, target: str) -> bool:
     most, window_s = (QUESTIONS_A_DAY, DAY_S) if kind == SubscriberKind.EMAIL else (QUESTIONS_A_HOST, HOUR_S)
     counted_as = fingerprint(mail_box_of(kind, target)).hex()
     return take_one(f"status-question:{counted_as}", most=most, window_s=window_s)
+
+
+def page_may_ask(page: StatusPage) -> bool:
+    return take_one(f"status-page:{page.id}", most=QUESTIONS_A_PAGE, window_s=HOUR_S)
 
 
 def ask(page: StatusPage, *, kind: str, target: str, now: datetime) -> StatusSubscriber | None:
@@ -96,8 +116,8 @@ def ask(page: StatusPage, *, kind: str, target: str, now: datetime) -> StatusSub
 
 
 def add(page: StatusPage, *, kind: str, target: str, now: datetime) -> StatusSubscriber | None:
-    """The same by those who manage the page. They may send anywhere as it is, so a webhook needs no answer;
-    a mail address is its owner's to say yes for. None and BadTarget as above."""
+    """The same by those who manage the page. They may have channels call anything public as it is, so a
+    webhook needs no answer; a mail address is its owner's to say yes for. None and BadTarget as above."""
     if kind == SubscriberKind.EMAIL:
         return ask(page, kind=kind, target=target, now=now)
     target = checked_target(kind, target)

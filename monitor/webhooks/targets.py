@@ -29,13 +29,29 @@ def policy_for(mode: str) -> OutboundPolicy:
     )
 
 
+def policy_for_strangers() -> OutboundPolicy:
+    """What somebody without an account may have us call: https on the internet. Networks that the operator
+    opened are open to members alone; this machine itself, while it is the only one that can ask."""
+    is_home = settings.QUICK_START
+    return OutboundPolicy(
+        allow=(),
+        allow_loopback=is_home,
+        ports=None if is_home else PUBLIC_PORTS,
+        schemes=frozenset({"http", "https"} if is_home else {"https"}),
+    )
+
+
 def check_target(url: str, *, mode: str) -> None:
+    """Raises TargetRefused."""
+    check_against(url, policy_for(mode))
+
+
+def check_against(url: str, policy: OutboundPolicy) -> None:
     """Raises TargetRefused. A name is not looked up here: what it stands for is judged at every send."""
     try:
         parsed = parse_url(url, max_length=MAX_URL_CHARS)
     except UnusableUrl as error:
         raise TargetRefused(str(error)) from None
-    policy = policy_for(mode)
     if parsed.scheme not in policy.schemes:
         raise TargetRefused("Use https. Plain http is for test mode.")
     try:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from monitor.lib.actors import Role, Scope
 from monitor.models import AuditEntry, StatusDelivery, StatusSubscriber
+from monitor.status import subscribing
 from monitor.status.subscribing import ask, confirm
 from tests.factories import a_client, a_key, a_user, an_organization
 from tests.status.scenes import a_page
@@ -93,6 +94,25 @@ def test_not_even_staff_can_have_an_address_asked_more_than_three_times_a_day(ma
     ]
 
     assert answers == [201, 201, 201, 400]
+
+
+def test_a_page_has_no_more_letters_sent_by_staff_than_by_readers(manager, page, monkeypatch):
+    monkeypatch.setattr(subscribing, "QUESTIONS_A_PAGE", 3)
+    address = f"/v1/status-pages/{page.id}/subscribers"
+
+    answers = [
+        manager.post(
+            address, {"kind": "email", "target": f"reader{n}@reader.example"}, content_type="application/json"
+        )
+        for n in range(4)
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 201, 400]
+    assert "within the hour" in answers[-1].json()["errors"][0]["message"]
+    assert StatusSubscriber.objects.count() == 3
+    # Nobody is written to for a webhook.
+    hook = {"kind": "webhook", "target": "http://127.0.0.1:9/hook"}
+    assert manager.post(address, hook, content_type="application/json").status_code == 201
 
 
 def test_the_audit_log_tells_who_added_and_removed_and_never_the_address(manager, page):

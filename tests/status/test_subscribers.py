@@ -11,7 +11,10 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from monitor.channels.schedule import DELAYS
+from monitor.lib.outbound import parse_allow_list
 from monitor.models import (
+    AuditEntry,
     Maintenance,
     Organization,
     RateBucket,
@@ -20,13 +23,15 @@ from monitor.models import (
     StatusPage,
     StatusSubscriber,
 )
-from monitor.status import doors
+from monitor.status import subscribing
 from monitor.status.cache import CACHE
+from monitor.status.desk import MOST_FAILURES
 from monitor.status.places import link
 from monitor.status.register import hashed, open_incident, save_page, say
 from monitor.status.subscribing import ask, confirm, forget_pending, leave
 from monitor.status.telling import tell_maintenance
-from tests.factories import an_organization
+from tests.channels.mail_box import socket_port
+from tests.factories import a_client, a_user, an_organization
 from tests.monitors.scenes import a_monitor
 from tests.receiver import Reply
 from tests.status.scenes import a_page
@@ -189,7 +194,7 @@ def test_one_caller_asks_for_ten_addresses_an_hour_and_is_told_so(page, reader, 
 
 
 def test_a_page_asks_no_more_than_its_hour_allows(page, monkeypatch):
-    monkeypatch.setattr(doors, "QUESTIONS_A_PAGE", 3)
+    monkeypatch.setattr(subscribing, "QUESTIONS_A_PAGE", 3)
 
     answers = [
         Client(REMOTE_ADDR=f"198.51.100.{number}")
@@ -240,6 +245,51 @@ def test_an_address_is_kept_sealed_and_shown_to_no_reader(page, reader):
     for part in ("", "/status.json", "/api/v2/summary.json", "/feed.rss", "/subscribe"):
         CACHE.clear()
         assert "eve@" not in reader.get(f"/status/shop{part}").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("spellings", "asked"),
+    [
+        (
+            ['"eve"@reader.example', '"e\\ve"@reader.example', "eve@[127.0.0.1]", "eve@reader.example\x7f"],
+            set(),
+        ),
+        (
+            ["e.ve@reader.example", "ev.e@reader.example", "eve+1@reader.example", "E.V.E+2@reader.example"],
+            None,
+        ),
+        (
+            ["eve@b\u00fccher.example", "eve@xn--bcher-kva.example", "eve@BU\u0308CHER.example"],
+            {"eve@xn--bcher-kva.example"},
+        ),
+    ],
+    ids=["quotes and numbers", "dots and tags", "scripts"],
+)
+def test_no_spelling_of_a_mail_box_has_it_asked_more_often(page, mail, deliver, spellings, asked):
+    for number, spelling in enumerate(2 * spellings):
+        other = a_page(page.organization, slug=f"other{number}")
+        caller = Client(REMOTE_ADDR=f"198.51.100.{number}")
+        answer = caller.post(f"/status/{other.slug}/subscribe", {"email": spelling})
+        assert answer.status_code == (400 if asked == set() else 200)
+        deliver()
+
+    assert len(mail.mails) == (0 if asked == set() else 3)
+    # Written to as they are typed: a dot may be another mail box.
+    assert {str(letter["To"]) for letter in mail.mails} == (set(spellings[:3]) if asked is None else asked)
+
+
+def test_the_audit_log_tells_nothing_of_readers(page, mail, deliver):
+    """Neither where they are, nor who they are to an organization that is not theirs."""
+    strangers = a_client(user=a_user(an_organization()))
+    for reader in (Client(REMOTE_ADDR=STRANGER, headers={"User-Agent": "Reader/1"}), strangers):
+        reader.post("/status/shop/subscribe", {"email": EVE})
+        made = StatusSubscriber.objects.get()
+        reader.post(path_of(link(page, made.id, "confirm")))
+        assert StatusSubscriber.objects.confirmed().exists()
+        reader.post(path_of(link(page, made.id, "unsubscribe")))
+        assert not StatusSubscriber.objects.exists()
+
+    assert not AuditEntry.objects.filter(action__startswith="status_subscriber").exists()
 
 
 def test_what_is_no_mail_address_is_refused(page, reader):
@@ -331,6 +381,31 @@ def test_a_receiver_that_hangs_keeps_nobody_else_waiting(page, receiver, mail, d
     assert len(receiver.arrived) == 3
 
 
+@pytest.mark.parametrize("url", ["https://10.1.2.3/", "http://10.1.2.3:9000/", "http://shop.example/"])
+def test_networks_that_the_operator_opened_are_not_open_to_strangers(page, reader, settings, url):
+    settings.QUICK_START, settings.OUTBOUND_ALLOW = False, parse_allow_list("10.1.0.0/16")
+
+    assert reader.post("/status/shop/subscribe", {"webhook": url}).status_code == 400
+    assert not StatusSubscriber.objects.exists()
+    assert reader.post("/status/shop/subscribe", {"webhook": "https://shop.example/"}).status_code == 200
+
+
+def test_a_strangers_webhook_is_judged_again_where_it_is_sent(page, receiver, deliver, settings):
+    """Kept while it was allowed; a name may come to stand for an address inside, too."""
+    subscriber = a_subscriber(page, f"{receiver.url}/hook", kind="webhook")
+    settings.QUICK_START, settings.OUTBOUND_ALLOW = False, parse_allow_list("127.0.0.0/8")
+    for number in range(MOST_FAILURES + 1):
+        tell(page, title=f"incident {number}")
+
+    deliver()
+
+    assert receiver.arrived == []
+    assert set(StatusDelivery.objects.values_list("status", flat=True)) == {"blocked"}
+    # Our rule, not its refusal.
+    subscriber.refresh_from_db()
+    assert subscriber.failures_in_row == 0
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://169.254.169.254/latest", "http://10.0.0.1/", "ftp://shop.example/", "nonsense"],
@@ -356,6 +431,107 @@ def test_an_address_that_takes_nothing_five_times_in_a_row_is_forgotten(page, re
 
     tell(page, title="the last")
     deliver()
+
+    assert not StatusSubscriber.objects.exists()
+
+
+def give_up_more_than_enough(page, deliver):
+    for number in range(MOST_FAILURES + 1):
+        tell(page, title=f"incident {number}")
+    # The last try of each: four hours are over.
+    StatusDelivery.objects.update(attempts=len(DELAYS))
+    deliver()
+
+
+def no_server(settings, mail):
+    settings.EMAIL_HOST = ""
+
+
+def a_server_that_is_away(settings, mail):
+    with socket_port() as settings.EMAIL_PORT:
+        pass
+
+
+def a_password_that_is_over(settings, mail):
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "monitor", "of last year"
+
+
+def a_sender_that_is_refused(settings, mail):
+    mail.sender_answer = "550 5.7.60 you may not send as this sender"
+
+
+def a_server_that_does_not_relay(settings, mail):
+    mail.recipient_answer = "554 5.7.1 <eve@reader.example>: Relay access denied"
+
+
+def a_server_that_does_not_relay_and_gives_no_class(settings, mail):
+    mail.recipient_answer = "550 relay not permitted"
+
+
+def a_sender_without_a_domain(settings, mail):
+    mail.recipient_answer = "450 4.1.8 <monitor@shop.example>: Sender address rejected"
+
+
+def mail_that_looks_like_spam(settings, mail):
+    mail.answer = "550 5.7.1 spam"
+
+
+def keys_that_do_not_open(settings, mail):
+    settings.SECRETS_KEYS = ["quite another key, of forty characters at least"]
+
+
+OUR_TROUBLES = (
+    no_server,
+    a_server_that_is_away,
+    a_password_that_is_over,
+    a_sender_that_is_refused,
+    a_server_that_does_not_relay,
+    a_server_that_does_not_relay_and_gives_no_class,
+    a_sender_without_a_domain,
+    mail_that_looks_like_spam,
+    keys_that_do_not_open,
+)
+
+
+@pytest.mark.parametrize("trouble", OUR_TROUBLES, ids=lambda trouble: trouble.__name__)
+def test_trouble_of_our_own_removes_nobody(page, mail, deliver, settings, trouble):
+    subscriber = a_subscriber(page)
+    trouble(settings, mail)
+
+    give_up_more_than_enough(page, deliver)
+
+    assert mail.mails == []
+    assert set(StatusDelivery.objects.values_list("status", flat=True)) == {"dead"}
+    subscriber.refresh_from_db()
+    assert subscriber.failures_in_row == 0
+    assert subscriber.last_error
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["550 5.1.1 no such user", "550 no such user here", "452 4.2.2 mailbox full", "450 4.1.2 no such domain"],
+)
+def test_a_mail_box_that_is_refused_five_times_in_a_row_is_forgotten(page, mail, deliver, answer):
+    a_subscriber(page)
+    mail.recipient_answer = answer
+
+    give_up_more_than_enough(page, deliver)
+
+    assert not StatusSubscriber.objects.exists()
+
+
+def test_a_webhook_is_removed_for_what_it_does_and_not_for_keys_of_ours(page, deliver, settings):
+    with socket_port() as port:
+        pass
+    refusing = a_subscriber(page, f"http://127.0.0.1:{port}/hook", kind="webhook")
+    keys = settings.SECRETS_KEYS
+    settings.SECRETS_KEYS = ["quite another key, of forty characters at least"]
+    give_up_more_than_enough(page, deliver)
+    refusing.refresh_from_db()
+    assert refusing.failures_in_row == 0
+
+    settings.SECRETS_KEYS = keys
+    give_up_more_than_enough(page, deliver)
 
     assert not StatusSubscriber.objects.exists()
 

@@ -1,6 +1,7 @@
 """Mail, by the server that the operator set: one message a notification, threads by incident."""
 
 import hashlib
+import re
 import smtplib
 from email.utils import parseaddr
 from typing import Any
@@ -19,6 +20,11 @@ from monitor.lib.options import BadConfig, Field
 
 MOST_ADDRESSES = 20
 MAX_SUBJECT_CHARS = 150
+# RFC 5321, 4.2.2: answers to RCPT about the mail box. Others are about this server, or us.
+MAIL_BOX_CODES = frozenset({450, 550, 551, 552, 553})
+# RFC 3463: x.1 is an address and x.2 a mail box; x.1.7 and x.1.8 are the sender's address.
+ENHANCED = re.compile(r"[45]\.(\d{1,3})\.(\d{1,3})\b")
+SENDERS_ADDRESS = frozenset({"7", "8"})
 
 
 class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -82,7 +88,9 @@ def hand_over(mail: EmailMultiAlternatives, way: Way) -> None:
         raise refused(error.smtp_code, error.smtp_error, way) from error
     except smtplib.SMTPRecipientsRefused as error:
         code, words = min(error.recipients.values())
-        raise refused(code, words, way) from error
+        raise refused(
+            code, words, way, error_class="recipient" if is_of_mail_box(code, words) else "smtp"
+        ) from error
     except smtplib.SMTPNotSupportedError as error:
         raise NotTold(str(error), error_class="protocol", is_permanent=True) from error
     except TimeoutError as error:
@@ -95,12 +103,25 @@ def hand_over(mail: EmailMultiAlternatives, way: Way) -> None:
         ) from error
 
 
-def refused(code: int, words: bytes | str, way: Way) -> NotTold:
+def is_of_mail_box(code: int, words: bytes | str) -> bool:
+    """Whether a refused recipient is refused for itself. Servers say at RCPT, too, that they do not relay for
+    us, want a login, or know no such sender: that is said to every recipient."""
+    text = text_of(words)
+    if enhanced := ENHANCED.match(text.strip()):
+        subject, detail = enhanced.groups()
+        return subject == "2" or (subject == "1" and detail not in SENDERS_ADDRESS)
+    return code in MAIL_BOX_CODES and "relay" not in text.lower()
+
+
+def text_of(words: bytes | str) -> str:
+    return words.decode(errors="replace") if isinstance(words, bytes) else words
+
+
+def refused(code: int, words: bytes | str, way: Way, *, error_class: str = "smtp") -> NotTold:
     """4xx may pass (a full queue, greylisting); 5xx does not."""
-    text = words.decode(errors="replace") if isinstance(words, bytes) else words
     way.status_code = code
-    way.answer = way.hide(short(text, 1000))
-    return NotTold(f"The mail server answered {code}.", error_class="smtp", is_permanent=code >= 500)
+    way.answer = way.hide(short(text_of(words), 1000))
+    return NotTold(f"The mail server answered {code}.", error_class=error_class, is_permanent=code >= 500)
 
 
 KIND = Kind(
