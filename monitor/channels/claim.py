@@ -111,7 +111,7 @@ def samples_or_none(told: Notification) -> list[dict[str, Any]]:
         return samples_of(told.details.get("look"))
     except DATABASE_AWAY:
         raise
-    except Exception:
+    except Exception:  # the message goes out without samples, rather than not at all
         logger.exception("Requests for notification %s could not be looked for", told.id)
         return []
 
