@@ -14,6 +14,7 @@ from monitor.limits.tasks import forget_full_buckets
 from monitor.mail.tasks import mail_owners
 from monitor.metrics.tasks import compact_deltas, remove_old_rollups
 from monitor.monitors.tasks import turn_beat_days, watch_monitors
+from monitor.packing.tasks import learn_dictionaries
 from monitor.queue.tasks import forget_finished_jobs, retry_stalled_jobs
 from monitor.retention.tasks import turn_days, watch_disk
 from monitor.sandbox.tasks import drop_sandbox
@@ -43,6 +44,7 @@ __all__ = [
     "group_errors",
     "index_paths",
     "judge_rules",
+    "learn_dictionaries",
     "mail_owners",
     "move_endpoint",
     "purge_service",

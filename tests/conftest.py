@@ -13,6 +13,7 @@ from django.core.cache import cache
 
 from monitor.events.listening import forget_listeners
 from monitor.ingest.naming import forget_names
+from monitor.models.dictionaries import forget_dictionaries
 from monitor.ingest.store import forget_days
 from monitor.metrics.counted import forget_counted_days
 from monitor.models.services import LONGEST_CHOSEN
@@ -77,6 +78,7 @@ def _empty_caches() -> None:
     cache.set(LONGEST_CHOSEN, 0)
     ContentType.objects.clear_cache()
     forget_names()
+    forget_dictionaries()
     forget_days()
     forget_counted_days()
     forget_listeners()

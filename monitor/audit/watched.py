@@ -159,7 +159,7 @@ UNWATCHED: Mapping[str, str] = {
     **dict.fromkeys(
         (
             *("metric_delta", "metric_rollup", "metric_fold", "error_arrival", "error_issue_hour"),
-            *("error_issue_consumer", "log_arrival", "log_watch"),
+            *("error_issue_consumer", "log_arrival", "log_watch", "payload_dictionary"),
         ),
         _DERIVED,
     ),

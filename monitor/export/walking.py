@@ -12,10 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from monitor.access.leaving import stoppable
-from monitor.lib import payload
-from monitor.models import RequestLog
+from monitor.models import LogPayload, RequestLog
 from monitor.search.finding import Search, take_matching
-from monitor.search.phrases import payloads_of
 from monitor.search.walk import Walk
 
 PAGE = 200
@@ -40,9 +38,6 @@ def walk_pages(search: Search, *, with_payloads: bool) -> Iterator[Sequence[Expo
             return
         with stoppable():
             rows = take_matching(walk, PAGE, search.phrases)
-            contents = payloads_of(row.id for row in rows) if with_payloads else {}
-        yield [
-            Exported(log=row, contents=payload.unpack(contents[row.id]) if row.id in contents else {})
-            for row in rows
-        ]
+            contents = LogPayload.objects.contents_by_id(row.id for row in rows) if with_payloads else {}
+        yield [Exported(log=row, contents=contents.get(row.id, {})) for row in rows]
         place = walk.place

@@ -21,6 +21,7 @@ from monitor.lib.rows import run
 from monitor.lib.span_ids import span_number
 from monitor.metrics import deltas, facts
 from monitor.models import arrivals
+from monitor.models.dictionaries import newest_dictionary
 from monitor.usage import record as usage
 
 
@@ -107,7 +108,9 @@ def write(
     values |= usage.uses_of(entries)
     values |= {
         "payload_ids": pgarrays.uuids(entry.id for entry in with_payload),
-        "payloads": pgarrays.blobs(payload.pack(entry.payload) for entry in with_payload),
+        "payloads": pgarrays.blobs(
+            payload.pack(entry.payload, newest_dictionary(entry.organization_id)) for entry in with_payload
+        ),
         "services": pgarrays.uuids(services),
         "judged": pgarrays.uuids(judged),
         "judged_by": pgarrays.int8s(judged.values()),

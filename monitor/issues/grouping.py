@@ -17,8 +17,9 @@ from django.db import connection, transaction
 
 from monitor.audit import record
 from monitor.issues.findings import Finding, findings_of, needs_body
-from monitor.lib.payload import PayloadCorrupt, PayloadTooLarge, unpack
+from monitor.lib.payload import PayloadCorrupt, PayloadTooLarge
 from monitor.models import Endpoint, ErrorIssue, LogPayload, RequestLog, Service, arrivals
+from monitor.models.dictionaries import unpack_log
 from monitor.models.issues import IssueKind
 from monitor.models.services import OTHER
 
@@ -165,7 +166,7 @@ def read_contents(logs: Sequence[Failure]) -> Mapping[UUID, dict[str, str]]:
 
 def contents_of(packed: bytes | memoryview) -> dict[str, str]:
     try:
-        contents = unpack(packed)
+        contents = unpack_log(packed)
     except (PayloadCorrupt, PayloadTooLarge):
         return {}  # the row still tells that it failed
     return {name: contents[name] for name in ("error", "response_body") if name in contents}

@@ -13,6 +13,7 @@ from monitor.models.channels import (
 )
 from monitor.models.clients import CountedDay, CountedSeries, ErrorCount, Instance, ReceivedMessage
 from monitor.models.deployments import Deployment
+from monitor.models.dictionaries import PayloadDictionary
 from monitor.models.events import Event, EventOutbox
 from monitor.models.health import Counter, CounterMinute
 from monitor.models.idempotency import IdempotentRequest
@@ -100,6 +101,7 @@ __all__ = [
     "NotificationDelivery",
     "Organization",
     "OrganizationDeletion",
+    "PayloadDictionary",
     "PersonalToken",
     "Ping",
     "PingKey",

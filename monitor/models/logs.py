@@ -13,9 +13,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from monitor.lib import payload
 from monitor.lib.actors import Actor
 from monitor.lib.ids import uuid7_floor
+from monitor.models.dictionaries import unpack_log
 from monitor.models.keys import Mode
 from monitor.models.services import Consumer, Endpoint, Service
 
@@ -86,7 +86,7 @@ class RequestLog(models.Model):
         # newest first by itself, for 50 to 90 bytes a log: only services have one, as every reader is kept
         # to some of them, and their neighbours are looked up over all days.
         indexes = [
-            models.Index(fields=["service", "-id"], name="request_log_of_service"),
+            models.Index(fields=["service", "id"], name="request_log_of_service"),
             models.Index(fields=["endpoint"], name="request_log_of_endpoints"),
             models.Index(
                 fields=["consumer"],
@@ -131,7 +131,12 @@ class LogPayloadQuerySet(models.QuerySet["LogPayload"]):
     def contents_of(self, log_id: UUID) -> dict[str, Any]:
         """Headers, bodies, query parameters and the whole error of one log; empty when it has none."""
         packed: Sequence[bytes] = list(self.filter(log_id=log_id).values_list("packed", flat=True))
-        return payload.unpack(bytes(packed[0])) if packed else {}
+        return unpack_log(packed[0]) if packed else {}
+
+    def contents_by_id(self, log_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+        """The same of many logs, those that have any."""
+        rows = self.filter(log_id__in=list(log_ids)).values_list("log_id", "packed")
+        return {log_id: unpack_log(packed) for log_id, packed in rows}
 
 
 class LogPayload(models.Model):

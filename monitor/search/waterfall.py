@@ -7,11 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from monitor.lib import payload
 from monitor.lib.time_limit import TookTooLong, time_limit
-from monitor.models import RequestLog
+from monitor.models import LogPayload, RequestLog
 from monitor.models.logs import RequestLogQuerySet
-from monitor.search.phrases import payloads_of
 
 MOST_STEPS = 100
 # On either side: a trace is one call and what it led to, and a longer one has its search.
@@ -80,8 +78,8 @@ def with_this(logs: list[RequestLog], this: RequestLog) -> list[RequestLog]:
 
 
 def spans_of(logs: Sequence[RequestLog]) -> Mapping[UUID, Span]:
-    packed = payloads_of(log.id for log in logs)
-    return {log_id: span_in(payload.unpack(content)) for log_id, content in packed.items()}
+    contents = LogPayload.objects.contents_by_id(log.id for log in logs)
+    return {log_id: span_in(each) for log_id, each in contents.items()}
 
 
 def span_in(contents: Mapping[str, Any]) -> Span:

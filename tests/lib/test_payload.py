@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.lib import payload
-from monitor.lib.payload import PLAIN_JSON, ZSTD_JSON, PayloadCorrupt, PayloadTooLarge, pack, unpack
+from monitor.lib.payload import (
+    PLAIN_JSON,
+    ZSTD_JSON,
+    ZSTD_JSON_BY_DICTIONARY,
+    Dictionary,
+    PayloadCorrupt,
+    PayloadTooLarge,
+    pack,
+    unpack,
+)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -62,7 +71,9 @@ def test_a_frame_that_hides_its_size_is_refused():
     "packed",
     [
         b"",
-        b"\x02{}",
+        b"\x03{}",
+        ZSTD_JSON_BY_DICTIONARY,
+        ZSTD_JSON_BY_DICTIONARY + bytes(4) + b"of no dictionary",
         PLAIN_JSON,
         PLAIN_JSON + b"[1]",
         PLAIN_JSON + b'{"a":',
@@ -105,3 +116,63 @@ def test_rows_of_earlier_releases_stay_readable():
 
     assert unpack(b"\x00" + b'{"request_body":"x"}') == {"request_body": "x"}
     assert unpack(b"\x01" + compressed) == {"request_body": "x"}
+
+
+COMMON = b'{"request_headers":{"accept":"application/json","content-type":"application/json"},"request_body":'
+
+
+def a_dictionary(number: int = 7) -> Dictionary:
+    return Dictionary(number, COMMON)
+
+
+def content_like(word: str) -> dict:
+    headers = {"accept": "application/json", "content-type": "application/json"}
+    return {"request_headers": headers, "request_body": word}
+
+
+def test_what_was_packed_by_a_dictionary_comes_back_with_the_same_one_and_takes_less():
+    dictionary = a_dictionary()
+    packed = pack(content_like("x"), dictionary)
+
+    asked: list[int] = []
+    again = unpack(packed, lambda number: asked.append(number) or a_dictionary(number))
+
+    assert again == content_like("x")
+    assert asked == [7]
+    assert len(packed) < len(pack(content_like("x"))) / 2
+
+
+def test_a_payload_whose_dictionary_is_gone_or_another_is_damaged():
+    packed = pack(content_like("x" * 500), a_dictionary())
+    another = Dictionary(7, b"nothing of this stands in any of the payloads that are read here, not a word")
+
+    with pytest.raises(PayloadCorrupt, match="dictionary 7"):
+        unpack(packed, lambda number: None)
+    with pytest.raises(PayloadCorrupt):
+        unpack(packed, lambda number: another)
+
+
+def test_a_bomb_by_a_dictionary_is_refused_before_it_unfolds():
+    dictionary = a_dictionary()
+    bomb = dictionary.codec.compressor.compress(b" " * (payload.MAX_UNPACKED_BYTES + 1))
+
+    with pytest.raises(PayloadTooLarge):
+        unpack(dictionary.head + bomb, lambda number: dictionary)
+
+
+def test_threads_share_a_dictionary_and_do_not_mix_their_payloads():
+    dictionary = a_dictionary()
+    wrong: list[dict] = []
+
+    def work(number: int) -> None:
+        content = content_like(f"{number} " * 2_000)
+        packed = (pack(content, dictionary) for _ in range(200))
+        wrong.extend(content for each in packed if unpack(each, lambda _: dictionary) != content)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert wrong == []
