@@ -17,8 +17,8 @@ from monitor.retention.rewrite import RetentionChanged, rewrite_day
 from monitor.retention.trim import trim_day
 
 logger = logging.getLogger(__name__)
-# Any number will do, as long as everyone who lets go takes the same one.
-RETENTION_LOCK = 7_120_402
+# Any number will do, as long as everyone who lets go takes the same one, and nobody else does.
+RETENTION_LOCK = 7_120_405
 KEEP_EVENTS = timedelta(days=400)
 LET_GO = (StorageEventKind.DROPPED, StorageEventKind.TRIMMED, StorageEventKind.REWRITTEN)
 

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from monitor.lib import locks
 from monitor.lib.locks import AlreadyRunning, StillLocked, only_one, patiently
+from monitor.metrics.rollups import ROLLUP_LOCK
 from monitor.models import LogPayload, RequestLog, StorageEvent
 from monitor.models.partitions import drop_day, existing_days
 from monitor.retention import enforce, rewrite
@@ -262,6 +263,11 @@ def test_a_lock_that_is_never_free_is_given_up(monkeypatch):
 
     assert isinstance(hold(), StillLocked)
     assert len(tries) == 1 + 3
+
+
+def test_numbers_that_are_being_added_up_hold_no_letting_go_up():
+    with only_one(ROLLUP_LOCK):
+        assert elsewhere(lambda: enforce(now=NOON)).steps == []
 
 
 def test_only_one_process_lets_go_at_a_time():
