@@ -41,8 +41,7 @@ def carry_out(move_id: UUID, *, now: datetime) -> bool:
     compact(now=now)
     whole_since = first_whole_day([move.service_id], now)
     for day in sorted(days_of(move, whole_since=whole_since)):
-        moved = move_day(move, target_id, day, whole_since=whole_since, now=now)
-        EndpointMove.objects.filter(id=move.id).update(logs=F("logs") + moved)
+        move_day(move, target_id, day, whole_since=whole_since, now=now)
     if not move.pattern:
         move_issues(move.source_id, target_id)
     if takes_counts(move):
@@ -103,14 +102,16 @@ def days_of_logs(endpoint_id: UUID) -> set[date]:
     }
 
 
-def move_day(move: EndpointMove, target_id: UUID, day: date, *, whole_since: datetime, now: datetime) -> int:
-    """Gives how many logs moved. Issues of a split are divided and settled with them, in one transaction: a
-    worker that dies between two days leaves none half told."""
+def move_day(move: EndpointMove, target_id: UUID, day: date, *, whole_since: datetime, now: datetime) -> None:
+    """How many logs moved is counted with them, and issues of a split are divided and settled, in one
+    transaction: a worker that dies between two days leaves none half told."""
 
     def move_logs(since: datetime, until: datetime) -> int:
         logs = logs_to_move(move).within(since, until)
         failed = failures_among(logs) if move.pattern else []
         moved = int(logs.update(endpoint_id=target_id))
+        if moved:
+            EndpointMove.objects.filter(id=move.id).update(logs=F("logs") + moved)
         divided = divide_issues(move.source_id, target_id, failed, now=now)
         if divided:
             settle(move.source_id, target_id, divided, until=until, whole_since=whole_since, now=now)
@@ -118,9 +119,7 @@ def move_day(move: EndpointMove, target_id: UUID, day: date, *, whole_since: dat
 
     how = move_some if move.pattern else move_all
     with issues_lock() if move.pattern else nullcontext():
-        return how(
-            move.service_id, day, source=move.source_id, target=target_id, move_logs=move_logs, now=now
-        )
+        how(move.service_id, day, source=move.source_id, target=target_id, move_logs=move_logs, now=now)
 
 
 def logs_to_move(move: EndpointMove) -> RequestLogQuerySet:

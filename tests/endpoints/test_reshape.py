@@ -134,6 +134,25 @@ def test_a_merge_moves_logs_and_numbers_of_all_days(service, compacted):
     assert (move.logs, move.finished_at) == (9, None)
 
 
+def test_what_a_worker_moved_before_it_died_is_counted(service, monkeypatch):
+    send(service, a_log(route="/a"), a_log(route="/b"), a_log(route="/b"))
+    (move,) = merge(endpoint("/a"), [endpoint("/b")], by="user:ada", now=timezone.now())
+
+    def move_and_die(*args, **options):
+        history_move_all(*args, **options)
+        raise KeyboardInterrupt
+
+    history_move_all = history.move_all
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "move_all", move_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            do(move)
+    do(move)
+
+    move.refresh_from_db()
+    assert (move.logs, by_logs(service)) == (2, {"/a": 3})
+
+
 def test_what_comes_under_a_name_that_is_still_known_is_taken_along_by_the_last_look(service):
     send(service, a_log(route="/a"), a_log(route="/b"))
     (move,) = merge(endpoint("/a"), [endpoint("/b")], by="user:ada", now=timezone.now())
