@@ -1,31 +1,32 @@
-"""Let the name of a forgotten consumer go from what people set up and what its calls made known: saved views,
-routes of endpoints, and paths that were split off.
+"""Let the name of a forgotten consumer go from what people set up and what its calls made known: saved views
+(`saved_views`), routes of endpoints, and paths that were split off.
 
 Names are looked for as in logs, but a route is everybody's: where its word is a plain one or a version (`v1`,
 `2`: ids of users are often such numbers) and others call it, too, it says nothing of one of them, and stays.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import unquote
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
 from monitor.alerts.forgetting import forget_route
+from monitor.consumers.saved_views import forget_in_views
 from monitor.ingest.naming import forget_names
-from monitor.lib.mentions import sql_pattern, without_mentions
-from monitor.models import Consumer, Endpoint, EndpointMove, RequestLog, SavedView, Service
-from monitor.models.views import MAX_QUERY_CHARS
+from monitor.lib.mentions import (
+    is_version,
+    names_segment,
+    segments_naming,
+    sql_pattern,
+    without_segments,
+)
+from monitor.models import Consumer, Endpoint, EndpointMove, RequestLog, Service
 
-# Filters of a view that hold words of requests; the others hold ids, numbers and words of ours.
-WORDY = frozenset({"q", "consumer", "path", "tag", "trace_id"})
-MAX_NAME_CHARS = 128
 MAX_ROUTE_CHARS = 256
-VERSION = re.compile(r"v?[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +42,6 @@ class Unnamed:
 @transaction.atomic
 def forget_in_set_up(consumer: Consumer, names: Collection[str], *, known_by: datetime) -> Unnamed:
     """Harmless twice. Routes that were met after `known_by` are of somebody who calls since then."""
-    views = sum(
-        forget_in_view(view, names, instead=consumer.identifier) for view in views_naming(consumer, names)
-    )
     renamed: dict[UUID, str] = {}
     left: set[str] = set()
     for endpoint in endpoints_naming(consumer, names, known_by=known_by):
@@ -52,56 +50,14 @@ def forget_in_set_up(consumer: Consumer, names: Collection[str], *, known_by: da
         else:
             renamed[endpoint.id] = rename(endpoint, names, instead=consumer.identifier)
     rules = forget_in_path_rules(consumer, names)
+    # After the routes: what stays there stays in searches for them, too.
+    views = forget_in_views(consumer, names, routes_left=left)
     if renamed or rules:
         transaction.on_commit(forget_names)
     return Unnamed(views=views, routes=len(renamed), path_rules=rules, routes_left=len(left))
 
 
-# --- Saved views -------------------------------------------------------------------------------------------
-
-
-def views_naming(consumer: Consumer, names: Collection[str]) -> list[SavedView]:
-    """Locked. Those whose query names it; what a view is called alone may be anybody's word."""
-    views = SavedView.objects.filter(organization=consumer.organization_id).select_for_update()
-    return [view for view in views.order_by("id") if without_name(view.query, names, "") != view.query]
-
-
-def without_name(query: str, names: Collection[str], instead: str) -> str:
-    """The query string, spelled as it is kept; itself where it names nobody."""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    said = [
-        (key, without_mentions(value, names, instead=instead) if key in WORDY else value)
-        for key, value in pairs
-    ]
-    return query if said == pairs else urlencode(said)
-
-
-def forget_in_view(view: SavedView, names: Collection[str], *, instead: str) -> int:
-    """The view finds what it found: the same requests, by the name that says nothing."""
-    view.query = without_name(view.query, names, instead)[:MAX_QUERY_CHARS]
-    view.name = free_name(view, without_mentions(view.name, names, instead=instead))
-    view.save(update_fields=["query", "name", "updated_at"])
-    return 1
-
-
-def free_name(view: SavedView, name: str) -> str:
-    """The name, or with a number behind it where another view has it."""
-    others = SavedView.objects.filter(organization=view.organization_id, owner=view.owner_id)
-    taken = set(others.exclude(id=view.id).values_list("name", flat=True))
-    name, number = name[:MAX_NAME_CHARS], 1
-    candidate = name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name[: MAX_NAME_CHARS - 8]} {number}"
-    return candidate
-
-
 # --- Routes ------------------------------------------------------------------------------------------------
-
-
-def names_segment(segment: str, names: Collection[str]) -> bool:
-    """Whether a segment is one of the names, in any case and however it is escaped."""
-    return unquote(segment).casefold() in {name.casefold() for name in names if name}
 
 
 def holds_name(route: str, names: Collection[str]) -> bool:
@@ -127,16 +83,8 @@ def is_of_others(endpoint: Endpoint, consumer: Consumer, names: Collection[str])
     return is_called_by_others([each.merged_into_id or each.id for each in within], endpoint, consumer)
 
 
-def segments_naming(route: str, names: Collection[str]) -> list[str]:
-    return [unquote(segment) for segment in route.split("/") if names_segment(segment, names)]
-
-
 def are_common(words: Collection[str]) -> bool:
     return all(word.isalpha() or is_version(word) for word in words)
-
-
-def is_version(word: str) -> bool:
-    return VERSION.fullmatch(word) is not None
 
 
 def endpoints_beneath(endpoint: Endpoint, named: Collection[str]) -> list[Endpoint]:
@@ -162,10 +110,6 @@ def rename(endpoint: Endpoint, names: Collection[str], *, instead: str) -> str:
     endpoint.save(update_fields=["route"])
     forget_route(endpoint.service_id, old, instead=str(endpoint))
     return endpoint.route
-
-
-def without_segments(route: str, names: Collection[str], *, instead: str) -> str:
-    return "/".join(instead if names_segment(each, names) else each for each in route.split("/"))
 
 
 def free_route(endpoint: Endpoint, route: str) -> str:

@@ -6,10 +6,11 @@ not in `/adapters`.
 
 import re
 from collections.abc import Collection
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 # What no text holds, in both dialects.
 NOWHERE = r"x\A"
+VERSION = re.compile(r"v?[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}", re.IGNORECASE)
 
 
 def alternatives(names: Collection[str]) -> str:
@@ -35,3 +36,24 @@ def without_mentions(text: str, names: Collection[str], *, instead: str) -> str:
         return text
     pattern = rf"(?<![^\W_])(?:{found})(?![^\W_])"
     return re.sub(pattern, lambda _: instead, text, flags=re.IGNORECASE)
+
+
+# --- Paths and routes --------------------------------------------------------------------------------------
+
+
+def names_segment(segment: str, names: Collection[str]) -> bool:
+    """Whether a segment is one of the names, in any case and however it is escaped."""
+    return unquote(segment).casefold() in {name.casefold() for name in names if name}
+
+
+def segments_naming(route: str, names: Collection[str]) -> list[str]:
+    return [unquote(segment) for segment in route.split("/") if names_segment(segment, names)]
+
+
+def without_segments(route: str, names: Collection[str], *, instead: str) -> str:
+    return "/".join(instead if names_segment(each, names) else each for each in route.split("/"))
+
+
+def is_version(word: str) -> bool:
+    """Whether it could be a version or a count as well as a name: `2`, `v1`, `1.0.3`."""
+    return VERSION.fullmatch(word) is not None

@@ -571,6 +571,40 @@ def test_views_of_others_and_other_words_stay(service):
     assert receipt.views == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "afterwards"),
+    [
+        ({"consumer": "2"}, {"consumer": "NEW"}),
+        ({"q": "consumer:2 status:2xx"}, {"q": "consumer:NEW status:2xx"}),
+        ({"q": "path:/users/2/*"}, {"q": "path:/users/NEW/*"}),
+        ({"q": "tag:user=2"}, {"q": "tag:user=NEW"}),
+        # Of others, or of nobody.
+        ({"consumer": "acme-2"}, None),
+        ({"q": "path:/r/2/*"}, None),
+        ({"q": 'endpoint:"GET /r/2/issues"'}, None),
+        ({"q": "latency:>2 since:2d consumer:acme-2"}, None),
+        ({"q": '"error 2 of 3"'}, None),
+        ({"tag": "api=2"}, None),
+    ],
+)
+def test_a_name_that_is_a_number_goes_from_a_view_only_where_it_is_the_consumers(service, query, afterwards):
+    keep_logs(
+        service,
+        a_log(consumer="2", route="/r/2/issues", path="/r/2/issues", tags=["api=2", "user=2"]),
+        a_log(consumer="acme-2", route="/r/2/issues", path="/r/2/issues", tags=["api=2"]),
+    )
+    consumer = Consumer.objects.get(identifier="2")
+    team = {"organization": service.organization, "query": urlencode(query), "name": "Top 2 errors"}
+    view = SavedView.objects.create(**team)
+
+    receipt = forgotten(consumer)
+
+    view.refresh_from_db()
+    told = {name: word.replace("NEW", nameless(consumer)) for name, word in (afterwards or query).items()}
+    assert dict(parse_qsl(view.query)) == told
+    assert (view.name, receipt.views) == ("Top 2 errors", 1 if afterwards else 0)
+
+
 def test_two_views_that_would_be_called_alike_are_numbered(service):
     consumer = acme_and(service)
     for name in ("acme", "Acme"):
