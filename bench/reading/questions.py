@@ -208,8 +208,8 @@ def dashboard(about: Subjects) -> Iterator[Question]:
 
     for name, path in {
         "dashboard, first paint": "/dashboard",
-        "dashboard, 30 d": "/dashboard?window=30d",
-        "dashboard, values of 30 d": "/dashboard/facets?window=30d",
+        "dashboard, 30 d": "/dashboard?window=all",
+        "dashboard, values of 30 d": "/dashboard/facets?window=all",
         "facets of 30 d": facets(),
         "facets of 30 d, a class excluded": facets(q="-status:2xx"),
         "facets of 30 d, one consumer": facets(consumer="customer-0001"),
