@@ -13,9 +13,10 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class FlushAtStop:
-    """The application behind it, whose stop is complete once the last counts are written."""
+    """The application behind it, whose stop is complete once the last counts are written.
 
-    """`ends` are further things to end, each in a thread."""
+    `ends` are further things to end, each in a thread.
+    """
 
     def __init__(self, behind: Application, *ends: Callable[[], None]) -> None:
         self.behind = behind
