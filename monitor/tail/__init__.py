@@ -1,5 +1,5 @@
 """Live tail: new logs that match a search, as server-sent events.
 
 `hub` looks for what was committed, once a tick for all readers of this process; `watching` says who may see
-what; `stream` is the ASGI face; `events` spells it.
+what; `stream` is its address.
 """

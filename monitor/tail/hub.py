@@ -1,75 +1,51 @@
 """Looks for new logs once a tick, for all the streams of this process, as long as there are any.
 
-One thread and one connection, however many streams. Each stream has a bounded queue; what does not fit is
-counted, and the reader is told.
+Each stream has a bounded queue; what does not fit is counted, and the reader is told.
 """
 
 import asyncio
-import contextlib
-import logging
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import TypeVar
 from uuid import UUID
 
-from django.db import connection
-from rest_framework.exceptions import APIException
-
 from monitor.access.keycache import KEYS_CHANNEL
-from monitor.api.errors import DATABASE_AWAY
-from monitor.lib.locks import StillLocked
 from monitor.lib.notices import Listener, Notices
 from monitor.models import arrivals
 from monitor.models.arrivals import Place
 from monitor.search.filters import TextLogFilter
-from monitor.tail.events import event
+from monitor.streams import hub
+from monitor.streams.events import event
+from monitor.streams.hub import on_loop
 from monitor.tail.watching import Asked, Matches, admit, filter_of, matches
 
-logger = logging.getLogger(__name__)
-Given = TypeVar("Given")
-TICK_S = 0.25
-# Who was signed out is found out within this time; a revoked key at the next tick after its notice.
-RECHECK_S = 3.0
 EXTEND_S = 15.0
 PRUNE_S = 30.0
-# After an error, and after the database was away.
-PAUSE_S = 1.0
-# The thread outlives its last stream by this, for readers who come back.
-LINGER_S = 5.0
-MAX_STREAMS = 100
 # Logs that wait in one stream for a slow reader.
 MAX_WAITING = 1_000
 # Deliveries of any size that wait in one stream.
 MAX_DELIVERIES = 200
 
 
-class TooManyOfYours(APIException):
-    """A key, a person or an organization has as many streams in this process as they may."""
-
-    status_code = HTTPStatus.TOO_MANY_REQUESTS
-    default_code = "quota_exceeded"
-    default_detail = "You tail the logs with as many streams as you may at once. End one first."
-    wait = 5
-
-
 @dataclass(kw_only=True, eq=False)
-class Stream:
-    """One reader. The hub's thread writes; the event loop reads `queue` and sets `left`."""
+class Stream(hub.Stream):
+    """One reader. The hub's thread writes, and the event loop reads `queue`."""
 
-    scope: Mapping[str, object]
     asked: Asked
     resume_at: Place | None
-    loop: asyncio.AbstractEventLoop
     queue: "asyncio.Queue[Delivery]" = field(default_factory=asyncio.Queue)
     waiting: int = 0
     # What did not fit and has not been told yet.
     dropped: int = 0
     unread: int = 0
     has_begun: bool = False
-    left: bool = False
+
+    @property
+    def owners(self) -> Sequence[tuple[str, int]]:
+        return self.asked.owners
+
+    def admit_again(self) -> None:
+        self.asked = admit(self.scope)
 
     def put(self, delivery: "Delivery") -> None:
         """On the event loop. Drops what a slow reader has no room for."""
@@ -80,6 +56,9 @@ class Stream:
             return
         self.waiting += delivery.count
         self.queue.put_nowait(delivery)
+
+    def end(self, reason: Mapping[str, object]) -> None:
+        self.put(Delivery(parts=(event("end", reason),), ends=True))
 
     def take_dropped(self) -> tuple[int, int]:
         """What was dropped and not told yet, and how many logs were not even looked at."""
@@ -103,104 +82,29 @@ class Delivery:
     ends: bool = False
 
 
-class Hub:
-    """All streams of this process."""
+class Hub(hub.Hub[Stream]):
+    name = "tail"
+    most = 100
+    every_s = 0.25
 
     def __init__(self, notices: Notices) -> None:
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._streams: list[Stream] = []
-        self._thread: threading.Thread | None = None
-        self._stopped = False
-        self._recheck = False
+        super().__init__()
         self.place: Place | None = None
-        self.is_current = False
         # A key that is revoked ends its streams at the next tick.
         notices.add(Listener(channel=KEYS_CHANNEL, hear=lambda _: self.recheck(), catch_up=self.recheck))
-
-    def recheck(self) -> None:
-        self._recheck = True
 
     def advance(self, place: Place) -> None:
         """On the event loop, after all that was delivered up to this place."""
         self.place = place
 
-    def join(self, stream: Stream) -> bool:
-        """Deliver to this stream from the next tick on. False when there are too many, or at the stop.
+    def begin(self) -> None:
+        self._watch = Watch(self)
 
-        Raises TooManyOfYours.
-        """
-        with self._lock:
-            for owner, most in stream.asked.owners:
-                theirs = sum(owner == each for other in self._streams for each, _ in other.asked.owners)
-                if most and theirs >= most:
-                    raise TooManyOfYours
-            if self._stopped or len(self._streams) >= MAX_STREAMS:
-                return False
-            self._streams.append(stream)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="tail", daemon=True)
-                self._thread.start()
-        return True
+    def forget(self) -> None:
+        self._watch.begin_anew()
 
-    def leave(self, stream: Stream) -> None:
-        stream.left = True
-        with self._lock:
-            if stream in self._streams:
-                self._streams.remove(stream)
-
-    def stop(self) -> None:
-        """End all streams; returns at once."""
-        with self._lock:
-            self._stopped = True
-            streams = list(self._streams)
-        self._wake.set()
-        for stream in streams:
-            end(stream, {"code": "server_stopping", "detail": "The server stops. Come back in a moment."})
-
-    # --- The thread ----------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        watch = Watch(self)
-        empty_since: float | None = None
-        try:
-            while not self._stopped:
-                with self._lock:
-                    streams = list(self._streams)
-                    if streams:
-                        empty_since = None
-                    else:
-                        empty_since = empty_since or time.monotonic()
-                        if time.monotonic() - empty_since > LINGER_S:
-                            self._thread = None
-                            self.is_current = False
-                            return
-                recheck, self._recheck = self._recheck, False
-                pause = self._try(watch, streams, recheck=recheck)
-                self._wake.wait(pause)
-        finally:
-            connection.close()
-
-    def _try(self, watch: "Watch", streams: list[Stream], *, recheck: bool) -> float:
-        """One tick. Gives the seconds until the next one."""
-        began = time.monotonic()
-        try:
-            watch.tick(streams, recheck=recheck)
-        except StillLocked:
-            return PAUSE_S
-        except Exception as error:
-            # Streams stay open, and go on where they were once the database is back.
-            self.is_current = False
-            if isinstance(error, DATABASE_AWAY):
-                logger.warning("The tail waits for the database: %s", type(error).__name__)
-            else:
-                logger.exception("The tail failed")
-                watch.begin_anew()
-            connection.close()
-            self._recheck = True
-            return PAUSE_S
-        self.is_current = True
-        return max(TICK_S - (time.monotonic() - began), 0.05)
+    def look(self, streams: list[Stream], *, rechecked: bool) -> None:
+        self._watch.tick(streams, rechecked=rechecked)
 
 
 class Watch:
@@ -211,18 +115,17 @@ class Watch:
         self._place: Place | None = None
         self._new: list[UUID] = []
         self._filters: dict[tuple[object, ...], TextLogFilter] = {}
-        self._next = {"recheck": 0.0, "extend": 0.0, "prune": 0.0}
+        self._next = {"extend": 0.0, "prune": 0.0}
 
     def begin_anew(self) -> None:
         """Forget where it stands: readers are told of the gap."""
         self._place = None
         self._new = []
 
-    def tick(self, streams: list[Stream], *, recheck: bool) -> None:
+    def tick(self, streams: list[Stream], *, rechecked: bool) -> None:
         """Hand on what was committed since the last tick. After an error the next one does so."""
-        if self._is_due("recheck", RECHECK_S) or recheck:
+        if rechecked:
             self._filters.clear()
-            streams = [stream for stream in streams if self._may_stay(stream)]
         place = self._look()
         if place is None:
             place = self._begin([stream for stream in streams if stream.has_begun])
@@ -262,16 +165,6 @@ class Watch:
         self._place = found.place
         self._new += found.ids
         return found.place
-
-    def _may_stay(self, stream: Stream) -> bool:
-        try:
-            stream.asked = admit(stream.scope)
-            return True
-        except APIException as refused:
-            code = getattr(refused.detail, "code", refused.default_code)
-            end(stream, {"code": code, "detail": "The stream may not go on: sign in, or send another key."})
-            self._hub.leave(stream)
-            return False
 
     def _filter_of(self, asked: Asked) -> TextLogFilter:
         if asked.key not in self._filters:
@@ -319,13 +212,3 @@ def gap() -> bytes:
 
 def deliver(stream: Stream, delivery: Delivery) -> None:
     on_loop(stream.loop, stream.put, delivery)
-
-
-def end(stream: Stream, reason: Mapping[str, object]) -> None:
-    deliver(stream, Delivery(parts=(event("end", reason),), ends=True))
-
-
-def on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Given], None], given: Given) -> None:
-    # A loop that is closed has nobody left to tell.
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(call, given)

@@ -3,28 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
-from django.core.handlers.asgi import ASGIRequest
 from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
-from rest_framework.request import Request
 
-from monitor.api.authentication import ActorAuthentication
-from monitor.api.permissions import require
-from monitor.lib.actors import Actor, Scope
+from monitor.lib.actors import Actor
 from monitor.lib.time_limit import TookTooLong, time_limit
 from monitor.models import RequestLog
 from monitor.search.api import FoundLogSerializer
 from monitor.search.filters import TextLogFilter, refusal
 from monitor.search.finding import in_full
 from monitor.search.phrases import keep_matching
-from monitor.tail.events import event
+from monitor.streams.events import event
+from monitor.streams.reader import reader_and_request
 
 # Logs of one tick that a stream carries; the newest of more, and the number of the others.
 MOST_ROWS = 500
@@ -65,20 +59,6 @@ class Matches:
     events: Sequence[bytes] = ()
     unshown: int = 0
     unread: int = 0
-
-
-def reader_of(scope: Any) -> Actor:
-    """Who reads a stream. Raises what the API answers to those who may not."""
-    return reader_and_request(scope)[0]
-
-
-def reader_and_request(scope: Any) -> tuple[Actor, ASGIRequest]:
-    request = ASGIRequest(scope, BytesIO())
-    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
-    request.user = get_user(request)
-    actor, _ = ActorAuthentication().authenticate(Request(request))
-    require(actor, Scope.READ)
-    return actor, request
 
 
 def admit(scope: Any) -> Asked:

@@ -143,7 +143,9 @@ def test_a_server_that_stops_ends_its_streams_at_once():
         reader.wait_for(lambda each: each.is_over)
         took = time.monotonic() - began
 
-    assert reader.named("end") == [{"code": "server_stopping"}]
+    assert reader.named("end") == [
+        {"code": "server_stopping", "detail": "The server stops. Come back in a moment."}
+    ]
     assert took < 5
 
 
@@ -174,8 +176,8 @@ def test_what_waits_for_a_slow_reader_is_a_set_and_never_more_than_its_limit():
 
 
 def test_the_thread_ends_with_its_last_stream(monkeypatch):
-    monkeypatch.setattr(hub_module, "LINGER_S", 0.2)
-    monkeypatch.setattr(hub_module, "TICK_S", 0.05)
+    monkeypatch.setattr("monitor.streams.hub.LINGER_S", 0.2)
+    monkeypatch.setattr(hub_module.Hub, "every_s", 0.05)
     hub = hub_module.Hub()
 
     async def life():
