@@ -1,8 +1,9 @@
 """The OpenAPI document is true: whatever it allows is answered as it says, and never with a 5xx."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,6 +15,16 @@ from django.db import close_old_connections
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, assume, settings
 from schemathesis import GenerationMode
+from schemathesis.checks import load_all_checks
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.generation.hypothesis.builder import (
+    InvalidHeadersExampleMark,
+    MissingPathParameters,
+    UnserializablePayloadMark,
+)
+from schemathesis.pytest._test_builder import build_operation_test
+from schemathesis.python._constants.orchestrator import make_constants_value_source
+from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from monitor.access.tokens import issue_token
@@ -56,13 +67,51 @@ def as_bytes(context: Any, value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 
 
-application = get_wsgi_application()
-strange = schemathesis.openapi.from_wsgi("/openapi.json", application)
-well_meant = schemathesis.openapi.from_wsgi("/openapi.json", application)
-well_meant.config.generation.update(modes=[GenerationMode.POSITIVE])
-# The key is added below, so a missing one cannot be what is wrong with a call.
-strange.config.generation.update(with_security_parameters=False)
-well_meant.config.generation.update(with_security_parameters=False)
+@cache
+def document(*modes: GenerationMode) -> BaseSchema:
+    """The OpenAPI document as the product gives it, for calls of these kinds."""
+    found = schemathesis.openapi.from_wsgi("/openapi.json", get_wsgi_application())
+    if modes:
+        found.config.generation.update(modes=list(modes))
+    # The key is added below, so a missing one cannot be what is wrong with a call.
+    found.config.generation.update(with_security_parameters=False)
+    return found
+
+
+def documented() -> dict[str, Any]:
+    found: dict[str, Any] = document().raw_schema
+    return found
+
+
+# By the routes, which a test below holds to the document. Each process of a run collects every test: the
+# document and the cases of all its operations, made there, kept each of them busy for a minute.
+OPERATIONS = [
+    (f"/{pattern}".replace("<str:", "{").replace(">", "}"), method)
+    for pattern, route in api_routes().items()
+    for method in route.methods
+]
+each_operation = pytest.mark.parametrize(
+    ("path", "method"), [pytest.param(*each, id=f"{each[1]} {each[0]}") for each in OPERATIONS]
+)
+
+
+def try_calls(
+    schema: BaseSchema, path: str, method: str, check: Callable[..., None], **fixtures: Any
+) -> None:
+    """Try `check` with cases of one operation, as `schema.parametrize()` does."""
+    load_all_checks()
+    test = build_operation_test(
+        config=schema.config,
+        operation=schema[path][method],
+        test_func=check,
+        given_kwargs={},
+        feedback=FeedbackSources(constants_value_source=make_constants_value_source(schema)),
+    )
+    test(**fixtures)
+    # What of the operation could not be tried.
+    for mark in (UnserializablePayloadMark, InvalidHeadersExampleMark, MissingPathParameters):
+        assert mark.get(test) is None
+
 
 quick = settings(
     deadline=None,
@@ -116,10 +165,14 @@ def validate(case: Any, headers: dict[str, str]) -> None:
     case.call_and_validate(headers=headers, excluded_checks=excluded)
 
 
-@strange.parametrize()
 @settings(quick, max_examples=12)
-def test_any_call_is_answered_as_documented(case: Any, headers: dict[str, str]) -> None:
+def any_call(case: Any, headers: dict[str, str]) -> None:
     validate(case, headers)
+
+
+@each_operation
+def test_any_call_is_answered_as_documented(path: str, method: str, headers: dict[str, str]) -> None:
+    try_calls(document(), path, method, any_call, headers=headers)
 
 
 @pytest.fixture
@@ -202,11 +255,8 @@ def ids(service: Service) -> dict[str, str]:
     return {name: str(id_) for name, id_ in found.items()}
 
 
-@well_meant.parametrize()
 @settings(quick, max_examples=5)
-def test_calls_on_what_exists_are_answered_as_documented(
-    case: Any, headers: dict[str, str], ids: dict[str, str]
-) -> None:
+def call_on_what_exists(case: Any, headers: dict[str, str], ids: dict[str, str]) -> None:
     for name in case.path_parameters or {}:
         case.path_parameters[name] = ids[name]
     if isinstance(case.body, dict) and "service_id" in case.body:
@@ -215,22 +265,23 @@ def test_calls_on_what_exists_are_answered_as_documented(
     validate(case, headers)
 
 
+@each_operation
+def test_calls_on_what_exists_are_answered_as_documented(
+    path: str, method: str, headers: dict[str, str], ids: dict[str, str]
+) -> None:
+    well_meant = document(GenerationMode.POSITIVE)
+    try_calls(well_meant, path, method, call_on_what_exists, headers=headers, ids=ids)
+
+
 def test_every_api_route_and_method_is_documented() -> None:
-    documented = {
-        (path.lstrip("/"), method.upper())
-        for path, operations in strange.raw_schema["paths"].items()
-        for method in operations
+    told = {
+        (path, method.upper()) for path, operations in documented()["paths"].items() for method in operations
     }
-    routed = {
-        (pattern.replace("<str:", "{").replace(">", "}"), method)
-        for pattern, route in api_routes().items()
-        for method in route.methods
-    }
-    assert documented == routed
+    assert told == set(OPERATIONS)
 
 
 def test_every_operation_says_what_it_is_for_and_how_it_fails() -> None:
-    for path, operations in strange.raw_schema["paths"].items():
+    for path, operations in documented()["paths"].items():
         for method, operation in operations.items():
             assert operation["summary"], (method, path)
             problems = {status for status in operation["responses"] if int(status) >= 400}
@@ -253,11 +304,11 @@ def test_the_document_is_made_without_a_warning(capsys: pytest.CaptureFixture[st
 
 
 def test_the_documented_log_is_the_log_that_is_decoded() -> None:
-    documented = strange.raw_schema["components"]["schemas"]["LogItemRequest"]
+    told = documented()["components"]["schemas"]["LogItemRequest"]
 
-    assert set(documented["properties"]) == set(LogItem.__struct_fields__)
-    assert set(documented["required"]) == {"method", "url", "path"}
+    assert set(told["properties"]) == set(LogItem.__struct_fields__)
+    assert set(told["required"]) == {"method", "url", "path"}
 
 
 def test_every_scheme_of_authentication_is_documented() -> None:
-    assert strange.raw_schema["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+    assert documented()["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
