@@ -1,6 +1,7 @@
 """`scripts/test`: every check, one after the other, with a summary and a count at the end."""
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from apimonitor.supervisor.errors import run_main, say
 ROOT = Path(__file__).resolve().parents[2]
 TYPED = ("apimonitor", "bench", "monitor", "clients/python/src")
 OLDEST_POSTGRES = Path("/usr/lib/postgresql/15/bin")
+SPEAKS_SQL = re.compile(r"\bpytest\.mark\.(sql|trgm)\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +76,21 @@ def steps(environment: Mapping[str, str], folder: Path) -> list[Step]:
     ]
     if (OLDEST_POSTGRES / "postgres").exists():
         oldest = {**environment, "TEST_POSTGRES": str(OLDEST_POSTGRES)}
-        chosen.append(pytest_step("sql on PostgreSQL 15", folder, oldest, "-m", "sql or trgm"))
+        chosen.append(
+            pytest_step("sql on PostgreSQL 15", folder, oldest, "-m", "sql or trgm", *files_with_sql())
+        )
     elif environment.get("CI") == "true":
         missing = f"{OLDEST_POSTGRES} is missing"
         chosen.append(Step(name=missing, command=["false"], environment=environment))
     else:
         say(f"Skipped: the sql tests on PostgreSQL 15, because {OLDEST_POSTGRES} is missing.")
     return chosen
+
+
+def files_with_sql() -> list[str]:
+    """The test files that say `pytest.mark.sql` or `trgm`; to read all others takes longer than those run."""
+    files = (ROOT / "tests").rglob("test_*.py")
+    return sorted(str(file.relative_to(ROOT)) for file in files if SPEAKS_SQL.search(file.read_text()))
 
 
 def pytest_step(name: str, folder: Path, environment: Mapping[str, str], *arguments: str) -> Step:
