@@ -74,7 +74,7 @@ def destinations(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         elif name == "url" or name.endswith("_url"):
             parts = urlsplit(str(value))
             found[prefix + name] = f"{parts.scheme}://{parts.netloc}".lower()
-        elif name in ("host", "port") or (name == "authorities" and value):
+        elif name in ("host", "port") or (name in ("authorities", "server_key") and value):
             found[prefix + name] = str(value).lower()
         elif name == "verify_tls" and not value:
             found[prefix + name] = "anybody"

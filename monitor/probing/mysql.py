@@ -7,6 +7,12 @@ and caching_sha2_password.
 import hashlib
 import struct
 from dataclasses import dataclass
+from itertools import cycle
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from monitor.lib.outbound.errors import BadAnswer
 from monitor.lib.outbound.lines import Line
@@ -137,3 +143,26 @@ def scrambled(plugin: str, password: str, seed: bytes, *, is_secure: bool) -> by
 
 def crossed(text: bytes, key: bytes) -> bytes:
     return bytes(one ^ other for one, other in zip(text, key, strict=True))
+
+
+def public_key(pem: str) -> rsa.RSAPublicKey:
+    """Raises ValueError for what is no RSA key."""
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise ValueError("not an RSA public key in PEM")
+    return key
+
+
+def sealed_password(password: str, seed: bytes, pem: str) -> bytes:
+    """The whole password as only the server can read it, and by this greeting's seed only this once. Raises
+    Refused for one that is longer than the key can seal."""
+    text = password.encode() + b"\0"
+    mixed = bytes(one ^ other for one, other in zip(text, cycle(seed), strict=False))
+    sha1 = hashes.SHA1()  # noqa: S303 - the protocol's own
+    try:
+        return public_key(pem).encrypt(mixed, padding.OAEP(padding.MGF1(sha1), sha1, None))
+    except ValueError:
+        raise Refused("The password is too long for the server's public key.") from None

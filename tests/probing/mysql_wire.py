@@ -3,6 +3,9 @@ database, read only), and the proofs of both ways to sign in are those of PyMySQ
 
 import hashlib
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
 SEED = bytes(range(1, 21))
 PASSWORD = "hunter2"
 DONE = b"\x00\x00\x00\x02\x00\x00\x00"
@@ -44,6 +47,13 @@ def is_caching(proof):
     stored = hashlib.sha256(hashlib.sha256(PASSWORD.encode()).digest()).digest()
     key = hashlib.sha256(stored + SEED).digest()
     return hashlib.sha256(bytes(a ^ b for a, b in zip(proof, key, strict=True))).digest() == stored
+
+
+def unsealed(packet, key):
+    """The password that a client sealed by the server's public key."""
+    sha1 = hashes.SHA1()  # noqa: S303
+    mixed = key.decrypt(packet, padding.OAEP(padding.MGF1(sha1), sha1, None))
+    return bytes(one ^ SEED[place % len(SEED)] for place, one in enumerate(mixed))
 
 
 class Wire:

@@ -3,8 +3,10 @@
 import contextlib
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from monitor.probing import Outcome
+from monitor.probing import BadConfig, Outcome
 from tests.probing.http_target import issue
 from tests.probing.mysql_wire import (
     COLUMN,
@@ -18,6 +20,7 @@ from tests.probing.mysql_wire import (
     greeting,
     is_caching,
     is_native,
+    unsealed,
 )
 from tests.probing.probes import look_at
 from tests.probing.servers import server
@@ -113,6 +116,51 @@ def test_the_whole_password_is_told_under_tls_alone(tmp_path):
     assert (strict.outcome, "certificate was refused" in strict.message) == (FAILED, True)
     assert (plain.outcome, "which takes TLS" in plain.message) == (FAILED, True)
     assert told == [PASSWORD.encode() + b"\x00"]
+
+
+def test_a_login_that_the_server_remembers_takes_no_password_under_tls_either(tmp_path):
+    context, logins = issue().server_context(tmp_path), []
+
+    def converse(line):
+        wire = Wire(line)
+        wire.say(greeting("caching_sha2_password", tls=True))
+        wire.hear()
+        with context.wrap_socket(line, server_side=True) as secured:
+            number, wire = wire.number, Wire(secured)
+            wire.number = number
+            user, proof, database = wire.login()
+            logins.append((user, is_caching(proof), database))
+            wire.say(b"\x01\x03")
+            wire.say(DONE)
+            wire.answer_queries(b"\x011", END, asked=[])
+
+    with server(converse) as port:
+        assert look(port, tls=True, verify_tls=False, database="shop").outcome == OK
+    assert logins == [(b"ada", True, b"shop")]
+
+
+def test_without_tls_the_whole_password_is_sealed_by_the_servers_own_key():
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    told = []
+
+    def converse(line):
+        wire = Wire(line)
+        wire.say(greeting("caching_sha2_password"))
+        wire.login()
+        wire.say(b"\x01\x04")
+        told.append(unsealed(wire.hear(), key))
+        wire.say(DONE)
+        wire.answer_queries(b"\x011", END, asked=[])
+
+    with server(converse) as port:
+        found = look(port, server_key=pem)
+
+    assert found.outcome == OK, found.message
+    assert told == [PASSWORD.encode() + b"\x00"]
+    for other in ("no key", issue().certificate):
+        with pytest.raises(BadConfig, match="server_key: not an RSA public key"):
+            look(port, server_key=other)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from monitor.probing.mysql import (
     Refused,
     greeting_of,
     login_packet,
+    public_key,
     scrambled,
+    sealed_password,
     tls_request,
 )
 from monitor.probing.registry import Field, Kind
@@ -35,7 +37,16 @@ class MysqlOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     password: Text = ""
     tls: bool = False
     verify_tls: bool = True
+    # PEM: what a password is sealed by, where the server has to be told it and there is no TLS.
+    server_key: Annotated[str, msgspec.Meta(max_length=16_384)] = ""
     query: Annotated[str, msgspec.Meta(max_length=4096)] = "SELECT 1"
+
+    def __post_init__(self) -> None:
+        if self.server_key:
+            try:
+                public_key(self.server_key)
+            except ValueError as error:
+                raise ValueError(f"server_key: {error}") from None
 
 
 async def probe(options: MysqlOptions, way: Way) -> Finding:
@@ -63,6 +74,7 @@ async def signed_in(line: Line, options: MysqlOptions) -> Line:
     """The line after a login, secured if wished. Raises Refused and OutboundError."""
     packets = Packets(line)
     greeting = greeting_of(await packets.receive())
+    seed = greeting.seed
     if options.tls:
         if not greeting.offers_tls:
             raise Refused("The server speaks no TLS.")
@@ -90,12 +102,19 @@ async def signed_in(line: Line, options: MysqlOptions) -> Line:
             case b"\x01" if answer[1:2] == FAST_DONE:
                 continue
             case b"\x01" if answer[1:2] == FULL_WANTED:
-                if not options.tls:
-                    # Its key would come over the same open line as anybody's.
-                    raise Refused("The server wants to be told the whole password, which takes TLS.")
-                await packets.send(options.password.encode() + b"\0")
+                await packets.send(whole_password(options, seed))
             case _:
                 raise BadAnswer("The server's answer to the login is not known.", retryable=False)
+
+
+def whole_password(options: MysqlOptions, seed: bytes) -> bytes:
+    """The password for a server that does not remember this login. Raises Refused where all could read it."""
+    if options.tls:
+        return options.password.encode() + b"\0"
+    if options.server_key:
+        return sealed_password(options.password, seed, options.server_key)
+    # The key that it would send comes over the same open line as anybody's.
+    raise Refused("The server wants to be told the whole password, which takes TLS or its public key.")
 
 
 async def first_row(packets: Packets, query: str) -> bool:
@@ -139,6 +158,13 @@ KIND = Kind(
         Field(name="password", label="Password", type="secret"),
         Field(name="tls", label="With TLS", type="truth"),
         Field(name="verify_tls", label="Verify the certificate", type="truth", is_rare=True),
+        Field(
+            name="server_key",
+            label="Public key of the server (PEM)",
+            type="long",
+            help="Without TLS, for accounts of MySQL 8: its public_key.pem.",
+            is_rare=True,
+        ),
         Field(name="query", label="Query", help="It may only read."),
     ),
 )
