@@ -46,6 +46,11 @@ class Look:
 
     @property
     def address(self) -> str:
+        """The explorer with these requests, for who reads it elsewhere."""
+        return f"{settings.PUBLIC_URL}{self.path}"
+
+    @property
+    def path(self) -> str:
         """The explorer with these requests."""
         asked: dict[str, object] = {
             "service_id": self.service_id,
@@ -59,24 +64,28 @@ class Look:
             "until": rfc3339(self.until),
         }
         known = {name: str(value) for name, value in asked.items() if value not in (None, "")}
-        return f"{settings.PUBLIC_URL}/dashboard?{urlencode(known)}"
+        return f"/dashboard?{urlencode(known)}"
 
 
 def samples_of(look: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """Up to three requests, as they are kept with their notification; none that cannot be had in time."""
     if look is None:
         return []
-    wanted = msgspec.convert(look, Look)
-    for order in dict.fromkeys((wanted.order, "newest")):
+    return [sample_of(log) for log in requests_of(msgspec.convert(look, Look), most=MOST_SAMPLES)]
+
+
+def requests_of(look: Look, *, most: int) -> list[RequestLog]:
+    """The requests that it speaks of, in its order or else the newest; none that cannot be had in time."""
+    for order in dict.fromkeys((look.order, "newest")):
         try:
             with time_limit(LIMIT):
-                return [sample_of(log) for log in ordered(logs_of(wanted), order)[:MOST_SAMPLES]]
+                return list(ordered(logs_of(look), order)[:most])
         except TookTooLong:
             continue
         except DATABASE_AWAY:
             raise
         except DatabaseError:
-            logger.exception("Requests for a notification could not be found")
+            logger.exception("Requests of a time could not be found")
             break
     return []
 

@@ -8,19 +8,18 @@ from uuid import UUID
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from monitor.access.gate import page_actor
 from monitor.audit import record_shown
+from monitor.channels.looking import Look, requests_of
 from monitor.charts import Series, TimeAxis, Unit, lines
-from monitor.charts.scales import moment_iso
 from monitor.lib import payload
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.ids import moment_of, uuid7_floor
 from monitor.models import AuditEntry, Beat, Monitor, MonitorEvent, Ping
+from monitor.monitors.announcing import AROUND
 from monitor.monitors.following import stream_of
 from monitor.monitors.pages import MAX_CHOICES, PILLS, Row, row_of
 from monitor.monitors.reach import reach_monitor
@@ -33,6 +32,8 @@ CHECKS_SHOWN = 30
 EVENTS_SHOWN = 20
 # Who looks again within this time is not recorded again.
 SHOWN_AGAIN = timedelta(hours=1)
+REQUESTS_SHOWN = 10
+LATELY = timedelta(hours=1)
 CHART_WINDOW = timedelta(hours=24)
 CHART_STEP = timedelta(minutes=10)
 TILE_WINDOWS = (("24h", "24 h"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("1y", "a year"))
@@ -44,6 +45,8 @@ def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
     found = reach_monitor(actor, monitor_id, Scope.READ)
     may_manage = actor.may(Scope.MANAGE, found.organization_id)
     beats = list(Beat.objects.filter(monitor_id=found.id).order_by("-id")[:CHECKS_SHOWN])
+    failure = last_failure(found)
+    look = look_at_requests(found, failure, now=now)
     tiles = [(words, stats_of(found, window, now=now)) for window, words in TILE_WINDOWS]
     context = {
         "section": "monitors",
@@ -57,9 +60,10 @@ def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
         "chart": response_chart(found, now=now),
         "checks": [(beat, moment_of(beat.id), word_of(beat), pill_of(beat)) for beat in beats],
         "newest_detail": payload.unpack(beats[0].detail) if beats and beats[0].detail else {},
-        "last_failure": last_failure(found),
+        "last_failure": failure,
         "events": list(MonitorEvent.objects.filter(monitor=found).order_by("-id")[:EVENTS_SHOWN]),
-        "logs_link": logs_link(found, now=now),
+        "logs_link": look.path if look else "",
+        "requests": requests_of(look, most=REQUESTS_SHOWN) if look and failure else [],
         "children": children_of(found, now=now),
         "stream": stream_of(found.id),
     }
@@ -132,13 +136,17 @@ def last_failure(found: Monitor) -> Failure | None:
     )
 
 
-def logs_link(found: Monitor, *, now: datetime) -> str:
-    """The requests that its service logged around the outage, or lately."""
+def look_at_requests(found: Monitor, failure: Failure | None, *, now: datetime) -> Look | None:
+    """What its service logged around the last outage, until it was over; lately, where there was none."""
     if found.service_id is None:
-        return ""
-    since = (found.standing.down_since or now - timedelta(hours=1)) - timedelta(minutes=5)
-    asked = {"service_id": str(found.service_id), "since": moment_iso(since)}
-    return f"{reverse('pages:logs')}?{urlencode(asked)}"
+        return None
+    since, until = now - LATELY, now
+    if failure is not None:
+        since, state, changed_at = failure.at - AROUND, found.standing.state, found.standing.since
+        # A failure's id holds whole milliseconds: what changed with it is not its end.
+        if state != State.DOWN and changed_at is not None and changed_at > failure.at + timedelta(seconds=1):
+            until = min(now, changed_at + AROUND)
+    return Look(service_id=found.service_id, since=since, until=until, order="failed")
 
 
 def response_chart(found: Monitor, *, now: datetime) -> SafeString:
