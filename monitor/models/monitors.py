@@ -24,6 +24,21 @@ MAX_TIMEOUT_S = 300
 MAX_RETRIES = 100
 MAX_TAGS = 32
 MAX_TAG_CHARACTERS = 64
+# What is set of a monitor of any kind: said by API and files, copied, and changed for many at once.
+SETTINGS = (
+    "interval_s",
+    "timeout_s",
+    "max_retries",
+    "retry_interval_s",
+    "recovery_successes",
+    "degraded_ms",
+    "reminder_minutes",
+    "most_reminders",
+    "regions",
+    "down_regions",
+    "tags",
+    "watches_domain",
+)
 # How many of the newest checks a standing carries for the bars of lists.
 RECENT_BEATS = 60
 

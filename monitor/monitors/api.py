@@ -86,7 +86,7 @@ class MonitorViewSet(IdsInPath, viewsets.ModelViewSet[Monitor]):
             raise as_invalid(error) from None
 
     def perform_destroy(self, instance: Monitor) -> None:
-        remove_monitor(instance)
+        remove_monitor(instance, now=timezone.now())
 
 
 class PauseView(IdsInPath):

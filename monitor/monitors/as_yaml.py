@@ -3,7 +3,7 @@
 A monitor is known by its name. What is said is judged by the API's serializer; secrets are named, never told.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from monitor.lib import as_code
 from monitor.lib.as_code import BadDocument, listed, written
 from monitor.lib.secrets import CannotOpen
 from monitor.models import Monitor, MonitorProxy, Organization, Service
+from monitor.models.monitors import SETTINGS
 from monitor.monitors.config import filled, whole_config
 from monitor.monitors.references import Names, followed, referring
 from monitor.monitors.register import (
@@ -28,25 +29,11 @@ from monitor.monitors.register import (
     set_active,
 )
 from monitor.monitors.serializers import MonitorSerializer
+from monitor.monitors.ties import Said, join_groups, join_needs, kept_needs_of, needs_of, problems_of
 from monitor.probing import BadConfig, Kind, kind_named
 
-FIELDS = (
-    "description",
-    "is_active",
-    "interval_s",
-    "timeout_s",
-    "max_retries",
-    "retry_interval_s",
-    "recovery_successes",
-    "degraded_ms",
-    "reminder_minutes",
-    "most_reminders",
-    "regions",
-    "down_regions",
-    "tags",
-)
-SPOKEN = frozenset({"name", "kind", "service", "parent", "proxy", "config", *FIELDS})
-Said = dict[str, Any]
+FIELDS = ("description", "is_active", *SETTINGS)
+SPOKEN = frozenset({"name", "kind", "service", "parent", "proxy", "depends_on", "config", *FIELDS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +47,7 @@ class Change(as_code.Change):
     service: Service | None = None
     proxy: MonitorProxy | None = None
     parent: str = ""
+    depends_on: Sequence[str] = ()
 
 
 # --- Telling -----------------------------------------------------------------------------------------------
@@ -75,7 +63,7 @@ def monitors_of(organization: Organization) -> dict[str, Monitor]:
     """By name. Of several of one name the oldest; the others are none that a file could mean."""
     found = Monitor.objects.filter(organization=organization).select_related("service", "parent", "proxy")
     named: dict[str, Monitor] = {}
-    for monitor in found.order_by("name", "id"):
+    for monitor in found.prefetch_related("depends_on").order_by("name", "id"):
         named.setdefault(monitor.name, monitor)
     return named
 
@@ -95,6 +83,8 @@ def said_of(monitor: Monitor, names: Names) -> Said:
         said["parent"] = monitor.parent.name
     if monitor.proxy is not None:
         said["proxy"] = monitor.proxy.name
+    if needs := kept_needs_of(monitor):
+        said["depends_on"] = needs
     config = unusual(monitor.config, as_kept(defaults_of(kind_named(monitor.kind).options)))
     if config:
         said["config"] = referring(config, names, monitor.name)
@@ -147,7 +137,8 @@ def plan_of(
     there = monitors_of(organization)
     proxies = {each.name: each for each in MonitorProxy.objects.filter(organization=organization)}
     services = {each.name: each for each in Service.objects.alive().filter(organization=organization)}
-    problems = list(parent_problems(said, there))
+    stay = {name: each for name, each in there.items() if name in said} if prune else there
+    problems = list(problems_of(said, stay))
     changes: list[Change] = []
     for name, each in said.items():
         try:
@@ -176,25 +167,6 @@ def read(text: str) -> dict[str, Said]:
             raise BadDocument(f"{name} is there twice.")
         named[name] = {**monitor, "name": name}
     return named
-
-
-def parent_problems(said: Mapping[str, Said], there: Mapping[str, Monitor]) -> Iterator[str]:
-    """Parents that are no groups, or that would be part of themselves."""
-    kinds = {name: monitor.kind for name, monitor in there.items()}
-    kinds |= {name: str(each.get("kind", "http")) for name, each in said.items()}
-    above = {name: monitor.parent.name for name, monitor in there.items() if monitor.parent is not None}
-    above |= {name: str(each.get("parent") or "") for name, each in said.items()}
-    for name in said:
-        parent, passed = above[name], {name}
-        if parent and kinds.get(parent) != "group":
-            yield f"{name}: {parent} is no group."
-            continue
-        while parent:
-            if parent in passed:
-                yield f"{name}: a group cannot be part of itself."
-                break
-            passed.add(parent)
-            parent = above.get(parent, "")
 
 
 def change_of(
@@ -233,6 +205,7 @@ def change_of(
         service=services.get(said.get("service") or ""),
         proxy=proxy,
         parent=str(said.get("parent") or ""),
+        depends_on=needs_of(said),
     )
     return [] if monitor is not None and not change.fields else [change]
 
@@ -300,8 +273,10 @@ def differences(
         "service": monitor.service.name if monitor and monitor.service else None,
         "parent": monitor.parent.name if monitor and monitor.parent else None,
         "proxy": monitor.proxy.name if monitor and monitor.proxy else None,
+        "depends_on": kept_needs_of(monitor) if monitor else [],
     } | {name: getattr(monitor, name) if monitor else usual(name) for name in FIELDS}
-    after = {**{name: said.get(name) or None for name in ("service", "parent", "proxy")}, **wanted}
+    after = {name: said.get(name) or None for name in ("service", "parent", "proxy")} | wanted
+    after["depends_on"] = needs_of(said)
     yield from ((name, (old, after[name])) for name, old in before.items() if old != after[name])
     kept = kept_config(monitor) if monitor else as_kept(defaults_of(kind.options))
     shown_before, shown_after = kind.masked(kept), kind.masked(config)
@@ -339,15 +314,27 @@ def apply(
             problems.append(f"{change.name}: {error.field}: {error.message}")
     if problems:
         raise BadDocument("\n".join(problems))
-    join_groups(organization, {change.name: change.parent for change in changes if change.action != "remove"})
+    join(organization, [change for change in changes if change.action != "remove"], now=now)
     return changes
 
 
+def join(organization: Organization, changes: Sequence[Change], *, now: datetime) -> None:
+    """Groups and dependencies, now that all of them are there. Raises BadDocument."""
+    there = monitors_of(organization)
+    join_groups(there, {change.name: change.parent for change in changes}, now=now)
+    try:
+        join_needs(
+            there, {change.name: change.depends_on for change in changes if "depends_on" in change.fields}
+        )
+    except BadConfig as error:
+        raise BadDocument(f"{error.field}: {error.message}") from None
+
+
 def make_so(organization: Organization, change: Change, *, now: datetime) -> None:
-    """One change, but for the group it is part of, which may come later. Raises BadConfig."""
+    """One change, but for its group and what it depends on, which may come later. Raises BadConfig."""
     monitor, fields = change.monitor, dict(change.wanted or {})
     if change.action == "remove" and monitor is not None:
-        remove_monitor(monitor)
+        remove_monitor(monitor, now=now)
     elif monitor is None:
         made = Monitor(
             organization=organization, kind=change.kind, service=change.service, proxy=change.proxy, **fields
@@ -358,13 +345,3 @@ def make_so(organization: Organization, change: Change, *, now: datetime) -> Non
         config = change.config if any(name.startswith("config.") for name in change.fields) else None
         change_monitor(monitor, {**fields, "service": change.service, "proxy": change.proxy}, config, now=now)
         set_active([monitor], is_active=is_active, now=now)
-
-
-def join_groups(organization: Organization, parents: Mapping[str, str]) -> None:
-    """Make each of these part of the group that it names, or of none."""
-    there = monitors_of(organization)
-    for name, group in parents.items():
-        monitor, parent = there[name], there.get(group)
-        if monitor.parent_id != (parent.id if parent else None):
-            monitor.parent = parent
-            monitor.save(update_fields=["parent", "updated_at"])

@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Monitor
+from monitor.models.monitors import SETTINGS
 from monitor.monitors.reach import reach_monitor
 from monitor.monitors.register import change_monitor, remove_monitor, set_active
 from monitor.monitors.serializers import MonitorSerializer, as_invalid
@@ -17,22 +18,7 @@ from monitor.probing import BadConfig
 
 MOST_IN_A_BATCH = 1000
 ACTIONS = ("pause", "resume", "remove", "change")
-BULK_FIELDS = frozenset(
-    {
-        "interval_s",
-        "timeout_s",
-        "max_retries",
-        "retry_interval_s",
-        "recovery_successes",
-        "degraded_ms",
-        "reminder_minutes",
-        "most_reminders",
-        "regions",
-        "down_regions",
-        "tags",
-        "description",
-    }
-)
+BULK_FIELDS = frozenset({"description", *SETTINGS})
 # Each monitor keeps its other tags.
 TAG_CHANGES = frozenset({"add_tags", "remove_tags"})
 
@@ -46,7 +32,7 @@ def do_to_many(
     match action:
         case "remove":
             for monitor in monitors:
-                remove_monitor(monitor)
+                remove_monitor(monitor, now=now)
         case "change":
             change_many(monitors, changes, now=now)
         case _:

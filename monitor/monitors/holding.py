@@ -55,6 +55,7 @@ class Terms:
     id: UUID
     organization_id: UUID
     kind: str
+    parent_id: UUID | None
     interval_s: int
     timeout_s: int
     max_retries: int

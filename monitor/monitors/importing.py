@@ -8,8 +8,9 @@ from django.db import transaction
 
 from monitor.lib.as_code import BadDocument
 from monitor.models import Organization, PushTarget
-from monitor.monitors.as_yaml import join_groups, make_so, monitors_of, plan_of
+from monitor.monitors.as_yaml import make_so, monitors_of, plan_of
 from monitor.monitors.kuma import Brought, read_backup
+from monitor.monitors.ties import join_groups
 from monitor.probing import BadConfig
 from monitor.push.keys import token_from
 
@@ -73,7 +74,8 @@ def bring(
                 notes=tuple(each.notes),
             )
         )
-    join_groups(organization, {change.name: parent for change, parent in made if parent})
+    parents = {change.name: parent for change, parent in made if parent}
+    join_groups(monitors_of(organization), parents, now=now)
     if is_dry_run:
         transaction.set_rollback(True)
     return told

@@ -21,6 +21,7 @@ from monitor.lib.kept_text import storable
 from monitor.lib.rows import bytea
 from monitor.models import Beat, Monitor, MonitorStanding
 from monitor.monitors.days import be_ready_for
+from monitor.monitors.groups import look_again_at_groups
 from monitor.monitors.holding import CheckRow, Held, hold
 from monitor.monitors.hours import Spell, hours_of
 from monitor.monitors.maintenance import Maintained, maintained_within
@@ -95,6 +96,7 @@ def keep_within(
     told: list[Told] = []
     spells: list[Spell] = []
     touched: dict[UUID, CheckRow] = {}
+    turned: set[UUID | None] = set()
     for each in sorted(checked, key=lambda each: each.checked_at):
         mine = held.get(each.monitor_id)
         check = check_of(mine, each) if mine else None
@@ -114,6 +116,8 @@ def keep_within(
         spells.append(counted(beat, each))
         if taken.notice is not None:
             told.append(Told(monitor_id=each.monitor_id, taken=taken, beat=beat, at=each.checked_at))
+        if taken.standing.shown != mine.standing.shown:
+            turned.add(mine.terms.parent_id)
         note_step(mine, taken, each, beat)
         plan_next(mine, check, each, now=now)
         touched[check.id] = check
@@ -121,6 +125,7 @@ def keep_within(
         write_down(beats, held, list(touched.values()), spells)
     if told:
         tell(changes_of(told))
+    look_again_at_groups(turned, now=now)
     return beats
 
 

@@ -123,6 +123,7 @@ def common(row: Said, found: Brought) -> Said:
         "retry_interval_s": bounded(row.get("retryInterval"), interval_s, MIN_INTERVAL_S, MAX_INTERVAL_S),
         "description": str(row.get("description") or "")[:512],
         "tags": list(tags_of(row))[:MAX_TAGS],
+        "watches_domain": bool(row.get("domainExpiryNotification")),
     }
     for name, ours in (("interval", "interval_s"), ("timeout", "timeout_s")):
         given = row.get(name)

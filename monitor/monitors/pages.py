@@ -255,6 +255,6 @@ def delete(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("pages:monitor", monitor_id)
     found = reach_monitor(page_actor(request), monitor_id, Scope.MANAGE)
-    remove_monitor(found)
+    remove_monitor(found, now=timezone.now())
     messages.success(request, f"{found.name} and its history are gone.")
     return redirect("pages:monitors")

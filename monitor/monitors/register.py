@@ -9,7 +9,9 @@ from uuid import UUID
 from django.db import transaction
 
 from monitor.models import Beat, Monitor, MonitorCheck, MonitorStanding
+from monitor.models.monitors import SETTINGS
 from monitor.monitors.config import put_config, takes_proxy
+from monitor.monitors.groups import look_again_at_groups
 from monitor.monitors.internal import prepare
 from monitor.monitors.tags import note_tags
 from monitor.probing import BadConfig, kind_named
@@ -25,18 +27,7 @@ COPIED = (
     "kind",
     "config",
     "sealed",
-    "interval_s",
-    "timeout_s",
-    "max_retries",
-    "retry_interval_s",
-    "recovery_successes",
-    "degraded_ms",
-    "reminder_minutes",
-    "most_reminders",
-    "regions",
-    "down_regions",
-    "tags",
-    "watches_domain",
+    *SETTINGS,
 )
 
 
@@ -83,7 +74,7 @@ def change_monitor(
     monitor: Monitor, fields: Mapping[str, Any], config: Mapping[str, Any] | None, *, now: datetime
 ) -> Monitor:
     """Change what is named. A check follows soon, so that a mistake shows at once. Raises BadConfig."""
-    changes = dict(fields)
+    changes, group_before = dict(fields), monitor.parent_id
     depends_on_ids = changes.pop("depends_on_ids", None)
     for name, value in changes.items():
         setattr(monitor, name, value)
@@ -98,6 +89,8 @@ def change_monitor(
         note_tags(monitor.organization_id, monitor.tags)
     sync_checks(monitor, now=now)
     prepare(monitor, now=now)
+    if monitor.parent_id != group_before:
+        look_again_at_groups([group_before, monitor.parent_id], now=now)
     return monitor
 
 
@@ -136,6 +129,7 @@ def set_active(monitors: Iterable[Monitor], *, is_active: bool, now: datetime) -
         MonitorStanding.objects.filter(monitor=monitor).update(last_known_at=None, silent_since=None)
         if is_active:
             prepare(monitor, now=now)
+    look_again_at_groups([monitor.parent_id for monitor in changed], now=now)
     return len(changed)
 
 
@@ -173,10 +167,12 @@ def put_dependencies(monitor: Monitor, ids: Iterable[UUID]) -> None:
     monitor.depends_on.set(homes.filter(id__in=asked))
 
 
-def remove_monitor(monitor: Monitor) -> None:
+def remove_monitor(monitor: Monitor, *, now: datetime) -> None:
     """The monitor and all that hangs on it. Beats without a monitor are seen by nobody; they go with their
     days."""
+    group = monitor.parent_id
     monitor.delete()
+    look_again_at_groups([group], now=now)
 
 
 def beats_of(monitor: Monitor) -> Any:

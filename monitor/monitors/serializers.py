@@ -17,6 +17,7 @@ from monitor.models.monitors import (
     MAX_TAGS,
     MAX_TIMEOUT_S,
     MIN_INTERVAL_S,
+    SETTINGS,
 )
 from monitor.monitors.config import filled
 from monitor.monitors.reach import NO_SUCH_ORGANIZATION
@@ -107,19 +108,8 @@ class MonitorSerializer(StrictModelSerializer):
             "kind",
             "config",
             "is_active",
-            "interval_s",
-            "timeout_s",
-            "max_retries",
-            "retry_interval_s",
-            "recovery_successes",
-            "degraded_ms",
-            "reminder_minutes",
-            "most_reminders",
-            "regions",
-            "down_regions",
-            "tags",
+            *SETTINGS,
             "depends_on_ids",
-            "watches_domain",
             "state",
             "since",
             "message",

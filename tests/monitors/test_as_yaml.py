@@ -10,8 +10,12 @@ from django.utils import timezone
 from monitor.lib.as_code import BadDocument
 from monitor.lib.masking import MASK
 from monitor.models import Monitor, MonitorCheck
-from monitor.monitors.as_yaml import apply, export, plan
+from monitor.models.monitors import SETTINGS
+from monitor.monitors.as_yaml import FIELDS, apply, export, plan
+from monitor.monitors.batch import BULK_FIELDS
 from monitor.monitors.config import whole_config
+from monitor.monitors.register import COPIED
+from monitor.monitors.serializers import MonitorSerializer
 from tests.factories import a_service, an_organization
 from tests.monitors.scenes import a_monitor
 
@@ -128,10 +132,57 @@ def test_a_secret_that_the_environment_lacks_does_not_follow_its_monitor_to_anot
         planned(organization, SHOP.replace("shop.example", "evil.example"), environment={})
 
 
+def test_what_a_monitor_depends_on_is_told_made_and_turned_round(organization):
+    tied = """
+version: 1
+monitors:
+  - {name: Router, kind: manual, watches_domain: true}
+  - {name: Shop, kind: manual, depends_on: [Router]}
+"""
+
+    applied(organization, tied)
+
+    assert [each.name for each in Monitor.objects.get(name="Shop").depends_on.all()] == ["Router"]
+    assert Monitor.objects.get(name="Router").watches_domain
+    assert applied(organization, tied) == []
+    text = export(organization)
+    assert planned(organization, text, prune=True) == []
+    elsewhere = an_organization()
+    applied(elsewhere, text)
+    assert export(elsewhere) == text
+
+    turned = [{"name": "Router", "kind": "manual", "depends_on": "Shop"}, {"name": "Shop", "kind": "manual"}]
+    text = yaml.safe_dump({"version": 1, "monitors": turned})
+    changes = {each.name: each.fields for each in planned(organization, text)}
+    assert changes["Router"]["depends_on"] == ([], ["Shop"])
+    assert changes["Shop"]["depends_on"] == (["Router"], [])
+    applied(organization, text)
+    assert [
+        each.name for each in Monitor.objects.get(name="Router", organization=organization).depends_on.all()
+    ] == ["Shop"]
+    assert applied(organization, text) == []
+
+
+def test_what_is_set_of_a_monitor_is_exported_copied_and_changed_for_many():
+    """A new column is a setting, or named here with what it is instead."""
+    others = {
+        *("id", "organization", "service", "parent", "proxy", "name", "kind", "config", "sealed"),
+        *("description", "is_active", "created_at", "updated_at"),
+    }
+    columns = {field.name for field in Monitor._meta.concrete_fields} - others
+
+    assert columns == set(SETTINGS)
+    for told in (FIELDS, BULK_FIELDS, COPIED, MonitorSerializer.Meta.fields):
+        assert columns <= set(told)
+
+
 def test_what_is_not_named_goes_only_when_asked(organization):
     a_monitor(organization, name="other")
 
     assert "remove" not in [each.action for each in planned(organization, SHOP)]
+    behind = SHOP.replace("kind: http", "kind: http\n    depends_on: [other]")
+    with pytest.raises(BadDocument, match="there is no monitor 'other'"):
+        planned(organization, behind, prune=True)
     applied(organization, SHOP, prune=True)
 
     assert sorted(Monitor.objects.values_list("name", flat=True)) == ["All", "Shop"]
@@ -160,6 +211,15 @@ def test_a_paused_monitor_goes_on_when_the_file_does_not_say_paused(organization
         (
             "version: 1\nmonitors: [{name: a, kind: group, parent: b}, {name: b, kind: group, parent: a}]",
             "part of itself",
+        ),
+        (
+            "version: 1\nmonitors: [{name: a, kind: group, depends_on: [b]}]",
+            "a: depends_on: there is no .* 'b'",
+        ),
+        (
+            "version: 1\nmonitors: [{name: a, kind: group, depends_on: [b]},"
+            " {name: b, kind: group, depends_on: a}]",
+            "b: it would depend on itself",
         ),
         ("version: 1\nmonitors: [{name: a, config: {url: 'ftp://x'}}]", "a: config"),
         ("version: 1\nmonitors: [{name: a, config: [1]}]", "'config' names options"),

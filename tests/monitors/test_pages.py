@@ -1,5 +1,7 @@
 """The pages of monitors as people meet them."""
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,7 +13,7 @@ from monitor.models import Monitor, MonitorStanding
 from monitor.monitors.config import options_of
 from monitor.monitors.words import state_in_sql, state_of
 from monitor.probing import Outcome, all_kinds
-from tests.factories import a_client, a_service, a_user, an_organization
+from tests.factories import a_client, a_log, a_service, a_user, an_organization, keep_logs
 from tests.monitors.scenes import a_monitor, check, each_minute
 from tests.probing.http_target import Answer, http_target
 
@@ -42,6 +44,7 @@ def form(**given):
         "config_auth__type": "none",
         "config_body_type": "none",
         "config_verify_tls": "on",
+        "config_save_answer": "on",
         "config_max_redirects": 10,
     }
     return {**common, **given}
@@ -135,6 +138,25 @@ def test_a_detail_page_tells_the_story(client, organization):
     assert "&lt;script&gt;" in page
     assert "<script>" not in page.replace("<script type=", "")
     assert "Response time" in page
+
+
+def test_an_outage_shows_the_requests_that_its_service_logged_then(client, organization):
+    service = a_service(organization, name="Shop service")
+    start = timezone.now() - timedelta(minutes=30)
+    told = ((-20, "/before", 500), (1, "/pay", 503), (2, "/calm", 200), (25, "/after", 500))
+    for minute, path, status in told:
+        at = (start + timedelta(minutes=minute)).isoformat()
+        keep_logs(service, a_log(path=path, status_code=status, timestamp=at))
+    monitor = a_monitor(organization, service=service, name="Shop")
+    each_minute(monitor, Outcome.FAILED, Outcome.FAILED, Outcome.OK, start=start)
+
+    page = client.get(f"/monitors/{monitor.id}").content.decode()
+
+    assert "Requests of that time" in page
+    assert [path in page for path in ("/before", "/pay", "/calm", "/after")] == [False, True, False, False]
+    (link,) = set(re.findall(r'href="(/dashboard[^"]+)"', page.partition("<main")[2]))
+    opened = client.get(html.unescape(link)).content.decode()
+    assert [path in opened for path in ("/before", "/pay", "/calm", "/after")] == [False, True, True, False]
 
 
 def test_a_person_of_another_organization_finds_nothing(client):

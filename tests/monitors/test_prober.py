@@ -18,7 +18,7 @@ from monitor.lib.outbound import OutboundPolicy
 from monitor.models import Beat, Monitor, MonitorCheck, MonitorEvent, MonitorStanding, PushTarget
 from monitor.monitors import keeping, prober
 from monitor.monitors.prober import Prober
-from monitor.monitors.register import change_monitor
+from monitor.monitors.register import change_monitor, set_active
 from monitor.push.pings import Arrived, Incoming, take_ping
 from tests.factories import an_organization
 from tests.monitors.scenes import a_monitor
@@ -310,19 +310,28 @@ def test_a_paused_prober_wakes_without_calling_anything_down():
 
 def test_a_group_is_as_well_as_the_worst_of_its_children():
     organization = an_organization()
-    group = due(organization=organization, kind="group", interval_s=5)
+    # Its own interval is far off: it is its monitors' turns that it follows, of a group within it too.
+    outer = due(organization=organization, kind="group", interval_s=3600)
+    group = due(organization=organization, kind="group", interval_s=3600, parent=outer)
     with http_target() as target:
         child = due(organization=organization, config={"url": target.url()}, interval_s=5, timeout_s=2)
         change_monitor(child, {"parent": group}, None, now=timezone.now() - timedelta(seconds=10))
 
-        def stands(state):
-            return lambda: MonitorStanding.objects.get(monitor=group).state == state
+        def both_stand(state):
+            states = MonitorStanding.objects.filter(monitor__in=[group, outer]).values_list(
+                "state", flat=True
+            )
+            return set(states) == {state}
 
-        probe_until(stands(1), seconds=20)
+        probe_until(lambda: both_stand(1), seconds=20)
         target.answer = lambda asked: Answer(500)
-        probe_until(stands(0), seconds=20)
+        probe_until(lambda: both_stand(0), seconds=20)
+        down = MonitorStanding.objects.get(monitor=group).message
+        # One that nobody looks at any more has no say.
+        set_active([child], is_active=False, now=timezone.now())
+        probe_until(lambda: MonitorStanding.objects.get(monitor=group).message == "The group is empty.")
 
-    assert MonitorStanding.objects.get(monitor=group).message == "1 of 1 are down."
+    assert down == "1 of 1 are down."
 
 
 def test_a_state_set_by_hand_is_the_state():
