@@ -170,7 +170,8 @@ UNWATCHED: Mapping[str, str] = {
             *("idempotent_request", "rate_bucket", "usage_day", "usage_delta"),
             *("notification", "notification_delivery", "notification_attempt"),
             *("status_notice", "status_delivery"),
-            *("beat", "monitor_check", "monitor_hour", "monitor_standing", "monitor_event", "monitor_expiry"),
+            *("beat", "monitor_check", "monitor_hour", "monitor_day", "monitor_standing"),
+            *("monitor_event", "monitor_expiry"),
             *("event_outbox", "webhook_delivery", "webhook_attempt", "storage_event"),
             *(
                 "retention_change",

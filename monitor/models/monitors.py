@@ -344,9 +344,37 @@ class MonitorHour(models.Model):
 
     class Meta:
         db_table = "monitor_hour"
+        # Days are folded, and hours let go, by time.
+        indexes = [models.Index(fields=["hour"], name="monitor_hour_by_time")]
 
     def __str__(self) -> str:
         return f"{self.hour:%Y-%m-%d %H}:00 of {self.monitor_id}"
+
+
+class MonitorDay(models.Model):
+    """The hours of a day (UTC) added up, with how the answers were spread; see monitor.monitors.folding."""
+
+    pk = models.CompositePrimaryKey("monitor_id", "day")
+    monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="days", db_index=False)
+    day = models.DateField()
+    up_ms = models.BigIntegerField(default=0)
+    down_ms = models.BigIntegerField(default=0)
+    maintenance_ms = models.BigIntegerField(default=0)
+    checks = models.IntegerField(default=0)
+    failures = models.IntegerField(default=0)
+    answers = models.IntegerField(default=0)
+    response_ms = models.FloatField(default=0)
+    # Buckets of monitor.lib.histogram that hold answers of checks that found it up, and how many each; null
+    # where the single checks were let go before the day was folded.
+    buckets = ArrayField(models.SmallIntegerField(), null=True)
+    counts = ArrayField(models.IntegerField(), null=True)
+
+    class Meta:
+        db_table = "monitor_day"
+        indexes = [models.Index(fields=["day"], name="monitor_day_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.day} of {self.monitor_id}"
 
 
 class MonitorEvent(models.Model):

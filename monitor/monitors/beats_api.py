@@ -1,5 +1,6 @@
 """/v1/monitors/{id}/...: every check, what people were told, and the uptime."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
@@ -19,13 +20,13 @@ from monitor.api.paths import IdsInPath
 from monitor.lib import payload
 from monitor.lib.actors import Scope
 from monitor.lib.ids import moment_of
-from monitor.models import Beat, Monitor, MonitorEvent
+from monitor.models import Beat, MonitorEvent
 from monitor.models.monitors import (
     BeatState,
 )
 from monitor.monitors.filters import HeartbeatFilter
 from monitor.monitors.reach import reach_monitor
-from monitor.monitors.stats import WINDOWS, stats_of
+from monitor.monitors.stats import WINDOWS, percentiles_of, stats_of
 from monitor.monitors.words import PHASES
 
 
@@ -90,26 +91,23 @@ class MonitorEventSerializer(serializers.ModelSerializer[MonitorEvent]):
 
 
 class OfMonitor(IdsInPath, GenericAPIView):
-    """A list that hangs on one monitor."""
+    """A list that hangs on one monitor: the rows of `queryset` that are its own, newest first."""
 
     pagination_class = KeysetPagination
 
-    def rows(self, monitor: Monitor) -> QuerySet[Any]:
-        raise NotImplementedError
+    def get_queryset(self) -> QuerySet[Any]:
+        monitor = reach_monitor(actor_of(self.request), self.kwargs["monitor_id"], Scope.READ)
+        return super().get_queryset().filter(monitor=monitor.id).order_by("-id")
 
-    def answer(self, request: Request, monitor_id: Any) -> Response:
-        monitor = reach_monitor(actor_of(request), monitor_id, Scope.READ)
-        page = self.paginate_queryset(self.filter_queryset(self.rows(monitor)))
+    def answer(self) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
 class HeartbeatsView(OfMonitor):
     serializer_class = BeatSerializer
     filterset_class = HeartbeatFilter
-    queryset = Beat.objects.none()
-
-    def rows(self, monitor: Monitor) -> QuerySet[Beat]:
-        return Beat.objects.filter(monitor_id=monitor.id).order_by("-id").defer("detail")
+    queryset = Beat.objects.defer("detail")
 
     @extend_schema(
         summary="A monitor's checks, newest first",
@@ -117,7 +115,7 @@ class HeartbeatsView(OfMonitor):
         operation_id="monitors_heartbeats",
     )
     def get(self, request: Request, monitor_id: Any) -> Response:
-        return self.answer(request, monitor_id)
+        return self.answer()
 
 
 class HeartbeatView(IdsInPath):
@@ -134,10 +132,7 @@ class HeartbeatView(IdsInPath):
 
 class MonitorEventsView(OfMonitor):
     serializer_class = MonitorEventSerializer
-    queryset = MonitorEvent.objects.none()
-
-    def rows(self, monitor: Monitor) -> QuerySet[MonitorEvent]:
-        return MonitorEvent.objects.filter(monitor=monitor).order_by("-id")
+    queryset = MonitorEvent.objects.all()
 
     @extend_schema(
         summary="What people were told of a monitor, newest first",
@@ -145,7 +140,7 @@ class MonitorEventsView(OfMonitor):
         operation_id="monitors_events",
     )
     def get(self, request: Request, monitor_id: Any) -> Response:
-        return self.answer(request, monitor_id)
+        return self.answer()
 
 
 class StatsSerializer(serializers.Serializer[Any]):
@@ -161,7 +156,7 @@ class StatsSerializer(serializers.Serializer[Any]):
     average_ms = serializers.FloatField(allow_null=True)
     percentiles_ms = serializers.DictField(
         child=serializers.FloatField(allow_null=True),
-        help_text="Of single checks; null for windows longer than those are kept.",
+        help_text="Of single checks for a week at most, else of the days' histograms, at most 0.54 % off.",
     )
 
 
@@ -178,5 +173,9 @@ class StatsView(IdsInPath):
         if asked is not None and asked not in WINDOWS:
             raise ValidationError({"window": f"Must be one of {', '.join(WINDOWS)}."})
         now = timezone.now()
-        found = [stats_of(monitor, window, now=now) for window in ([asked] if asked else WINDOWS)]
+        found = [
+            asdict(stats_of(monitor, window, now=now))
+            | {"percentiles_ms": percentiles_of(monitor, window, now=now)}
+            for window in ([asked] if asked else WINDOWS)
+        ]
         return Response(StatsSerializer(found, many=True).data)

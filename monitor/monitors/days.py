@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from monitor.lib.locks import patiently
-from monitor.models import Beat, MonitorHour
+from monitor.models import Beat, MonitorDay, MonitorHour
 from monitor.models.partitions import existing_days, make_day, partition_name
 
 TABLE = Beat._meta.db_table
@@ -39,12 +39,13 @@ def make_beat_days_ahead(*, now: datetime, ahead: int = DAYS_AHEAD) -> list[date
 
 
 def let_old_beats_go(*, now: datetime) -> list[date]:
-    """Drop the days past BEAT_RETENTION_DAYS; the hours' sums stay for a year and a month."""
+    """Drop the days past BEAT_RETENTION_DAYS; sums of hours and days stay for a year and a month."""
     oldest = now.astimezone(UTC).date() - timedelta(days=settings.BEAT_RETENTION_DAYS)
     due = [day for day in existing_days(TABLE) if day < oldest]
     for day in due:
         patiently(lambda day=day: drop_beat_day(day))  # type: ignore[misc] # bound for the loop's sake
     MonitorHour.objects.filter(hour__lt=now - KEEP_HOURS).delete()
+    MonitorDay.objects.filter(day__lt=(now - KEEP_HOURS).date()).delete()
     return due
 
 

@@ -5,6 +5,7 @@ from procrastinate.contrib.django import app
 
 from monitor.monitors.days import let_old_beats_go, make_beat_days_ahead
 from monitor.monitors.expiring import tell_expiring
+from monitor.monitors.folding import fold_days
 from monitor.monitors.registries import ask_registries
 from monitor.monitors.watchdog import mark_silent
 
@@ -12,9 +13,10 @@ from monitor.monitors.watchdog import mark_silent
 @app.periodic(cron="11 * * * *")
 @app.task(queueing_lock="turn_beat_days", retry=3)
 def turn_beat_days(timestamp: int) -> None:
-    """Make days of beats ahead and let old ones go."""
+    """Make days of beats ahead, fold those that are over, and let old ones go."""
     now = timezone.now()
     make_beat_days_ahead(now=now)
+    fold_days(now=now)
     let_old_beats_go(now=now)
 
 
