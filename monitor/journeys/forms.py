@@ -21,7 +21,7 @@ from monitor.journeys.lines import (
 )
 from monitor.journeys.written import as_yaml, plain_of
 from monitor.models import Monitor, MonitorProxy, Service
-from monitor.monitors.forms import COMMON, MonitorForm
+from monitor.monitors.forms import MonitorForm, initial_settings
 from monitor.probing import kind_named
 from monitor.probing.kinds.http import METHODS
 
@@ -272,10 +272,7 @@ class JourneyForm(MonitorForm):
         kind = kind_named("journey")
         initial: dict[str, Any] = {"interval_s": 300, "timeout_s": 60}
         if monitor is not None:
-            initial = {name: getattr(monitor, name) for name in COMMON if name != "tags"}
-            initial |= {"tags": ", ".join(monitor.tags), "service_id": str(monitor.service_id or "")}
-            initial["depends_on_ids"] = [str(id_) for id_ in monitor.depends_on_ids]
-            initial["proxy_id"] = str(monitor.proxy_id or "")
+            initial = initial_settings(monitor)
         return cls(
             data,
             kind=kind,

@@ -29,7 +29,7 @@ from monitor.models import Beat, Monitor
 from monitor.monitors.detail_pages import pill_of, word_of
 from monitor.monitors.form_pages import look_by, manageable, others_of, proxies_of
 from monitor.monitors.pages import reading_or_posting
-from monitor.monitors.reach import home_of, proxy_for, reach_monitor, service_for
+from monitor.monitors.reach import home_of, parent_for, proxy_for, reach_monitor, service_for
 from monitor.monitors.register import change_monitor, make_monitor
 from monitor.probing import BadConfig
 
@@ -116,18 +116,19 @@ def saved(request: HttpRequest, actor: Actor, form: JourneyForm, found: Monitor 
     fields = dict(form.judge.validated_data)
     config = fields.pop("config")
     service = service_for(actor, fields.pop("service_id", None))
-    proxy_id = fields.pop("proxy_id", None)
+    proxy_id, parent_id = fields.pop("proxy_id", None), fields.pop("parent_id", None)
     try:
         if found is None:
             home, needed = home_of(actor, None, service), fields.pop("depends_on_ids", [])
-            proxy = proxy_for(proxy_id, home.id)
-            made = Monitor(organization=home, service=service, proxy=proxy, **fields)
+            ties = {"proxy": proxy_for(proxy_id, home.id), "parent": parent_for(parent_id, home.id)}
+            made = Monitor(organization=home, service=service, **ties, **fields)
             found = make_monitor(made, config, now=timezone.now(), depends_on_ids=needed)
         elif service is not None and service.organization_id != found.organization_id:
             form.add_error("service_id", "The service is of another organization.")
             return editor(request, form, status=400)
         else:
             fields |= {"service": service, "proxy": proxy_for(proxy_id, found.organization_id)}
+            fields["parent"] = parent_for(parent_id, found.organization_id, child=found)
             change_monitor(found, fields, config, now=timezone.now())
     except BadConfig as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)

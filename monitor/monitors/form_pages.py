@@ -11,13 +11,21 @@ from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
 from monitor.access.gate import page_actor
+from monitor.api.forms import sentences
 from monitor.api.permissions import require
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Monitor, MonitorProxy, Service
 from monitor.monitors.forms import MonitorForm
 from monitor.monitors.looking import TooBusyToLook, look_once
 from monitor.monitors.pages import MAX_CHOICES, reading_or_posting
-from monitor.monitors.reach import home_of, proxy_for, reach_monitor, reach_proxy, service_for
+from monitor.monitors.reach import (
+    home_of,
+    parent_for,
+    proxy_for,
+    reach_monitor,
+    reach_proxy,
+    service_for,
+)
 from monitor.monitors.register import (
     change_monitor,
     make_monitor,
@@ -32,7 +40,7 @@ def manageable(actor: Actor) -> list[Service]:
 
 def others_of(actor: Actor, found: Monitor | None = None) -> list[Monitor]:
     """What a monitor may depend on."""
-    monitors = Monitor.objects.within_reach_of(actor, Scope.MANAGE).only("id", "name")
+    monitors = Monitor.objects.within_reach_of(actor, Scope.MANAGE).only("id", "name", "kind")
     if found is not None:
         monitors = monitors.filter(organization=found.organization_id).exclude(id=found.id)
     return list(monitors.order_by("name", "id")[:MAX_CHOICES])
@@ -78,8 +86,9 @@ def new(request: HttpRequest) -> HttpResponse:
     try:
         organization = home_of(actor, None, service)
         proxy = proxy_for(fields.pop("proxy_id", None), organization.id)
+        parent = parent_for(fields.pop("parent_id", None), organization.id)
         made = make_monitor(
-            Monitor(organization=organization, service=service, proxy=proxy, **fields),
+            Monitor(organization=organization, service=service, proxy=proxy, parent=parent, **fields),
             config,
             now=timezone.now(),
             depends_on_ids=needed,
@@ -88,7 +97,9 @@ def new(request: HttpRequest) -> HttpResponse:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return form_page(request, form, status=400)
     except ValidationError:
-        form.add_error("service_id", "You are in several organizations: choose a service and a proxy of one.")
+        form.add_error(
+            "service_id", "You are in several organizations: choose a service, a proxy and a group of one."
+        )
         return form_page(request, form, status=400)
     messages.success(request, f"{made.name} is checked from now on.")
     return redirect("pages:monitor", made.id)
@@ -127,9 +138,14 @@ def edit(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
         return form_page(request, form, status=400)
     try:
         proxy = proxy_for(fields.pop("proxy_id", None), found.organization_id)
-        change_monitor(found, {**fields, "service": service, "proxy": proxy}, config, now=timezone.now())
+        parent = parent_for(fields.pop("parent_id", None), found.organization_id, child=found)
+        ties = {"service": service, "proxy": proxy, "parent": parent}
+        change_monitor(found, {**fields, **ties}, config, now=timezone.now())
     except BadConfig as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
+        return form_page(request, form, status=400)
+    except ValidationError as error:
+        form.add_error("parent_id", list(sentences(error.detail)))
         return form_page(request, form, status=400)
     messages.success(request, "Saved. The next check follows in a moment.")
     return redirect("pages:monitor", monitor_id)

@@ -10,6 +10,7 @@ from monitor.api.forms import SerializerForm
 from monitor.api.option_forms import defaults_of, form_field, look_up, place_of, split
 from monitor.lib.options import Field
 from monitor.models import Monitor, MonitorProxy, Service
+from monitor.models.monitors import SETTINGS
 from monitor.monitors.config import takes_proxy
 from monitor.monitors.serializers import MonitorSerializer
 from monitor.probing import Kind
@@ -20,18 +21,12 @@ from monitor.probing.bounds import BadAssertion
 COMMON = (
     "name",
     "description",
-    "service_id",
-    "proxy_id",
-    "interval_s",
-    "timeout_s",
-    "max_retries",
-    "retry_interval_s",
-    "recovery_successes",
-    "degraded_ms",
-    "reminder_minutes",
-    "tags",
-    "watches_domain",
+    *("service_id", "proxy_id", "parent_id"),
+    *SETTINGS,
 )
+# What one field of text holds several of, with commas.
+LISTS = ("tags", "regions")
+TIES = ("service_id", "proxy_id", "parent_id")
 
 
 class MonitorForm(SerializerForm):
@@ -55,6 +50,14 @@ class MonitorForm(SerializerForm):
     )
     service_id = forms.ChoiceField(label="Service", required=False)
     proxy_id = forms.ChoiceField(label="Through the proxy", required=False)
+    most_reminders = forms.IntegerField(label="Reminders at most", initial=3, required=False)
+    parent_id = forms.ChoiceField(label="Part of the group", required=False)
+    regions = forms.CharField(
+        label="Check from", required=False, help_text="Regions of probers, with commas; empty for any prober."
+    )
+    down_regions = forms.IntegerField(
+        label="Down in", initial=1, required=False, help_text="So many of them have to say so."
+    )
     tags = forms.CharField(required=False, help_text="With commas.")
     watches_domain = forms.BooleanField(
         label="Tell before its domain ends", required=False, help_text="Asks the registry once a day."
@@ -83,6 +86,11 @@ class MonitorForm(SerializerForm):
         needed.choices = [(str(each.id), each.name) for each in others]
         proxy: Any = self.fields["proxy_id"]
         proxy.choices = [("", "None"), *((str(each.id), each.name) for each in proxies)]
+        parent: Any = self.fields["parent_id"]
+        groups = {str(each.id): each.name for each in others if each.kind == "group"}
+        if self.instance is not None and self.instance.parent is not None:
+            groups[str(self.instance.parent_id)] = self.instance.parent.name
+        parent.choices = [("", "None"), *groups.items()]
         for each in kind.fields:
             self.fields[place_of(each)] = form_field(each)
 
@@ -99,11 +107,7 @@ class MonitorForm(SerializerForm):
     ) -> "MonitorForm":
         initial = initial_config(kind, monitor.config if monitor else None)
         if monitor is not None:
-            initial |= {name: getattr(monitor, name) for name in COMMON if name != "tags"}
-            initial["tags"] = ", ".join(monitor.tags)
-            initial["service_id"] = str(monitor.service_id or "")
-            initial["depends_on_ids"] = [str(id_) for id_ in monitor.depends_on_ids]
-            initial["proxy_id"] = str(monitor.proxy_id or "")
+            initial |= initial_settings(monitor)
         return cls(
             data,
             kind=kind,
@@ -129,9 +133,12 @@ class MonitorForm(SerializerForm):
     def sent(self) -> dict[str, Any]:
         given = dict(self.cleaned_data)
         sent = {name: given.get(name) for name in COMMON}
-        sent["service_id"] = given.get("service_id") or None
-        sent["proxy_id"] = given.get("proxy_id") or None
-        sent["tags"] = split(given.get("tags", ""))
+        sent |= {name: given.get(name) or None for name in TIES}
+        sent |= {name: split(given.get(name, "")) for name in LISTS}
+        for name in ("down_regions", "most_reminders"):
+            if sent[name] is None:
+                # Left empty: as it is.
+                del sent[name]
         sent["depends_on_ids"] = given.get("depends_on_ids", [])
         if self.instance is None:
             sent["kind"] = self.kind.name
@@ -193,6 +200,16 @@ def as_builtins(assertion: Assertion) -> dict[str, Any]:
 
 def is_blank(options: Mapping[str, Any]) -> bool:
     return all(value in ("", None, [], "none") for value in options.values())
+
+
+def initial_settings(monitor: Monitor) -> dict[str, Any]:
+    """What the form shows of any kind's monitor."""
+    return {
+        **{name: getattr(monitor, name) for name in COMMON},
+        **{name: str(getattr(monitor, name) or "") for name in TIES},
+        **{name: ", ".join(getattr(monitor, name)) for name in LISTS},
+        "depends_on_ids": [str(id_) for id_ in monitor.depends_on_ids],
+    }
 
 
 def initial_config(kind: Kind, config: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from monitor.lib.options import BadConfig, Field, destinations
 from monitor.lib.outbound.messages import is_plain_header
 from monitor.probing.finding import Finding, Way
 
-__all__ = ["BadConfig", "Field", "Kind", "all_kinds", "kind_named"]
+__all__ = ["LOWEST_TLS", "BadConfig", "Field", "Kind", "all_kinds", "kind_named"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +84,15 @@ def masked_header(name: str, text: str) -> str:
     if not text or is_plain_header(name):
         return str(masking.mask_headers({name: text})[name])
     return MASK
+
+
+LOWEST_TLS = Field(
+    name="lowest_tls",
+    label="Lowest version of TLS",
+    type="choice",
+    choices=(("", "As usual"), ("1.2", "1.2"), ("1.3", "1.3")),
+    is_rare=True,
+)
 
 
 @cache

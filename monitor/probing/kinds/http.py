@@ -31,7 +31,7 @@ from monitor.probing.logins import (
     forget_token,
     login_headers,
 )
-from monitor.probing.registry import Field, Kind
+from monitor.probing.registry import LOWEST_TLS, Field, Kind
 from monitor.probing.showing import Hide, nothing_hidden
 
 MAX_READ_BYTES = 1024 * 1024
@@ -335,6 +335,14 @@ KIND = Kind(
         Field(name="auth.client_id", label="Client id", is_rare=True),
         Field(name="auth.client_secret", label="Client secret", type="secret", is_rare=True),
         Field(name="auth.scope", label="Scope", is_rare=True),
+        Field(name="auth.audience", label="Audience", is_rare=True),
+        Field(
+            name="auth.client_in",
+            label="Client id and secret go in",
+            type="choice",
+            choices=(("header", "A header"), ("body", "The body")),
+            is_rare=True,
+        ),
         Field(name="auth.certificate", label="Client certificate (PEM)", type="long", is_rare=True),
         Field(name="auth.key", label="Client key (PEM)", type="secret", is_rare=True),
         Field(
@@ -345,10 +353,21 @@ KIND = Kind(
             is_rare=True,
         ),
         Field(name="verify_tls", label="Verify the certificate", type="truth", is_rare=True),
+        LOWEST_TLS,
         Field(name="authorities", label="Own authorities (PEM)", type="long", is_rare=True),
         Field(name="proxy.url", label="Proxy", placeholder="socks5://10.0.0.1:1080", is_rare=True),
         Field(name="proxy.username", label="Proxy user", is_rare=True),
         Field(name="proxy.password", label="Proxy password", type="secret", is_rare=True),
+        Field(
+            name="ip_family", label="IP version", type="number", help="4 or 6; 0 for either.", is_rare=True
+        ),
         Field(name="cache_buster", label="Get past caches", type="truth", is_rare=True),
+        Field(
+            name="save_answer",
+            label="Keep the answer that failed",
+            type="truth",
+            help="Masked, its first 4096 characters.",
+            is_rare=True,
+        ),
     ),
 )

@@ -99,6 +99,13 @@ KIND = Kind(
         Field(name="database", label="Database"),
         Field(name="username", label="User name", required=True),
         Field(name="password", label="Password", type="secret"),
+        Field(
+            name="sslmode",
+            label="TLS",
+            type="choice",
+            choices=(("prefer", "Where it is offered"), ("require", "Always"), ("disable", "Never")),
+            is_rare=True,
+        ),
         Field(name="query", label="Query", help="It may only read."),
     ),
 )

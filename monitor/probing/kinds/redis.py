@@ -61,6 +61,7 @@ KIND = Kind(
         HOST,
         Field(name="port", label="Port", type="number"),
         Field(name="tls", label="With TLS", type="truth"),
+        Field(name="verify_tls", label="Verify the certificate", type="truth", is_rare=True),
         Field(name="username", label="User name"),
         Field(name="password", label="Password", type="secret"),
     ),

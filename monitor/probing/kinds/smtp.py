@@ -85,5 +85,6 @@ KIND = Kind(
             choices=(("none", "As it comes"), ("require", "STARTTLS must work"), ("tls", "TLS at once")),
         ),
         Field(name="verify_tls", label="Verify the certificate", type="truth", is_rare=True),
+        Field(name="greet_as", label="Greet as", help="Empty: this machine's name.", is_rare=True),
     ),
 )

@@ -65,6 +65,7 @@ KIND = Kind(
         HOST,
         PORT,
         Field(name="tls", label="With TLS", type="truth"),
+        Field(name="verify_tls", label="Verify the certificate", type="truth", is_rare=True),
         Field(name="send", label="Send", help="\\r and \\n stand for the ends of lines.", is_rare=True),
         Field(name="expect", label="Expect in the answer", is_rare=True),
     ),

@@ -11,7 +11,7 @@ from monitor.lib.outbound.lines import Phases, TlsWish
 from monitor.probing.certificates import certificate_of, read_certificate
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.kinds.tcp import HOST, Host, Port
-from monitor.probing.registry import Field, Kind
+from monitor.probing.registry import LOWEST_TLS, Field, Kind
 from monitor.probing.starttls import Protocol, open_by_starttls
 
 
@@ -103,6 +103,7 @@ KIND = Kind(
             ),
         ),
         Field(name="server_name", label="Server name", help="When it differs from the host.", is_rare=True),
+        LOWEST_TLS,
         Field(name="authorities", label="Own authorities (PEM)", type="long", is_rare=True),
     ),
 )
