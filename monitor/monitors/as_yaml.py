@@ -275,8 +275,11 @@ def differences(
         "proxy": monitor.proxy.name if monitor and monitor.proxy else None,
         "depends_on": kept_needs_of(monitor) if monitor else [],
     } | {name: getattr(monitor, name) if monitor else usual(name) for name in FIELDS}
-    after = {name: said.get(name) or None for name in ("service", "parent", "proxy")} | wanted
-    after["depends_on"] = needs_of(said)
+    after = {
+        **{name: said.get(name) or None for name in ("service", "parent", "proxy")},
+        "depends_on": needs_of(said),
+        **wanted,
+    }
     yield from ((name, (old, after[name])) for name, old in before.items() if old != after[name])
     kept = kept_config(monitor) if monitor else as_kept(defaults_of(kind.options))
     shown_before, shown_after = kind.masked(kept), kind.masked(config)

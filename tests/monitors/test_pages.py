@@ -212,6 +212,36 @@ def test_a_monitor_is_made_by_its_form(client, organization):
     assert [each.severity for each in options.assertions] == ["fail", "warn"]
 
 
+def test_a_form_puts_a_monitor_into_a_group_and_has_it_checked_from_regions(client, organization):
+    group = a_monitor(organization, kind="group", name="All")
+    foreign = a_monitor(kind="group", name="Elsewhere")
+    given = form(parent_id=group.id, regions="eu, us", down_regions=2, most_reminders=5)
+
+    assert client.post("/monitors/new?kind=http", given).status_code == 302
+
+    made = Monitor.objects.get(name="Shop")
+    assert (made.parent, made.regions, made.down_regions, made.most_reminders) == (group, ["eu", "us"], 2, 5)
+    page = client.get(f"/monitors/{made.id}/edit").content.decode()
+    assert 'value="eu, us"' in page
+    assert "Elsewhere" not in page
+    assert client.post(f"/monitors/{made.id}/edit", {**given, "parent_id": foreign.id}).status_code == 400
+    # Two numbers that are left empty stay as they are.
+    taken = client.post(f"/monitors/{made.id}/edit", form(down_regions="", most_reminders="", regions="eu"))
+    made.refresh_from_db()
+    assert taken.status_code == 302
+    assert (made.parent, made.regions, made.down_regions, made.most_reminders) == (None, ["eu"], 2, 5)
+
+
+def test_a_group_is_not_part_of_itself_by_its_form(client, organization):
+    outer = a_monitor(organization, kind="group", name="Outer")
+    inner = a_monitor(organization, kind="group", name="Inner", parent=outer)
+
+    page = client.post(f"/monitors/{outer.id}/edit", form(name="Outer", parent_id=inner.id))
+
+    assert page.status_code == 400
+    assert "A group cannot be part of itself." in page.content.decode()
+
+
 def test_what_is_wrong_stands_beside_its_field(client):
     page = client.post(
         "/monitors/new?kind=http", form(config_url="nope", config_assertions="jsonpath a == 1")
