@@ -12,6 +12,7 @@ from monitor.channels.announcing import Announcement, announce_to
 from monitor.channels.message import short
 from monitor.channels.schedule import LONGEST_RETRY_AFTER, next_delay
 from monitor.channels.sending import Outcome
+from monitor.channels.way import OF_US
 from monitor.lib.counting import count_notification
 from monitor.mail import write_to_owners
 from monitor.models import NotificationAttempt, NotificationChannel, NotificationDelivery
@@ -137,7 +138,9 @@ def is_failing(channel: NotificationChannel, outcome: Outcome, *, now: datetime)
         and now - channel.first_failure_at >= TOLD_AFTER
         and channel.failures_in_row >= LEAST_FAILURES
     )
-    return outcome.is_permanent or is_lasting
+    # A mail server that refuses us is asked again for hours; that it does is said at once.
+    is_refused = outcome.error_class == OF_US and (outcome.status_code or 0) >= 500
+    return outcome.is_permanent or is_refused or is_lasting
 
 
 def report(channel: NotificationChannel, *, now: datetime, is_over: bool) -> None:

@@ -22,6 +22,9 @@ KEPT_ANSWER_BYTES = 2 * 1024
 USER_AGENT = "API-Monitor-Notifications/1.0"
 # What may pass by itself; every other refusal stays one until somebody changes the channel.
 TEMPORARY = frozenset({408, 425, 429})
+# The class of an error: a mail server that takes nothing from us, by this login, sender or domain. Its
+# operator mends that.
+OF_US = "sender"
 # Secrets may stand in a channel's addresses: of a shorter one too little would be left to tell it by.
 SHORTEST_SECRET = 6
 

@@ -259,6 +259,46 @@ def test_a_mail_server_says_whether_trying_again_can_help(
     assert (tried.error_class, tried.is_permanent, tried.status_code) == ("smtp", permanent, int(answer[:3]))
 
 
+@pytest.mark.parametrize(
+    ("trouble", "answer"),
+    [
+        ("sender_answer", "550 5.7.60 you may not send as this sender"),
+        ("recipient_answer", "554 5.7.1 relay access denied"),
+        ("recipient_answer", "553 5.1.8 sender address rejected: domain not found"),
+    ],
+)
+def test_a_mail_server_that_refuses_us_is_asked_again_and_that_is_said_at_once(
+    trouble, answer, a_channel, happen, mail, receiver, deliver, clock
+):
+    channel = a_channel("email")
+    a_channel(url=receiver.url, is_default=True)
+    setattr(mail, trouble, answer)
+    happen()
+    deliver()
+    waiting = NotificationDelivery.objects.get(channel=channel)
+    assert (waiting.status, mail.mails) == ("pending", [])
+    tried = NotificationAttempt.objects.get(delivery=waiting)
+    assert (tried.error_class, tried.is_permanent, tried.status_code) == ("sender", False, int(answer[:3]))
+    assert [each.json["type"] for each in receiver.arrived] == ["channel.failing"]
+
+    setattr(mail, trouble, "")
+    clock.move(minutes=1)
+    deliver()
+
+    assert len(mail.mails) == 1
+    assert [each.json["type"] for each in receiver.arrived] == ["channel.failing", "channel.recovered"]
+
+
+def test_a_mail_that_is_too_large_for_its_server_is_not_sent_again(a_channel, happen, mail, deliver):
+    a_channel("email")
+    mail.sender_answer = "552 5.3.4 message size exceeds fixed limit"
+    happen()
+
+    deliver()
+
+    assert the_delivery().status == "dead"
+
+
 def test_without_a_mail_server_the_channel_says_so(a_channel, happen, settings, deliver):
     settings.EMAIL_HOST = ""
     a_channel("email")

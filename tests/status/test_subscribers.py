@@ -560,6 +560,20 @@ def test_nobody_is_told_where_the_author_says_so_or_the_page_is_hidden(page):
 
 
 def test_an_incident_that_is_removed_is_told_no_more(page, mail, deliver):
+def test_a_letter_that_our_own_server_would_not_take_comes_once_that_is_mended(page, mail, deliver, clock):
+    a_subscriber(page)
+    mail.sender_answer = "550 5.7.60 you may not send as this sender"
+    tell(page)
+    deliver()
+    assert StatusDelivery.objects.get().status == "pending"
+
+    mail.sender_answer = ""
+    clock.move(minutes=1)
+    deliver()
+
+    assert [letter["To"] for letter in mail.mails] == [EVE]
+
+
     a_subscriber(page)
     tell(page).delete()
 

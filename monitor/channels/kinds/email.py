@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 
 from monitor.channels.message import Message, short
 from monitor.channels.registry import Kind
-from monitor.channels.way import NotTold, Way
+from monitor.channels.way import OF_US, NotTold, Way
 from monitor.lib.options import BadConfig, Field
 
 MOST_ADDRESSES = 20
@@ -25,6 +25,8 @@ MAIL_BOX_CODES = frozenset({450, 550, 551, 552, 553})
 # RFC 3463: x.1 is an address and x.2 a mail box; x.1.7 and x.1.8 are the sender's address.
 ENHANCED = re.compile(r"[45]\.(\d{1,3})\.(\d{1,3})\b")
 SENDERS_ADDRESS = frozenset({"7", "8"})
+# RFC 5321, 4.5.3.1.9 and RFC 1870: said of a size before the message is sent.
+TOO_LARGE = frozenset({523, 552})
 
 
 class Options(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -84,12 +86,17 @@ def hand_over(mail: EmailMultiAlternatives, way: Way) -> None:
     try:
         connection: Any = get_connection(timeout=settings.EMAIL_TIMEOUT)
         connection.send_messages([mail])
+    except smtplib.SMTPDataError as error:
+        raise refused(error.smtp_code, error.smtp_error, way, error_class="smtp") from error
     except smtplib.SMTPResponseException as error:
-        raise refused(error.smtp_code, error.smtp_error, way) from error
+        is_of_us = error.smtp_code not in TOO_LARGE
+        raise refused(
+            error.smtp_code, error.smtp_error, way, error_class=OF_US if is_of_us else "smtp"
+        ) from error
     except smtplib.SMTPRecipientsRefused as error:
         code, words = min(error.recipients.values())
         raise refused(
-            code, words, way, error_class="recipient" if is_of_mail_box(code, words) else "smtp"
+            code, words, way, error_class="recipient" if is_of_mail_box(code, words) else OF_US
         ) from error
     except smtplib.SMTPNotSupportedError as error:
         raise NotTold(str(error), error_class="protocol", is_permanent=True) from error
@@ -117,11 +124,16 @@ def text_of(words: bytes | str) -> str:
     return words.decode(errors="replace") if isinstance(words, bytes) else words
 
 
-def refused(code: int, words: bytes | str, way: Way, *, error_class: str = "smtp") -> NotTold:
-    """4xx may pass (a full queue, greylisting); 5xx does not."""
+def refused(code: int, words: bytes | str, way: Way, *, error_class: str) -> NotTold:
+    """4xx may pass (a full queue, greylisting); 5xx does not, unless it is about us: an operator mends a
+    login or a rule about senders while letters wait."""
     way.status_code = code
     way.answer = way.hide(short(text_of(words), 1000))
-    return NotTold(f"The mail server answered {code}.", error_class=error_class, is_permanent=code >= 500)
+    return NotTold(
+        f"The mail server answered {code}.",
+        error_class=error_class,
+        is_permanent=code >= 500 and error_class != OF_US,
+    )
 
 
 KIND = Kind(
