@@ -98,7 +98,7 @@ WATCHED: Mapping[str, Watched] = {
     "status_subscriber": Watched(
         noun="status_subscriber",
         label="kind",
-        secret=("sealed", "digest"),
+        secret=("sealed", "sealed_secret", "digest"),
         quiet=("asked_at", "last_told_at", "failures_in_row", "last_error"),
         turns={"confirmed_at": "confirmed"},
     ),

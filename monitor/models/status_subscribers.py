@@ -39,6 +39,8 @@ class StatusSubscriber(models.Model):
     # so that a copy of the database tells neither.
     sealed = models.BinaryField(editable=False)
     digest = models.BinaryField(max_length=32, editable=False)
+    # What a webhook's calls are signed with, made when it was confirmed; null: of mail, and of before.
+    sealed_secret = models.BinaryField(editable=False, null=True)
     asked_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True)
     # Written by the sender.

@@ -28,6 +28,7 @@ from monitor.models.status_subscribers import SubscriberKind
 from monitor.models.webhooks import DeliveryStatus, Trigger
 from monitor.status.letters import Letter, json_of, mail_of
 from monitor.status.places import link, place_of
+from monitor.webhooks.signing import signature_headers
 from monitor.webhooks.targets import policy_for_strangers
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,8 @@ class Job:
     subscriber_id: UUID
     kind: str
     sealed: bytes = field(repr=False)
+    # What its calls are signed with, where it is a webhook that has a secret.
+    sealed_secret: bytes | None = field(repr=False)
     # Of the address that `sealed` holds.
     letter_to: Callable[[str], Letter] = field(repr=False)
     number: int
@@ -123,9 +126,10 @@ class SubscriberDesk:
         way = Way(now=now, timeout_s=ATTEMPT_S, policy=policy)
         try:
             target = unseal(job.sealed)
-            hidden = [target, *parts_of(target)]
+            secret = unseal(job.sealed_secret) if job.sealed_secret else ""
+            hidden = [target, *parts_of(target), secret]
             way = Way(now=now, timeout_s=ATTEMPT_S, hidden=hidden, policy=policy)
-            send(job.kind, job.letter_to(target), way)
+            send(job.kind, job.letter_to(target), way, secret=secret)
         except Exception as error:
             facts = facts_of(error, delivery_id=job.delivery_id)
         return outcome_of(job, way, facts, now=now, began=began)
@@ -134,12 +138,16 @@ class SubscriberDesk:
         keep(outcome, now=now)
 
 
-def send(kind: str, letter: Letter, way: Way) -> None:
+def send(kind: str, letter: Letter, way: Way, *, secret: str) -> None:
     """Raises NotTold."""
     if kind == SubscriberKind.EMAIL:
         hand_over(mail_of(letter), way)
         return
-    way.call("POST", letter.to, headers=[("Content-Type", "application/json")], body=json_of(letter))
+    body, headers = json_of(letter), [("Content-Type", "application/json")]
+    if secret:
+        at = int(way.now.timestamp())
+        headers += signature_headers(letter.message_id, body, timestamp=at, secrets=[secret])
+    way.call("POST", letter.to, headers=headers, body=body)
 
 
 def jobs_of(delivery_ids: Iterable[UUID], *, now: datetime) -> list[Job]:
@@ -174,6 +182,7 @@ def job_of(row: StatusDelivery, *, now: datetime) -> Job:
         subscriber_id=subscriber.id,
         kind=subscriber.kind,
         sealed=bytes(subscriber.sealed),
+        sealed_secret=bytes(subscriber.sealed_secret) if subscriber.sealed_secret else None,
         letter_to=letter_to,
         number=row.attempts,
     )

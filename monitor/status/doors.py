@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render as render_page
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -23,7 +23,7 @@ from monitor.limits.policies import by_address
 from monitor.models import StatusPage, StatusSubscriber
 from monitor.models.status_subscribers import SubscriberKind
 from monitor.status.answers import POLICY
-from monitor.status.places import Place, place_of, subscriber_in
+from monitor.status.places import Place, link, place_of, subscriber_in
 from monitor.status.public import Asked, is_let_in
 from monitor.status.subscribing import (
     HOUR_S,
@@ -118,12 +118,26 @@ def confirming(request: HttpRequest, asked: Asked, token: str) -> HttpResponse:
     place = place_of(found.page)
     if request.method != "POST":
         what = "confirmed" if found.confirmed_at else "confirm"
-        return shown(request, found.page, place, what=what)
+        return shown(request, found.page, place, what=what, kind=found.kind)
     with unrecorded():
-        confirmed = confirm(found.id, now=timezone.now())
-    if confirmed is None:
+        made = confirm(found.id, now=timezone.now())
+    if made is None:
         return shown(request, None, asked.place(), 404, what="over")
-    return shown(request, found.page, place, what="confirmed")
+    if prefers_json(request):
+        return as_json(found, secret=made.secret)
+    return shown(request, found.page, place, what="confirmed", kind=found.kind, secret=made.secret)
+
+
+def prefers_json(request: HttpRequest) -> bool:
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def as_json(subscriber: StatusSubscriber, *, secret: str) -> HttpResponse:
+    """For programs that confirm by themselves."""
+    told = {"state": "active", "unsubscribe": link(subscriber.page, subscriber.id, "unsubscribe")}
+    if secret:
+        told["secret"] = secret
+    return JsonResponse(told, headers={"Cache-Control": "private, no-store"})
 
 
 def leaving(request: HttpRequest, asked: Asked, token: str) -> HttpResponse:

@@ -36,6 +36,11 @@ class Letter:
     at: datetime
 
     @property
+    def message_id(self) -> str:
+        """Of a webhook: the same whenever it is sent again."""
+        return f"stn_{self.id.hex}"
+
+    @property
     def subject(self) -> str:
         if self.notice is not None:
             words = f"{self.notice.title}: {self.notice.words}"
@@ -88,7 +93,7 @@ def json_of(letter: Letter) -> bytes:
         told, type_, happened_at = letter.notice.payload, letter.notice.kind, letter.notice.happened_at
     return msgspec.json.encode(
         {
-            "id": f"stn_{letter.id.hex}",
+            "id": letter.message_id,
             "type": type_,
             "timestamp": rfc3339(happened_at),
             "meta": meta,

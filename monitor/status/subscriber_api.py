@@ -21,7 +21,15 @@ from monitor.models import StatusPage, StatusSubscriber
 from monitor.models.status_subscribers import SubscriberKind
 from monitor.models.webhooks import MAX_URL_CHARS
 from monitor.status.register import reach_page
-from monitor.status.subscribing import QUESTIONS_A_PAGE, BadTarget, add, leave, page_may_ask, shown_target
+from monitor.status.subscribing import (
+    QUESTIONS_A_PAGE,
+    BadTarget,
+    Subscription,
+    add,
+    leave,
+    page_may_ask,
+    shown_target,
+)
 
 STATES = ("pending", "active", "failing")
 
@@ -42,12 +50,27 @@ class StatusSubscriberSerializer(serializers.ModelSerializer[StatusSubscriber]):
         return shown_target(subscriber, whole=self.context.get("is_whole", False))
 
 
+class AddedSubscriberSerializer(StatusSubscriberSerializer):
+    """The one answer that holds the secret."""
+
+    secret = serializers.SerializerMethodField(
+        help_text="Of a webhook that was added just now: what its calls are signed with. Never shown again."
+    )
+
+    class Meta(StatusSubscriberSerializer.Meta):
+        fields = (*StatusSubscriberSerializer.Meta.fields, "secret")  # type: ignore[assignment] # one more
+        read_only_fields = fields
+
+    def get_secret(self, subscriber: StatusSubscriber) -> str | None:
+        return self.context.get("secret") or None
+
+
 class NewSubscriberSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=SubscriberKind.choices)
     target = TextField(max_length=MAX_URL_CHARS, help_text="A mail address, or a URL.")
 
 
-def added(page: StatusPage, given: dict[str, Any]) -> StatusSubscriber:
+def added(page: StatusPage, given: dict[str, Any]) -> Subscription:
     """As a valid serializer says. Letters to strangers are counted with those that readers have sent.
     Raises ValidationError."""
     if given["kind"] == SubscriberKind.EMAIL and not page_may_ask(page):
@@ -89,16 +112,19 @@ class StatusSubscribersView(OfSubscribers):
 
     @extend_schema(
         summary="Have somebody told what a status page says",
-        description="A mail address is asked first, by a letter; a webhook is told from now on.",
+        description="A mail address is asked first, by a letter; a webhook is told from now on, and its "
+        "secret is in this answer and never shown again.",
         request=NewSubscriberSerializer,
-        responses={201: StatusSubscriberSerializer},
+        responses={201: AddedSubscriberSerializer},
         operation_id="status_pages_subscribers_create",
     )
     def post(self, request: Request, status_page_id: UUID) -> Response:
         page = self.page(Scope.MANAGE)
         form = NewSubscriberSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        return Response(self.said(page, added(page, form.validated_data)), status=201)
+        made = added(page, form.validated_data)
+        context = {"is_whole": True, "secret": made.secret}
+        return Response(AddedSubscriberSerializer(made.subscriber, context=context).data, status=201)
 
 
 class StatusSubscriberView(OfSubscribers):

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
@@ -16,7 +17,7 @@ from monitor.models import StatusPage
 from monitor.models.status_subscribers import SubscriberKind
 from monitor.status.register import reach_page
 from monitor.status.subscriber_api import NewSubscriberSerializer, added
-from monitor.status.subscribing import leave, shown_target
+from monitor.status.subscribing import Subscription, leave, shown_target
 
 ROWS_A_PAGE = 50
 PILLS = {"pending": "", "active": "pill-good", "failing": "pill-warn"}
@@ -32,9 +33,12 @@ def subscribers(request: HttpRequest, page_id: UUID) -> HttpResponse:
     scope = Scope.MANAGE if request.method == "POST" else Scope.READ
     page = reach_page(actor, page_id, scope)
     may_manage = actor.may(Scope.MANAGE, page.organization_id)
-    problem = ""
-    if request.method == "POST" and not (problem := add_as_posted(request, page)):
-        return redirect("pages:status-subscribers", page_id)
+    problem, secret = "", ""
+    if request.method == "POST":
+        made, problem = add_as_posted(request, page)
+        secret = made.secret if made else ""
+        if not problem and not secret:
+            return redirect("pages:status-subscribers", page_id)
     cut = cut_page(page.subscribers.all(), limit=ROWS_A_PAGE, cursor=read_cursor(request.GET))
     context = {
         "section": "monitors",
@@ -51,22 +55,27 @@ def subscribers(request: HttpRequest, page_id: UUID) -> HttpResponse:
         "kinds": SubscriberKind.choices,
         "may_manage": may_manage,
         "problem": problem,
+        "secret": secret,
     }
-    return render(request, "status/subscribers.html", context, status=400 if problem else 200)
+    response = render(request, "status/subscribers.html", context, status=400 if problem else 200)
+    if secret:
+        # The only place it is ever shown, so nothing may keep it.
+        add_never_cache_headers(response)
+    return response
 
 
-def add_as_posted(request: HttpRequest, page: StatusPage) -> str:
-    """What is wrong with what was typed; empty when somebody was added."""
+def add_as_posted(request: HttpRequest, page: StatusPage) -> tuple[Subscription | None, str]:
+    """Who was added, or what is wrong with what was typed."""
     form = NewSubscriberSerializer(data={name: request.POST.get(name, "") for name in ("kind", "target")})
     if not form.is_valid():
-        return "Type a mail address or a URL."
+        return None, "Type a mail address or a URL."
     try:
         made = added(page, form.validated_data)
     except ValidationError as error:
-        return str(error.detail["target"])  # type: ignore[call-overload] # a dict
-    words = "Added." if made.confirmed_at else "A letter asks whether it was meant."
+        return None, str(error.detail["target"])  # type: ignore[call-overload] # a dict
+    words = "Added." if made.subscriber.confirmed_at else "A letter asks whether it was meant."
     messages.success(request, words)
-    return ""
+    return made, ""
 
 
 @reading_or_posting

@@ -4,7 +4,8 @@ A stranger may type anybody's address. So an address is asked three times a day 
 together; whoever types it is answered the same, known or not; and what nobody confirms is gone in two days.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -21,6 +22,7 @@ from monitor.limits.buckets import take_one
 from monitor.models import StatusDelivery, StatusNotice, StatusPage, StatusSubscriber
 from monitor.models.status_subscribers import SubscriberKind
 from monitor.models.webhooks import UNFINISHED
+from monitor.webhooks.signing import make_secret
 from monitor.webhooks.targets import policy_for_strangers
 
 MAX_ADDRESS_CHARS = 254
@@ -44,6 +46,15 @@ class BadTarget(ValueError):
 
 
 def checked_target(kind: str, text: str) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A subscriber, and of a webhook that is told from this moment on the secret that its calls are signed
+    with: shown to who confirms, and to nobody again."""
+
+    subscriber: StatusSubscriber
+    secret: str = field(default="", repr=False)
+
+
     """The address as it is written to. Raises BadTarget."""
     target = text.strip()
     if kind == SubscriberKind.EMAIL:
@@ -115,18 +126,15 @@ def ask(page: StatusPage, *, kind: str, target: str, now: datetime) -> StatusSub
     return subscriber
 
 
-def add(page: StatusPage, *, kind: str, target: str, now: datetime) -> StatusSubscriber | None:
+def add(page: StatusPage, *, kind: str, target: str, now: datetime) -> Subscription | None:
     """The same by those who manage the page. They may have channels call anything public as it is, so a
     webhook needs no answer; a mail address is its owner's to say yes for. None and BadTarget as above."""
     if kind == SubscriberKind.EMAIL:
-        return ask(page, kind=kind, target=target, now=now)
+        asked = ask(page, kind=kind, target=target, now=now)
+        return None if asked is None else Subscription(subscriber=asked)
     target = checked_target(kind, target)
     with transaction.atomic():
-        subscriber = put(page, kind=kind, target=target, now=now)
-        if subscriber.confirmed_at is None:
-            subscriber.confirmed_at = now
-            subscriber.save(update_fields=["confirmed_at"])
-    return subscriber
+        return begin(put(page, kind=kind, target=target, now=now), now=now)
 
 
 def put(page: StatusPage, *, kind: str, target: str, now: datetime) -> StatusSubscriber:
@@ -146,13 +154,26 @@ def is_being_asked(subscriber: StatusSubscriber) -> bool:
     return StatusDelivery.objects.filter(subscriber=subscriber, notice=None, status__in=UNFINISHED).exists()
 
 
-def confirm(subscriber_id: UUID, *, now: datetime) -> StatusSubscriber | None:
+@transaction.atomic
+def confirm(subscriber_id: UUID, *, now: datetime) -> Subscription | None:
     """The subscriber, who is told from now on; None when the question is over or was taken back."""
-    waiting = StatusSubscriber.objects.pending().filter(
-        id=subscriber_id, asked_at__gt=now - StatusSubscriber.PENDING_FOR
-    )
-    waiting.update(confirmed_at=now)
-    return StatusSubscriber.objects.confirmed().select_related("page").filter(id=subscriber_id).first()
+    # Two who confirm at once must not be shown two secrets.
+    found = StatusSubscriber.objects.select_for_update(no_key=True).filter(id=subscriber_id).first()
+    if found is None or (found.confirmed_at is None and found.asked_at <= now - StatusSubscriber.PENDING_FOR):
+        return None
+    return begin(found, now=now)
+
+
+def begin(subscriber: StatusSubscriber, *, now: datetime) -> Subscription:
+    """Have it told from now on, where it is not yet; its row is the caller's. A secret is made once: whoever
+    lost it leaves and subscribes again."""
+    if subscriber.confirmed_at is not None:
+        return Subscription(subscriber=subscriber)
+    secret = make_secret() if subscriber.kind == SubscriberKind.WEBHOOK else ""
+    subscriber.confirmed_at = now
+    subscriber.sealed_secret = seal(secret) if secret else None
+    subscriber.save(update_fields=["confirmed_at", "sealed_secret"])
+    return Subscription(subscriber=subscriber, secret=secret)
 
 
 def leave(subscriber_id: UUID) -> None:

@@ -793,7 +793,7 @@ def world(db):
     page = StatusPage.objects.create(organization=organization, slug="the-page", name="the page")
     said = open_incident(page, title="it", impact="minor", status="identified", body="x", now=timezone.now())
     listening = add(page, kind="webhook", target="https://shop.example/hook", now=timezone.now())
-    ids |= {"status_page_id": page.id, "incident_id": said.id, "subscriber_id": listening.id}
+    ids |= {"status_page_id": page.id, "incident_id": said.id, "subscriber_id": listening.subscriber.id}
     ids["tag_id"] = MonitorTag.objects.create(organization=organization, name="the tag").id
     ids["proxy_id"] = a_proxy(organization, name="the proxy").id
     ids["consumer_id"] = Consumer.objects.get(identifier="the consumer").id

@@ -207,7 +207,7 @@ def ids(service: Service) -> dict[str, str]:
     page = StatusPage.objects.create(organization=service.organization, slug="the-page", name="the page")
     said = open_incident(page, title="it", impact="minor", status="identified", body="x", now=timezone.now())
     listening = add(page, kind="webhook", target="https://shop.example/hook", now=timezone.now())
-    found |= {"status_page_id": page.id, "incident_id": said.id, "subscriber_id": listening.id}
+    found |= {"status_page_id": page.id, "incident_id": said.id, "subscriber_id": listening.subscriber.id}
     found["view_id"] = SavedView.objects.create(organization=service.organization, name="errors").id
     found["consumer_id"] = Consumer.objects.get(identifier="acme").id
     found["endpoint_id"] = Endpoint.objects.filter(service=service)[0].id

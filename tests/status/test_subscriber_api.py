@@ -46,9 +46,13 @@ def test_a_program_adds_lists_and_removes(manager, page):
     assert (called.status_code, called.json()["state"]) == (201, "active")
     # Its path may be its secret.
     assert called.json()["target"] == "127.0.0.1"
+    assert (mail.json()["secret"], called.json()["secret"][:6]) == (None, "whsec_")
+    again = manager.post(address, hook, content_type="application/json")
+    assert (again.json()["id"], again.json()["secret"]) == (called.json()["id"], None)
     assert StatusDelivery.objects.filter(notice=None).count() == 1
     listed = manager.get(address).json()
     assert [each["kind"] for each in listed] == ["webhook", "email"]
+    assert all("secret" not in each for each in listed)
 
     assert manager.delete(f"{address}/{mail.json()['id']}").status_code == 204
     assert manager.delete(f"{address}/{mail.json()['id']}").status_code == 404
@@ -148,6 +152,20 @@ def test_a_person_adds_and_removes_on_the_page(organization, page):
     assert "Tell the subscriber" in browser.get(f"/status-pages/{page.id}").content.decode()
     browser.post(f"{address}/{made.id}/delete")
     assert not StatusSubscriber.objects.exists()
+
+
+def test_a_webhook_that_a_person_adds_has_its_secret_on_that_page_alone(organization, page):
+    browser = a_client(user=a_user(organization, Role.ADMIN))
+    address = f"/status-pages/{page.id}/subscribers"
+
+    added = browser.post(address, {"kind": "webhook", "target": "http://127.0.0.1:9/hooks/mine"})
+
+    assert added.status_code == 200
+    assert "no-store" in added["Cache-Control"]
+    assert added.content.decode().count("whsec_") == 1
+    assert "whsec_" not in browser.get(address).content.decode()
+    entry = AuditEntry.objects.get(action="status_subscriber.created")
+    assert "whsec_" not in str(vars(entry))
 
 
 def test_an_author_unticks_the_box_and_nobody_is_told(organization, page):

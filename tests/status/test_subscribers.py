@@ -69,6 +69,11 @@ def link_in(mail, word):
 
 
 def a_subscriber(page, target=EVE, *, kind="email", now=None):
+def secret_in(response):
+    """The secret that a page shows."""
+    return re.search(r"whsec_[A-Za-z0-9+/=]+", response.content.decode())[0]
+
+
     """One who said yes, and whose question was sent before."""
     now = now or timezone.now()
     made = ask(page, kind=kind, target=target, now=now)
@@ -321,12 +326,21 @@ def test_a_webhook_is_asked_confirms_and_hears_what_statuspage_would_send(page, 
     deliver()
     assert len(receiver.arrived) == 1
 
-    assert reader.post(path_of(question["confirm_url"])).status_code == 200
+    confirming = path_of(question["confirm_url"])
+    secret = secret_in(reader.post(confirming))
+    # Shown once: neither to who comes again nor to a copy of the database.
+    assert "whsec_" not in reader.post(confirming).content.decode()
+    assert "whsec_" not in reader.get(confirming).content.decode()
+    assert secret.encode() not in bytes(StatusSubscriber.objects.get().sealed_secret)
     incident = tell(page)
     say(incident, status="resolved", body="Over.", now=timezone.now())
     deliver()
 
-    opened, resolved = (arrived.json for arrived in receiver.arrived[1:])
+    opened, resolved = (arrived.verified(secret) for arrived in receiver.arrived[1:])
+    assert [arrived.headers["webhook-id"] for arrived in receiver.arrived[1:]] == [
+        opened["id"],
+        resolved["id"],
+    ]
     assert opened["type"] == "incident.opened"
     assert opened["page"]["status_indicator"] in ("none", "minor", "major", "critical")
     told = opened["incident"]
@@ -342,6 +356,44 @@ def test_a_webhook_is_asked_confirms_and_hears_what_statuspage_would_send(page, 
 
 
 def test_a_webhook_that_says_gone_is_removed(page, receiver, deliver):
+def test_a_program_that_confirms_by_itself_is_told_its_secret_as_json(
+    page, reader, receiver, deliver, settings
+):
+    made = ask(page, kind="webhook", target=f"{receiver.url}/hook", now=timezone.now())
+    confirming = path_of(link(page, made.id, "confirm"))
+
+    first, again = (reader.post(confirming, headers={"Accept": "application/json"}) for _ in range(2))
+
+    assert first["Cache-Control"] == "private, no-store"
+    assert set(again.json()) == {"state", "unsubscribe"}
+    StatusDelivery.objects.all().delete()
+    # A new key of the installation opens it as the old one did.
+    settings.SECRETS_KEYS = ["a newer key of forty characters at least, yes", *settings.SECRETS_KEYS]
+    call_command("seal_secrets", verbosity=0)
+    settings.SECRETS_KEYS = settings.SECRETS_KEYS[:1]
+    tell(page)
+    deliver()
+    assert receiver.arrived[-1].verified(first.json()["secret"])["type"] == "incident.opened"
+
+
+def test_a_webhook_of_before_there_were_secrets_is_told_without_a_signature(page, receiver, deliver):
+    subscriber = a_subscriber(page, f"{receiver.url}/hook", kind="webhook")
+    StatusSubscriber.objects.filter(id=subscriber.id).update(sealed_secret=None)
+    tell(page)
+
+    deliver()
+
+    (arrived,) = receiver.arrived
+    assert "webhook-signature" not in arrived.headers
+
+
+def test_mail_has_no_secret(page):
+    assert (
+        confirm(ask(page, kind="email", target=EVE, now=timezone.now()).id, now=timezone.now()).secret == ""
+    )
+    assert StatusSubscriber.objects.get().sealed_secret is None
+
+
     a_subscriber(page, f"{receiver.url}/hook", kind="webhook")
     receiver.replies(Reply(status=410))
     tell(page)

@@ -30,6 +30,7 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (NotificationChannel, "sealed"),
     (IdempotentRequest, "sealed_body"),
     (StatusSubscriber, "sealed"),
+    (StatusSubscriber, "sealed_secret"),
 )
 # Columns with a fingerprint, which is of the same key, and the text that it is of.
 FINGERPRINTS: dict[type[models.Model], tuple[str, Callable[[Any], str]]] = {
