@@ -319,6 +319,7 @@ class MaintenanceAdminForm(forms.ModelForm):
             *("organization", "title", "description", "is_active", "strategy", "timezone"),
             *("starts_at", "ends_at", "start_time", "end_time", "weekdays", "month_days", "every_days"),
             *("expression", "duration_minutes", "covers_all", "tags"),
+            "tells_subscribers",
         )
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
         help_texts = {

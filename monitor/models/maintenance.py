@@ -56,6 +56,8 @@ class Maintenance(models.Model):
     every_days = models.PositiveSmallIntegerField(default=1)
     expression = models.CharField(max_length=128, blank=True, default="")
     duration_minutes = models.PositiveIntegerField(default=60)
+    # Those of the status pages that show it.
+    tells_subscribers = models.BooleanField(default=True, db_default=True)
     covers_all = models.BooleanField(default=False)
     tags = ArrayField(models.CharField(max_length=64), blank=True, default=list)
     monitors = models.ManyToManyField(Monitor, related_name="maintenances", blank=True)

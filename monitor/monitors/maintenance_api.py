@@ -69,6 +69,11 @@ class MaintenanceSerializer(StrictModelSerializer):
     monitor_ids = serializers.ListField(
         child=serializers.UUIDField(), required=False, max_length=MAX_MONITORS
     )
+    tells_subscribers = serializers.BooleanField(
+        required=False,
+        default=True,
+        help_text="Whether subscribers of status pages hear of it; the pages show it either way.",
+    )
     state = serializers.SerializerMethodField(help_text="Where it stands now.")
     window_starts_at = serializers.SerializerMethodField(help_text="Of the open window, or the next one.")
     window_ends_at = serializers.SerializerMethodField()
@@ -92,6 +97,7 @@ class MaintenanceSerializer(StrictModelSerializer):
             "every_days",
             "expression",
             "duration_minutes",
+            "tells_subscribers",
             "covers_all",
             "tags",
             "monitor_ids",

@@ -85,6 +85,13 @@ class MaintenanceForm(SerializerForm):
     timezone = forms.CharField(label="Time zone", required=False, initial="UTC")
     expression = forms.CharField(label="Cron", required=False, help_text="0 3 * * 0 is Sundays at 3.")
     duration_minutes = forms.IntegerField(label="Minutes", required=False, initial=60)
+    tells_subscribers = forms.BooleanField(
+        label="Tell subscribers of status pages",
+        required=False,
+        initial=True,
+        help_text="When it is planned, begins and ends; where it comes more often than every six days, when"
+        " it begins.",
+    )
     covers_all = forms.BooleanField(label="Every monitor", required=False)
     tags = forms.CharField(label="Monitors with a tag", required=False, help_text="With commas.")
     monitor_ids = forms.MultipleChoiceField(

@@ -37,7 +37,8 @@ QUESTIONS_A_PAGE = 200
 BATCH = 2_000
 # Locked against being removed while their deliveries come about: one who leaves must not undo an update.
 LISTENING = """
-SELECT id FROM status_subscriber WHERE page_id = %s AND confirmed_at IS NOT NULL ORDER BY id FOR KEY SHARE
+SELECT id FROM status_subscriber
+WHERE page_id = %s AND confirmed_at IS NOT NULL AND kind = ANY(%s) ORDER BY id FOR KEY SHARE
 """
 
 
@@ -45,7 +46,6 @@ class BadTarget(ValueError):
     """An address that cannot be written to; the message says no more than that."""
 
 
-def checked_target(kind: str, text: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Subscription:
     """A subscriber, and of a webhook that is told from this moment on the secret that its calls are signed
@@ -55,6 +55,7 @@ class Subscription:
     secret: str = field(default="", repr=False)
 
 
+def checked_target(kind: str, text: str) -> str:
     """The address as it is written to. Raises BadTarget."""
     target = text.strip()
     if kind == SubscriberKind.EMAIL:
@@ -210,10 +211,10 @@ def shown_target(subscriber: StatusSubscriber, *, whole: bool) -> str:
 # --- Deliveries --------------------------------------------------------------------------------------------
 
 
-def listening_to(page_id: UUID) -> list[UUID]:
-    """Who is told what the page says, by id; they stay until this transaction ends."""
+def listening_to(page_id: UUID, *, kinds: Collection[str] = SubscriberKind.values) -> list[UUID]:
+    """Who of these kinds is told what the page says, by id; they stay until this transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute(LISTENING, [page_id])
+        cursor.execute(LISTENING, [page_id, list(kinds)])
         return [id_ for (id_,) in cursor.fetchall()]
 
 

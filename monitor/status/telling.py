@@ -4,8 +4,8 @@ A notice and its deliveries come about in the transaction of what they tell of.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from monitor.models import (
 )
 from monitor.models.maintenance import MaintenanceStrategy
 from monitor.models.status_pages import IncidentStatus
-from monitor.models.status_subscribers import NoticeKind
+from monitor.models.status_subscribers import NoticeKind, SubscriberKind
 from monitor.monitors.maintenance import plan_of
 from monitor.monitors.windows import next_window
 from monitor.status.places import place_of
@@ -33,10 +33,18 @@ from monitor.status.view import Announcement, Public, announcements_of, public_v
 from monitor.status.words import span_words
 
 logger = logging.getLogger(__name__)
-# A plan that comes again sooner is shown and not told: letters of every night are read by nobody.
+# A plan that comes again sooner is told once for each window, when it begins: three letters of every night
+# are read by nobody.
 LEAST_PAUSE = timedelta(days=6)
+# One that comes several times a day is told of once a day.
+LEAST_BETWEEN = timedelta(hours=20)
+START = "%Y%m%dT%H%M%S"
 # What ended while nobody looked is told so late, and no later.
 LATEST_END = timedelta(days=1)
+EVERYBODY: Collection[str] = SubscriberKind.values
+# Who reads of every night that it began knows when it ends. A program that follows states would have it go on
+# for ever.
+WEBHOOKS: Collection[str] = (SubscriberKind.WEBHOOK,)
 ONCE = frozenset({MaintenanceStrategy.MANUAL, MaintenanceStrategy.ONCE})
 
 
@@ -119,11 +127,12 @@ def tell_windows(page: StatusPage, *, now: datetime) -> int:
     plans = Maintenance.objects.in_bulk([each.id for each in announced])
     made, still_open = 0, set()
     for each in announced:
-        occurrence = occurrence_of(each, plans[each.id], told)
+        plan = plans[each.id]
+        occurrence = occurrence_of(each, plan, told)
         kind = NoticeKind.STARTED if each.is_open else NoticeKind.SCHEDULED
         if each.is_open:
             still_open.add(occurrence)
-        if key_of(occurrence, kind) not in told and not comes_often(plans[each.id], each):
+        if key_of(occurrence, kind) not in told and is_to_be_told(plan, each, told):
             made += tell_window(page, each, kind, occurrence, now=now)
     for occurrence in ended(told, still_open):
         made += tell_end(page, occurrence, told[key_of(occurrence, NoticeKind.STARTED)], now=now)
@@ -137,18 +146,39 @@ def key_of(occurrence: str, kind: NoticeKind) -> str:
 def occurrence_of(each: Announcement, plan: Maintenance, told: Mapping[str, Any]) -> str:
     """Names this window of the plan. One that is switched on and off by hand has no start to tell it by: it
     is the one after those that ended."""
-    start = f"{each.window.start:%Y%m%dT%H%M%S}"
+    start = each.window.start.strftime(START)
     if plan.strategy == MaintenanceStrategy.MANUAL:
         mine = [key for key in told if key.startswith(f"maintenance:{each.id.hex}:")]
         start = f"on{sum(key.endswith(':ended') for key in mine)}"
     return f"maintenance:{each.id.hex}:{start}"
 
 
-def comes_often(plan: Maintenance, each: Announcement) -> bool:
+def is_to_be_told(plan: Maintenance, each: Announcement, told: Iterable[str]) -> bool:
+    """Of a plan that comes often only that it began, and no more than once a day."""
+    if not plan.tells_subscribers:
+        return False
+    if not comes_often(plan, each.window.start):
+        return True
+    mine = f"maintenance:{each.id.hex}:"
+    begun = [start_in(key) for key in told if key.startswith(mine) and key.endswith(":started")]
+    return each.is_open and all(
+        abs(each.window.start - start) >= LEAST_BETWEEN for start in begun if start is not None
+    )
+
+
+def comes_often(plan: Maintenance, start: datetime) -> bool:
     if plan.strategy in ONCE:
         return False
-    following = next_window(plan_of(plan), each.window.start)
-    return following is not None and following.start - each.window.start < LEAST_PAUSE
+    following = next_window(plan_of(plan), start)
+    return following is not None and following.start - start < LEAST_PAUSE
+
+
+def start_in(key: str) -> datetime | None:
+    """When the window began that a key is of; None where it was switched on by hand."""
+    try:
+        return datetime.strptime(key.split(":")[2], START).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def ended(told: Iterable[str], still_open: set[str]) -> list[str]:
@@ -175,7 +205,7 @@ def tell_window(
         payload=payload_of(view, told, address=address),
         happened_at=now,
     )
-    return keep_and_deliver(notice, now=now)
+    return keep_and_deliver(notice, to=EVERYBODY, now=now)
 
 
 def tell_end(page: StatusPage, occurrence: str, began_id: UUID, *, now: datetime) -> int:
@@ -199,15 +229,22 @@ def tell_end(page: StatusPage, occurrence: str, began_id: UUID, *, now: datetime
         payload=payload_of(view, incident, address=address),
         happened_at=now,
     )
-    return keep_and_deliver(notice, now=now)
+    return keep_and_deliver(notice, to=WEBHOOKS if is_of_many(occurrence) else EVERYBODY, now=now)
 
 
-def keep_and_deliver(notice: StatusNotice, *, now: datetime) -> int:
+def is_of_many(occurrence: str) -> bool:
+    """Whether its plan comes often. A plan that is gone comes no more, and its end is news to everybody."""
+    start = start_in(occurrence)
+    plan = Maintenance.objects.filter(id=occurrence.split(":")[1]).first()
+    return start is not None and plan is not None and comes_often(plan, start)
+
+
+def keep_and_deliver(notice: StatusNotice, *, to: Collection[str], now: datetime) -> int:
     """1, or 0 when another worker was quicker."""
     try:
         with transaction.atomic():
             notice.save(force_insert=True)
-            deliver_to(listening_to(notice.page_id), notice, now=now)
+            deliver_to(listening_to(notice.page_id, kinds=to), notice, now=now)
     except IntegrityError:
         return 0
     return 1

@@ -30,6 +30,7 @@ from monitor.status.places import link
 from monitor.status.register import hashed, open_incident, save_page, say
 from monitor.status.subscribing import ask, confirm, forget_pending, leave
 from monitor.status.telling import tell_maintenance
+from monitor.status.view import public_view
 from tests.channels.mail_box import socket_port
 from tests.factories import a_client, a_user, an_organization
 from tests.monitors.scenes import a_monitor
@@ -68,12 +69,12 @@ def link_in(mail, word):
     return re.search(rf"http\S+/{word}/\S+", text)[0]
 
 
-def a_subscriber(page, target=EVE, *, kind="email", now=None):
 def secret_in(response):
     """The secret that a page shows."""
     return re.search(r"whsec_[A-Za-z0-9+/=]+", response.content.decode())[0]
 
 
+def a_subscriber(page, target=EVE, *, kind="email", now=None):
     """One who said yes, and whose question was sent before."""
     now = now or timezone.now()
     made = ask(page, kind=kind, target=target, now=now)
@@ -355,7 +356,6 @@ def test_a_webhook_is_asked_confirms_and_hears_what_statuspage_would_send(page, 
     assert not StatusSubscriber.objects.exists()
 
 
-def test_a_webhook_that_says_gone_is_removed(page, receiver, deliver):
 def test_a_program_that_confirms_by_itself_is_told_its_secret_as_json(
     page, reader, receiver, deliver, settings
 ):
@@ -394,6 +394,7 @@ def test_mail_has_no_secret(page):
     assert StatusSubscriber.objects.get().sealed_secret is None
 
 
+def test_a_webhook_that_says_gone_is_removed(page, receiver, deliver):
     a_subscriber(page, f"{receiver.url}/hook", kind="webhook")
     receiver.replies(Reply(status=410))
     tell(page)
@@ -559,6 +560,20 @@ def test_trouble_of_our_own_removes_nobody(page, mail, deliver, settings, troubl
     assert subscriber.last_error
 
 
+def test_a_letter_that_our_own_server_would_not_take_comes_once_that_is_mended(page, mail, deliver, clock):
+    a_subscriber(page)
+    mail.sender_answer = "550 5.7.60 you may not send as this sender"
+    tell(page)
+    deliver()
+    assert StatusDelivery.objects.get().status == "pending"
+
+    mail.sender_answer = ""
+    clock.move(minutes=1)
+    deliver()
+
+    assert [letter["To"] for letter in mail.mails] == [EVE]
+
+
 @pytest.mark.parametrize(
     "answer",
     ["550 5.1.1 no such user", "550 no such user here", "452 4.2.2 mailbox full", "450 4.1.2 no such domain"],
@@ -612,20 +627,6 @@ def test_nobody_is_told_where_the_author_says_so_or_the_page_is_hidden(page):
 
 
 def test_an_incident_that_is_removed_is_told_no_more(page, mail, deliver):
-def test_a_letter_that_our_own_server_would_not_take_comes_once_that_is_mended(page, mail, deliver, clock):
-    a_subscriber(page)
-    mail.sender_answer = "550 5.7.60 you may not send as this sender"
-    tell(page)
-    deliver()
-    assert StatusDelivery.objects.get().status == "pending"
-
-    mail.sender_answer = ""
-    clock.move(minutes=1)
-    deliver()
-
-    assert [letter["To"] for letter in mail.mails] == [EVE]
-
-
     a_subscriber(page)
     tell(page).delete()
 
@@ -683,12 +684,59 @@ def test_planned_work_of_what_the_page_does_not_show_is_not_told(page):
     assert tell_maintenance(now=now) == 0
 
 
-def test_work_of_every_night_is_shown_and_not_told(page):
-    a_subscriber(page)
-    a_window(page, strategy="cron", start=None, end=None, expression="0 3 * * *", duration_minutes=30)
+def told_at(*moments):
+    """What subscribers were told at each of these, by the kinds of those who were."""
+    for moment in moments:
+        before = set(StatusNotice.objects.values_list("id", flat=True))
+        tell_maintenance(now=moment)
+        made = StatusNotice.objects.exclude(id__in=before).order_by("happened_at", "id")
+        yield [
+            (each.kind, sorted(each.deliveries.values_list("subscriber__kind", flat=True))) for each in made
+        ]
 
-    assert tell_maintenance(now=datetime(2026, 11, 21, 12, tzinfo=UTC)) == 0
-    assert tell_maintenance(now=datetime(2026, 11, 22, 3, 10, tzinfo=UTC)) == 0
+
+def test_work_of_every_night_is_told_once_a_night_and_its_end_to_programs(page):
+    a_subscriber(page)
+    a_subscriber(page, "http://127.0.0.1:9/hook", kind="webhook")
+    a_window(page, strategy="cron", start=None, end=None, expression="0 3 * * *", duration_minutes=30)
+    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+    told = list(told_at(*(noon + timedelta(hours=hours) for hours in (0, 15, 15.2, 16, 24, 39, 39.5))))
+
+    begun = ("maintenance.started", ["email", "webhook"])
+    over = ("maintenance.ended", ["webhook"])
+    assert told == [[], [begun], [], [over], [], [begun], [over]]
+
+
+def test_work_of_every_hour_is_told_once_a_day(page):
+    a_subscriber(page)
+    a_window(page, strategy="cron", start=None, end=None, expression="0 * * * *", duration_minutes=10)
+    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+    told = list(told_at(*(noon + timedelta(hours=hours) for hours in range(25))))
+
+    assert [len([each for each in hour if each[0].endswith("started")]) for hour in told] == [
+        1 if hour in (0, 20) else 0 for hour in range(25)
+    ]
+
+
+def test_the_end_of_a_night_whose_plan_is_gone_is_told_to_everybody(page):
+    a_subscriber(page)
+    work = a_window(page, strategy="cron", start=None, end=None, expression="0 3 * * *", duration_minutes=30)
+    night = datetime(2026, 11, 22, 3, 10, tzinfo=UTC)
+    list(told_at(night))
+    work.delete()
+
+    assert list(told_at(night + timedelta(minutes=1))) == [[("maintenance.ended", ["email"])]]
+
+
+def test_work_whose_planner_says_so_is_shown_and_not_told(page):
+    a_subscriber(page)
+    now = timezone.now()
+    a_window(page, start=now, end=now + timedelta(hours=1), tells_subscribers=False)
+
+    assert list(told_at(now, now + timedelta(hours=2))) == [[], []]
+    assert public_view(page, now=now).announcements
 
 
 def test_work_that_is_switched_on_and_off_by_hand_is_told_each_time(page):
