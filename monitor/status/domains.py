@@ -15,7 +15,7 @@ from monitor.models import StatusPage
 from monitor.status.copies import read_copy
 from monitor.status.doors import door_of
 from monitor.status.public import Asked, answer
-from monitor.status.rendering import ALL_PARTS
+from monitor.status.rendering import is_part
 
 
 class StatusDomainMiddleware:
@@ -31,7 +31,7 @@ class StatusDomainMiddleware:
             return self.get_response(request)
         asked = Asked(name=domain, is_domain=True, part=part)
         door = door_of(asked)
-        if part not in ALL_PARTS and door is None:
+        if not is_part(part) and door is None:
             return self.get_response(request)
         # Who leaves may do so from a page that is hidden; all else is 404 there by itself.
         if not is_of_a_page(domain, hidden_too=door is not None):

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.hashers import check_password
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
 from django.shortcuts import render as render_page
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -19,6 +19,7 @@ from monitor.status.answers import POLICY, Answer
 from monitor.status.cache import CACHE
 from monitor.status.copies import read_copy, remove_copies, write_copy
 from monitor.status.guesses import Guesses
+from monitor.status.history import HISTORY, is_history
 from monitor.status.places import Place, at_domain, below_status
 from monitor.status.rendering import NoSuchPart, render
 
@@ -52,6 +53,11 @@ class Asked:
 @csrf_exempt
 def at_slug(request: HttpRequest, slug: str, part: str = "") -> HttpResponse:
     return answer(request, Asked(name=slug, is_domain=False, part=part))
+
+
+@csrf_exempt
+def month_at_slug(request: HttpRequest, slug: str, month: str) -> HttpResponse:
+    return at_slug(request, slug, f"{HISTORY}/{month}")
 
 
 def answer(request: HttpRequest, asked: Asked) -> HttpResponse:
@@ -101,6 +107,8 @@ def behind_password(request: HttpRequest, asked: Asked, page: StatusPage) -> Htt
     if request.method == "POST":
         return judged(request, asked, page)
     if not is_let_in(request, page):
+        if is_history(asked.part):
+            return HttpResponseRedirect(asked.base or "/")
         if asked.part in ("", "style.css", "logo"):
             return question(request, asked, page) if not asked.part else problem_response(401, ASK)
         return problem_response(401, ASK)

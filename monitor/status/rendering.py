@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -13,8 +13,10 @@ from django.utils.safestring import SafeString
 from monitor.charts import Beat as Bar
 from monitor.charts import heartbeat
 from monitor.lib.rich_text import as_html, as_text
-from monitor.models import StatusIncident, StatusPage
+from monitor.models import StatusPage
 from monitor.status.answers import Answer
+from monitor.status.cards import by_day, incident_card
+from monitor.status.history import HISTORY, history_html, is_history
 from monitor.status.places import Place
 from monitor.status.statuspage import (
     components_of,
@@ -51,7 +53,6 @@ PILLS = {
     Level.MAINTENANCE: "pill-info",
     Level.UNKNOWN: "",
 }
-IMPACT_PILLS = {"critical": "pill-bad", "major": "pill-bad", "minor": "pill-warn", "none": ""}
 
 
 class NoSuchPart(LookupError):
@@ -66,6 +67,11 @@ def render(page: StatusPage, part: str, *, place: Place, now: datetime) -> Answe
         if page.logo is None:
             raise NoSuchPart(part)
         return Answer.of(bytes(page.logo), page.logo_type)
+    if is_history(part):
+        told = history_html(page, part, place=place, now=now)
+        if told is None:
+            raise NoSuchPart(part)
+        return Answer.of(told, HTML)
     make = PARTS.get(part)
     if make is None:
         raise NoSuchPart(part)
@@ -100,7 +106,7 @@ def page_context(view: Public, place: Place) -> dict[str, Any]:
         "level": view.level,
         "groups": [(group.name, [row_of(part, page.days) for part in group.parts]) for group in view.groups],
         "open_incidents": [incident_card(each) for each in view.open_incidents],
-        "past": past_days(view),
+        "past": by_day(view.past_incidents),
         "announcements": [(each, as_html(each.description)) for each in view.announcements],
         "incident_days": INCIDENT_DAYS,
     }
@@ -122,22 +128,6 @@ def bar_of(day: Day) -> Bar:
     if day.uptime == 1:
         return Bar(state="up", label=words)
     return Bar(state="down" if day.uptime <= ALL_DOWN else "slow", label=words)
-
-
-def incident_card(incident: StatusIncident) -> dict[str, Any]:
-    return {
-        "incident": incident,
-        "pill": IMPACT_PILLS[incident.impact],
-        "updates": [(update, as_html(update.body)) for update in incident.updates.all()],
-    }
-
-
-def past_days(view: Public) -> list[tuple[Any, list[dict[str, Any]]]]:
-    """The last days, newest first, each with the incidents that began on it."""
-    by_date: dict[Any, list[dict[str, Any]]] = {}
-    for incident in view.past_incidents:
-        by_date.setdefault(incident.started_at.astimezone(UTC).date(), []).append(incident_card(incident))
-    return sorted(by_date.items(), reverse=True)
 
 
 # --- JSON and feeds ----------------------------------------------------------------------------------------
@@ -237,4 +227,9 @@ PARTS: Mapping[str, Callable[[Public, Place], tuple[bytes, str]]] = {
     "feed.rss": feed(Rss201rev2Feed, "feed.rss"),
     "feed.atom": feed(Atom1Feed, "feed.atom"),
 }
-ALL_PARTS = (*PARTS, "style.css", "logo")
+ALL_PARTS = (*PARTS, "style.css", "logo", HISTORY)
+
+
+def is_part(part: str) -> bool:
+    """Whether a page may have it; months of its history are parts, too."""
+    return part in ALL_PARTS or is_history(part)

@@ -59,11 +59,8 @@ def components_of(view: Public, *, address: str) -> dict[str, Any]:
 
 
 def incidents_of(view: Public, *, address: str) -> dict[str, Any]:
-    """Open ones and those of the last days, newest first."""
-    found = sorted(
-        (*view.open_incidents, *view.past_incidents), key=lambda each: each.started_at, reverse=True
-    )
-    told = [incident(each, view, address=address) for each in found]
+    """Open ones and the newest of the others, newest first."""
+    told = [incident(each, view, address=address) for each in view.incidents]
     return {"page": status_of(view, address=address)["page"], "incidents": told}
 
 

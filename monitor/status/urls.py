@@ -11,6 +11,7 @@ public_routes = [
     for part in ALL_PARTS
 ]
 public_routes += [
+    path("status/<str:slug>/history/<str:month>", public.month_at_slug),
     path("status/<str:slug>/subscribe", doors.subscribe_at_slug),
     path("status/<str:slug>/confirm/<str:token>", doors.confirm_at_slug),
     path("status/<str:slug>/unsubscribe/<str:token>", doors.leave_at_slug),

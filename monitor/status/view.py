@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from django.db.models import Prefetch, Sum
+from django.db.models import F, Prefetch, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from monitor.models import Maintenance, MonitorHour, StatusIncident, StatusPage, StatusUpdate
@@ -19,6 +19,7 @@ from monitor.monitors.words import state_of
 
 # Of the past, on the page itself; feeds hold as many.
 INCIDENT_DAYS = 15
+# As many as Statuspage gives its clients.
 MOST_INCIDENTS = 50
 ANNOUNCED_AHEAD = timedelta(days=14)
 # A day with this much of its known time down is all down; with any, partly.
@@ -111,9 +112,19 @@ class Public:
     at: datetime
     level: Level
     groups: Sequence[Group]
-    open_incidents: Sequence[StatusIncident]
-    past_incidents: Sequence[StatusIncident]
+    # Open ones and the newest of the others, by when they began, newest first.
+    incidents: Sequence[StatusIncident]
     announcements: Sequence[Announcement]
+
+    @property
+    def open_incidents(self) -> list[StatusIncident]:
+        return [each for each in self.incidents if each.resolved_at is None]
+
+    @property
+    def past_incidents(self) -> list[StatusIncident]:
+        """Those of the last days."""
+        since = self.at - timedelta(days=INCIDENT_DAYS)
+        return [each for each in self.incidents if each.resolved_at is not None and each.resolved_at >= since]
 
     @property
     def parts(self) -> list[Part]:
@@ -141,15 +152,13 @@ def public_view(page: StatusPage, *, now: datetime) -> Public:
                 days=mine.days,
             )
         )
-    incidents = incidents_of(page, now=now)
     made = [Group(name=name, parts=parts) for name, parts in groups.items()]
     return Public(
         page=page,
         at=now,
         level=overall([part.level for group in made for part in group.parts]),
         groups=made,
-        open_incidents=[each for each in incidents if each.resolved_at is None],
-        past_incidents=[each for each in incidents if each.resolved_at is not None],
+        incidents=incidents_of(page),
         announcements=announcements_of(page, {entry.monitor_id: entry.id for entry in entries}, now=now),
     )
 
@@ -215,13 +224,17 @@ def _share(up_ms: int, down_ms: int) -> float | None:
 # --- What people say ---------------------------------------------------------------------------------------
 
 
-def incidents_of(page: StatusPage, *, now: datetime) -> list[StatusIncident]:
-    """Those that are open, and those of the last days; newest first, updates newest first."""
-    updates = Prefetch("updates", StatusUpdate.objects.order_by("-created_at", "-id"))
-    recent = StatusIncident.objects.filter(page=page).prefetch_related(updates)
-    since = now - timedelta(days=INCIDENT_DAYS)
-    found = recent.exclude(resolved_at__lt=since).order_by("-started_at", "-id")
-    return list(found[:MOST_INCIDENTS])
+def incidents_of(page: StatusPage) -> list[StatusIncident]:
+    """Those that are open, and of the others the newest; newest first, updates newest first."""
+    found = with_updates(page.incidents.all()).order_by(
+        F("resolved_at").desc(nulls_first=True), "-started_at", "-id"
+    )
+    return sorted(found[:MOST_INCIDENTS], key=lambda each: (each.started_at, each.id), reverse=True)
+
+
+def with_updates(incidents: QuerySet[StatusIncident]) -> QuerySet[StatusIncident]:
+    newest_first = StatusUpdate.objects.order_by("-created_at", "-id")
+    return incidents.prefetch_related(Prefetch("updates", newest_first))
 
 
 def announcements_of(page: StatusPage, parts: Mapping[UUID, UUID], *, now: datetime) -> list[Announcement]:

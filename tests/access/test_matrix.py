@@ -571,7 +571,13 @@ BADGE = "badge/<str:key>/<str:what>"
 # Status pages are for anybody, and those with a password ask for it: tests/status.
 STATUS_PAGES = {
     f"status/<str:slug>/{part}".rstrip("/")
-    for part in (*ALL_PARTS, "subscribe", "confirm/<str:token>", "unsubscribe/<str:token>")
+    for part in (
+        *ALL_PARTS,
+        "history/<str:month>",
+        "subscribe",
+        "confirm/<str:token>",
+        "unsubscribe/<str:token>",
+    )
 }
 # A receipt is for who asked for it, who may belong nowhere since (tests/compliance).
 WITH_A_GATE_OF_ITS_OWN = {
