@@ -21,7 +21,8 @@ from monitor.lib.actors import Scope
 from monitor.models import Monitor, MonitorBadge
 from monitor.monitors.reach import reach_monitor
 from monitor.status.answers import Answer
-from monitor.status.badges import FORMS, WHATS, Badge, as_json, as_shields, as_svg, badge_of, unknown_badge
+from monitor.status.badge_pictures import as_svg
+from monitor.status.badges import FORMS, WHATS, Badge, as_json, as_shields, badge_of, unknown_badge
 
 # Image proxies ask each page view anew; a minute is as fresh as a check.
 FRESH_S = 60
@@ -54,7 +55,10 @@ def badge(request: HttpRequest, key: str, what: str) -> HttpResponse:
 
 def drawn(made: Badge, form: str, asked: dict[str, str]) -> bytes:
     if form == "svg":
-        return as_svg(made, style=asked.get("style", "flat"), label_color=asked.get("labelColor")).encode()
+        style, label_color = asked.get("style", "flat"), asked.get("labelColor")
+        return as_svg(
+            made.label, made.message, color=made.color, style=style, label_color=label_color
+        ).encode()
     return json.dumps(as_json(made) if form == "json" else as_shields(made)).encode()
 
 

@@ -1,4 +1,4 @@
-"""Badges of a monitor as SVG, JSON and Shields' endpoint form. Pure, but for reading how it stands."""
+"""What badges of a monitor say, and the same as JSON and in Shields' endpoint form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,15 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Sum
-from django.utils.html import escape
 
 from monitor.models import Monitor, MonitorHour
 from monitor.monitors.hours import hour_of
 from monitor.monitors.stats import uptimes
 from monitor.monitors.words import STATE_WORDS, state_of
+from monitor.status.badge_pictures import color_asked
 from monitor.status.words import percent_of
 
-WHATS = ("status", "uptime-24h", "uptime-7d", "uptime-30d", "response", "certificate")
+WHATS = (
+    "status",
+    *("uptime-24h", "uptime-7d", "uptime-30d", "uptime-90d", "uptime-1y"),
+    "response",
+    "certificate",
+)
 FORMS = ("svg", "json", "shields")
 # Those of Uptime Kuma, darkened until white text on them has the contrast of WCAG AA.
 COLORS = {
@@ -23,15 +28,11 @@ COLORS = {
     "bad": "#c2290a",
     "info": "#1747f5",
     "none": "#6b6b6b",
-    "label": "#444444",
 }
 STATE_COLORS = {"up": "good", "slow": "warn", "pending": "warn", "down": "bad", "maintenance": "info"}
 GOOD_UPTIME, FAIR_UPTIME = 0.999, 0.99
 WARN_DAYS, DOWN_DAYS = 14, 7
 MAX_TEXT = 60
-NAMED_COLORS = frozenset(
-    ("brightgreen", "green", "yellowgreen", "yellow", "orange", "red", "blue", "grey", "lightgrey")
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,41 +123,7 @@ def whole(text: str | None, default: int) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 5 else default
 
 
-def color_asked(text: str | None, default: str) -> str:
-    """A name or hex digits, as Shields takes them; anything else is the default."""
-    if not text:
-        return default
-    if text.lower() in NAMED_COLORS:
-        return {"brightgreen": "#44cc11", "lightgrey": "#9f9f9f"}.get(text.lower(), text.lower())
-    digits = text.removeprefix("#").lower()
-    return f"#{digits}" if len(digits) in (3, 6) and set(digits) <= set("0123456789abcdef") else default
-
-
-# --- Forms -------------------------------------------------------------------------------------------------
-
-# Verdana at 11 px, about: exact widths need the font, and `textLength` makes the text fit what was guessed.
-_NARROW, _WIDE = frozenset("iljtfrI.,:;|!'()[] 1"), frozenset("mwMW%@")
-
-
-def width_of(text: str) -> int:
-    return round(sum(4.4 if each in _NARROW else 10 if each in _WIDE else 7 for each in text))
-
-
-def as_svg(badge: Badge, *, style: str = "flat", label_color: str | None = None) -> str:
-    left, right = width_of(badge.label) + 12, width_of(badge.message) + 12
-    words = escape(f"{badge.label}: {badge.message}")
-    radius = 0 if style == "flat-square" else 3
-    dark = color_asked(label_color, COLORS["label"])
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img"'
-        f' aria-label="{words}"><title>{words}</title>'
-        f'<clipPath id="r"><rect width="{left + right}" height="20" rx="{radius}"/></clipPath>'
-        f'<g clip-path="url(#r)"><rect width="{left}" height="20" fill="{dark}"/>'
-        f'<rect x="{left}" width="{right}" height="20" fill="{badge.color}"/></g>'
-        '<g fill="#fff" font-family="Verdana,Geneva,DejaVu Sans,sans-serif" font-size="11">'
-        f'<text x="6" y="14" textLength="{left - 12}">{escape(badge.label)}</text>'
-        f'<text x="{left + 6}" y="14" textLength="{right - 12}">{escape(badge.message)}</text></g></svg>'
-    )
+# --- For programs -------------------------------------------------------------------------------------------
 
 
 def as_json(badge: Badge) -> dict[str, Any]:

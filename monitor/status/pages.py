@@ -338,7 +338,14 @@ class BadgeLooks(forms.Form):
         help_text="As brightgreen or 2f6fdb; else by its state.",
     )
     style = forms.ChoiceField(
-        required=False, choices=[("", "Rounded"), ("flat-square", "Square")], label="Corners"
+        required=False,
+        choices=[
+            ("", "Flat"),
+            ("flat-square", "Flat, square"),
+            ("plastic", "Plastic"),
+            ("for-the-badge", "For the badge"),
+            ("social", "Social"),
+        ],
     )
 
     def query(self) -> str:

@@ -10,7 +10,8 @@ from django.utils import timezone
 from monitor.models import MonitorBadge
 from monitor.probing import Outcome
 from monitor.status.badge_doors import new_badge
-from monitor.status.badges import WHATS
+from monitor.status.badge_pictures import NAMED, color_asked, contrast, ink_on
+from monitor.status.badges import COLORS, WHATS
 from tests.factories import a_client, a_key, a_user, an_organization, post_json
 from tests.monitors.scenes import a_monitor, check
 
@@ -42,8 +43,7 @@ def test_a_badge_is_a_picture_that_names_nothing_of_the_monitor(monitor, key, wh
     assert answer["Content-Type"].startswith("image/svg+xml")
     assert answer["Cache-Control"] == "public, max-age=60"
     picture = ElementTree.fromstring(answer.content)  # noqa: S314 - ours
-    assert picture.attrib["aria-label"].split(":")[0] in {"status", "response", "certificate", "uptime 24h",
-                                                          "uptime 7d", "uptime 30d"}  # fmt: skip
+    assert picture.attrib["aria-label"].split(":")[0] == what.replace("-", " ")
     for secret in ("Payments", "hidden.example", str(monitor.id)):
         assert secret not in answer.content.decode()
 
@@ -97,6 +97,35 @@ def test_texts_and_colours_can_be_asked_for_and_hold_no_markup(monitor, key):
     assert 'fill="#abc"' in picture
     assert 'rx="0"' in picture
     ElementTree.fromstring(picture)  # noqa: S314 - ours
+
+
+@pytest.mark.parametrize(
+    ("style", "height", "words"),
+    [
+        ("flat", "20", "uptime 24h"),
+        ("flat-square", "20", "uptime 24h"),
+        ("plastic", "18", "uptime 24h"),
+        ("for-the-badge", "28", "UPTIME 24H"),
+        ("social", "20", "uptime 24h"),
+        ("of no kind", "20", "uptime 24h"),
+    ],
+)
+def test_each_style_of_shields_is_a_picture_of_its_own(monitor, key, style, height, words):
+    answer = Client().get(f"/badge/{key}/uptime-24h.svg", {"style": style, "label": "uptime 24h"})
+
+    picture = ElementTree.fromstring(answer.content)  # noqa: S314 - ours
+    assert picture.attrib["height"] == height
+    label, message = (text.text for text in picture.iter("{http://www.w3.org/2000/svg}text"))
+    assert (label, message) == (words, "N/A")
+    # Read aloud as it is meant, not letter by letter.
+    assert picture.attrib["aria-label"] == "uptime 24h: N/A"
+
+
+@pytest.mark.parametrize("color", [*NAMED, *COLORS.values(), "#fff", "#000", "#ffff00", "#777777"])
+def test_what_is_written_can_be_read_on_every_colour(color):
+    ink = ink_on(color_asked(color, "none"))
+
+    assert contrast(ink, color_asked(color, "none")) >= 4.5
 
 
 def test_a_key_that_opens_nothing_is_grey_and_404_and_a_new_key_closes_the_old(monitor, key):
