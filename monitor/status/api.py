@@ -36,6 +36,7 @@ from monitor.status.register import (
     remove_page,
     save_page,
     say,
+    take_back,
     touch,
 )
 
@@ -335,9 +336,7 @@ class StatusIncidentView(OfPage):
         operation_id="status_pages_incident_remove",
     )
     def delete(self, request: Request, status_page_id: UUID, incident_id: UUID) -> Response:
-        incident = self.incident(Scope.MANAGE)
-        incident.delete()
-        touch(incident.page_id)
+        take_back(self.incident(Scope.MANAGE))
         return Response(status=204)
 
 

@@ -31,7 +31,7 @@ from monitor.status.api import (
 )
 from monitor.status.badge_doors import addresses_of, new_badge
 from monitor.status.places import Place
-from monitor.status.register import MAX_LOGO_BYTES, open_incident, reach_page, remove_page, say
+from monitor.status.register import MAX_LOGO_BYTES, open_incident, reach_page, remove_page, say, take_back
 from monitor.status.rendering import page_context
 from monitor.status.view import public_view
 
@@ -229,8 +229,10 @@ def editor(
     *,
     shown: dict[str, Any] | None = None,
     problem: str = "",
+    typed: QueryDict | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """`problem` says what is wrong with an incident, `typed` what was given of it."""
     page = form.instance
     context = {
         "section": "monitors",
@@ -241,6 +243,7 @@ def editor(
         "statuses": IncidentStatus.choices,
         "shown": shown,
         "problem": problem,
+        "typed": typed or {"impact": IncidentImpact.MINOR},
         "listening": page.subscribers.confirmed().count() if page else 0,
     }
     return render(request, "status/edit.html", context, status=status)
@@ -272,6 +275,7 @@ def tell(request: HttpRequest, page_id: UUID) -> HttpResponse:
                 request,
                 StatusPageForm.of(actor, page),
                 problem="Say what it is, and how it stands.",
+                typed=request.POST,
                 status=400,
             )
         open_incident(page, **asked.validated_data, now=timezone.now())
@@ -291,6 +295,16 @@ def update(request: HttpRequest, page_id: UUID, incident_id: UUID) -> HttpRespon
             return editor(request, StatusPageForm.of(actor, page), problem="Say how it goes on.", status=400)
         say(incident, **asked.validated_data, now=timezone.now())
         messages.success(request, "Told.")
+    return redirect("pages:status-page", page_id)
+
+
+@reading_or_posting
+def remove_incident(request: HttpRequest, page_id: UUID, incident_id: UUID) -> HttpResponse:
+    """Take back what was told by mistake; what subscribers are yet to hear of it, too."""
+    page = reach_page(page_actor(request), page_id, Scope.MANAGE)
+    if request.method == "POST":
+        take_back(get_object_or_404(StatusIncident, id=incident_id, page=page))
+        messages.success(request, "The incident is removed.")
     return redirect("pages:status-page", page_id)
 
 

@@ -218,6 +218,14 @@ def say(
     return update
 
 
+@transaction.atomic
+def take_back(incident: StatusIncident) -> None:
+    """Remove an incident as if it had never been told."""
+    page_id = incident.page_id
+    incident.delete()
+    touch(page_id)
+
+
 def touch(page_id: UUID) -> None:
     """What is said on a page changes it."""
     StatusPage.objects.filter(id=page_id).update(version=F("version") + 1)

@@ -52,6 +52,11 @@ page_routes = [
         pages.update,
         name="status-incident-update",
     ),
+    path(
+        "status-pages/<uuid:page_id>/incidents/<uuid:incident_id>/delete",
+        pages.remove_incident,
+        name="status-incident-delete",
+    ),
     path("status-pages/<uuid:page_id>/subscribers", subscriber_pages.subscribers, name="status-subscribers"),
     path(
         "status-pages/<uuid:page_id>/subscribers/<uuid:subscriber_id>/delete",

@@ -122,7 +122,24 @@ def test_incidents_are_told_and_go_on_from_the_editor(browser, organization):
 
     incident.refresh_from_db()
     assert incident.resolved_at is not None
-    assert browser.post(address, {"title": "", "body": ""}).status_code == 400
+    refused = browser.post(address, {"title": "", "impact": "major", "body": "A long story."})
+    assert refused.status_code == 400
+    # What was typed is not lost.
+    assert "A long story." in refused.content.decode()
+    assert '<option value="major" selected>' in refused.content.decode()
+
+
+def test_an_incident_that_was_told_by_mistake_is_taken_back(browser, organization):
+    page, other = a_page(organization), a_page(organization, slug="other")
+    browser.post(f"/status-pages/{page.id}/incidents", {"title": "Oops", "impact": "minor", "body": "Hm."})
+    incident, version = page.incidents.get(), StatusPage.objects.get(id=page.id).version
+
+    # Not through another page.
+    assert browser.post(f"/status-pages/{other.id}/incidents/{incident.id}/delete").status_code == 404
+    browser.post(f"/status-pages/{page.id}/incidents/{incident.id}/delete")
+
+    assert not page.incidents.exists()
+    assert StatusPage.objects.get(id=page.id).version > version
 
 
 def test_a_viewer_sees_the_list_and_edits_nothing(organization):
