@@ -25,6 +25,7 @@ from monitor.monitors.pages import MAX_CHOICES, PILLS, Row, row_of
 from monitor.monitors.reach import reach_monitor
 from monitor.monitors.states import State
 from monitor.monitors.stats import stats_of
+from monitor.monitors.told import told_of
 from monitor.monitors.words import PHASES
 from monitor.push.keys import addresses_of, snippets_of
 
@@ -34,8 +35,24 @@ EVENTS_SHOWN = 20
 SHOWN_AGAIN = timedelta(hours=1)
 REQUESTS_SHOWN = 10
 LATELY = timedelta(hours=1)
-CHART_WINDOW = timedelta(hours=24)
-CHART_STEP = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """How far back the chart of answers looks, and how much of that a point is."""
+
+    words: str
+    window: timedelta
+    step: timedelta
+
+
+PERIODS = {
+    "3h": Period(words="3 h", window=timedelta(hours=3), step=timedelta(minutes=2)),
+    "24h": Period(words="24 h", window=timedelta(hours=24), step=timedelta(minutes=10)),
+    "7d": Period(words="7 days", window=timedelta(days=7), step=timedelta(hours=2)),
+    "30d": Period(words="30 days", window=timedelta(days=30), step=timedelta(hours=6)),
+}
+USUAL_PERIOD = "24h"
 TILE_WINDOWS = (("24h", "24 h"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"), ("1y", "a year"))
 
 
@@ -47,6 +64,8 @@ def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
     beats = list(Beat.objects.filter(monitor_id=found.id).order_by("-id")[:CHECKS_SHOWN])
     failure = last_failure(found)
     look = look_at_requests(found, failure, now=now)
+    period = request.GET.get("period", "")
+    period = period if period in PERIODS else USUAL_PERIOD
     tiles = [(words, stats_of(found, window, now=now)) for window, words in TILE_WINDOWS]
     context = {
         "section": "monitors",
@@ -57,13 +76,16 @@ def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
         "tiles": tiles,
         # Twice what is usual, to begin with.
         "slow_ms": next((2 * stats.average_ms for _, stats in tiles if stats.average_ms), None),
-        "chart": response_chart(found, now=now),
+        "chart": response_chart(found, PERIODS[period], now=now),
+        "period": period,
+        "periods": [(name, each.words) for name, each in PERIODS.items()],
         "checks": [(beat, moment_of(beat.id), word_of(beat), pill_of(beat)) for beat in beats],
         "newest_detail": payload.unpack(beats[0].detail) if beats and beats[0].detail else {},
         "last_failure": failure,
         "events": list(MonitorEvent.objects.filter(monitor=found).order_by("-id")[:EVENTS_SHOWN]),
         "logs_link": look.path if look else "",
         "requests": requests_of(look, most=REQUESTS_SHOWN) if look and failure else [],
+        "told": told_of(found),
         "children": children_of(found, now=now),
         "stream": stream_of(found.id),
     }
@@ -149,11 +171,11 @@ def look_at_requests(found: Monitor, failure: Failure | None, *, now: datetime) 
     return Look(service_id=found.service_id, since=since, until=until, order="failed")
 
 
-def response_chart(found: Monitor, *, now: datetime) -> SafeString:
-    """Median and slowest answer in each ten minutes of a day."""
-    seconds = int(CHART_STEP.total_seconds())
+def response_chart(found: Monitor, period: Period, *, now: datetime) -> SafeString:
+    """Median and slowest answer in each step of the period. Single checks are kept for 35 days."""
+    seconds = int(period.step.total_seconds())
     end = datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, tz=now.tzinfo)
-    axis = TimeAxis(start=end - CHART_WINDOW, end=end, step=CHART_STEP, now=now)
+    axis = TimeAxis(start=end - period.window, end=end, step=period.step, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
             # The first 48 bits of an id are its milliseconds.

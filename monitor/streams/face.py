@@ -79,7 +79,7 @@ class StreamFace(ABC, Generic[AnyStream]):
         try:
             require_host(scope, headers)
             stream = await self._open(scope, headers)
-        except Exception as error:
+        except Exception as error:  # the reader is owed an answer, whatever it was
             answer = error_answer(error)
             await respond(send, answer, request_id, standing)
             log_line(scope, headers, answer.status, started)

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from monitor.channels.register import make_channel
 from monitor.lib.masking import MASK
 from monitor.lib.secrets import CannotOpen
-from monitor.models import Monitor, MonitorStanding
+from monitor.models import Monitor, MonitorStanding, NotificationChannel, NotificationDelivery
 from monitor.monitors.config import options_of
 from monitor.monitors.words import state_in_sql, state_of
 from monitor.probing import Outcome, all_kinds
@@ -157,6 +158,42 @@ def test_an_outage_shows_the_requests_that_its_service_logged_then(client, organ
     (link,) = set(re.findall(r'href="(/dashboard[^"]+)"', page.partition("<main")[2]))
     opened = client.get(html.unescape(link)).content.decode()
     assert [path in opened for path in ("/before", "/pay", "/calm", "/after")] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"), [("", "24h"), ("3h", "3h"), ("30d", "30d"), ("a century", "24h")]
+)
+def test_the_chart_looks_back_as_far_as_is_asked(client, organization, asked, shown):
+    monitor = a_monitor(organization)
+    check(monitor, Outcome.OK, at=timezone.now() - timedelta(days=6))
+
+    page = client.get(f"/monitors/{monitor.id}", {"period": asked}).content.decode()
+
+    assert re.search(rf'href="\?period={shown}#chart" aria-current="true"', page)
+    assert page.count('aria-current="true">') >= 1
+    assert ("No answers in this window" in page) == (shown in ("3h", "24h"))
+
+
+def test_the_page_says_which_channels_were_told_and_whether_it_arrived(
+    client, organization, django_assert_max_num_queries
+):
+    channel = NotificationChannel(organization=organization, kind="webhook", name="Ops room")
+    make_channel(channel, {"url": "https://shop.example/hook"}, is_default=True)
+    monitor, other = a_monitor(organization, name="Shop"), a_monitor(organization, name="Else")
+    check(monitor, Outcome.OK)
+    assert "Who was told" not in client.get(f"/monitors/{monitor.id}").content.decode()
+    for each in (monitor, other):
+        check(each, Outcome.FAILED)
+    NotificationDelivery.objects.filter(key=f"monitor:{monitor.id}").update(last_error="The answer was 404.")
+
+    with django_assert_max_num_queries(24):
+        page = client.get(f"/monitors/{monitor.id}").content.decode()
+
+    assert "Who was told" in page
+    assert "Ops room" in page
+    assert "Down: Shop" in page
+    assert "The answer was 404." in page
+    assert "Down: Else" not in page
 
 
 def test_a_person_of_another_organization_finds_nothing(client):
