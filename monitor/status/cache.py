@@ -25,6 +25,8 @@ class Kept:
     page_id: UUID
     answer: Answer
     fresh_until: float
+    # The front sent a reader to Django for a new one, who has not come there yet.
+    is_promised: bool = False
 
 
 class AnswerCache:
@@ -33,19 +35,26 @@ class AnswerCache:
         self._kept: dict[Key, Kept] = {}
         self._lock = threading.Lock()
 
-    def fresh(self, key: Key) -> Answer | None:
-        """The answer, unless it is old. Of those who find it old, one at a time is sent to make a new one."""
+    def fresh(self, key: Key, *, hands_on: bool = False) -> Answer | None:
+        """The answer, unless it is old. Of those who find it old, one at a time is sent to make a new one.
+
+        The front, which makes none, hands that reader on to Django, where this is asked again: the one who
+        was sent must not be given the old answer, as those are for whom it is made.
+        """
         kept = self._kept.get(key)
         if kept is None:
             return None
         now = self._clock()
-        if now < kept.fresh_until:
+        if now < kept.fresh_until and (hands_on or not kept.is_promised):
             return kept.answer
         with self._lock:
-            if now < kept.fresh_until:
-                return kept.answer
-            kept.fresh_until = now + RENEWAL_S
-        return None
+            if now >= kept.fresh_until:
+                kept.fresh_until, kept.is_promised = now + RENEWAL_S, hands_on
+                return None
+            if kept.is_promised and not hands_on:
+                kept.is_promised = False
+                return None
+        return kept.answer
 
     def keep(self, key: Key, answer: Answer, *, page_id: UUID) -> None:
         with self._lock:

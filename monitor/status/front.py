@@ -32,7 +32,7 @@ class StatusFront:
         if scope["method"] not in ("GET", "HEAD") or (settings.HTTPS and not is_secure(scope)):
             return None
         # By Host and path together: what is kept under a Host was judged when it was made.
-        return self._cache.fresh((header_of(scope, b"host"), scope["path"]))
+        return self._cache.fresh((header_of(scope, b"host"), scope["path"]), hands_on=True)
 
 
 def is_secure(scope: Message) -> bool:

@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from uuid import uuid4
 
 import httpx
 import pytest
+from django.test import RequestFactory
 
+from monitor.models import StatusPage
 from monitor.status.answers import Answer
-from monitor.status.cache import AnswerCache
+from monitor.status.cache import CACHE, AnswerCache
 from monitor.status.front import StatusFront
+from monitor.status.public import at_slug
 from tests.factories import an_organization
 from tests.monitors.scenes import a_monitor
 from tests.status.scenes import a_page
@@ -72,6 +76,56 @@ def test_plain_http_is_left_to_be_redirected_where_all_is_https(cache, settings)
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert ask(cache, scheme="https")[0]["status"] == 418
     assert ask(cache, **{"x-forwarded-proto": b"https"})[0]["status"] == 200
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(CACHE, "_clock", lambda: now[0])
+    return now
+
+
+@pytest.mark.django_db
+def test_who_is_sent_on_for_a_new_page_is_given_a_new_one(clock):
+    """Front and view ask the same memory: what the first promised, the second has to keep."""
+    page = a_page(an_organization(), name="Before")
+
+    def read():
+        headers = [(b"host", b"testserver")]
+        scope = {"type": "http", "method": "GET", "path": "/status/shop", "headers": headers}
+        if known := StatusFront(at_slug)._known(scope):
+            return "the front", "After" in known.body.decode()
+        made = at_slug(RequestFactory().get("/status/shop", headers={"host": "testserver"}), "shop")
+        return "Django", "After" in made.content.decode()
+
+    assert [read(), read()] == [("Django", False), ("the front", False)]
+    StatusPage.objects.filter(id=page.id).update(name="After")
+    for moment in (9.9, 10.0, 10.1, 20.1):
+        clock[0] = moment
+        assert (
+            read()
+            == {
+                9.9: ("the front", False),
+                10.0: ("Django", True),
+                10.1: ("the front", True),
+                20.1: ("Django", True),
+            }[moment]
+        )
+
+
+def test_while_one_makes_the_new_page_the_others_have_the_old_one_from_both():
+    now = [0.0]
+    cache = AnswerCache(clock=lambda: now[0])
+    old = Answer.of(b"old", "text/html")
+    cache.keep(KEY, old, page_id=uuid4())
+    now[0] = 10.0
+
+    assert cache.fresh(KEY, hands_on=True) is None
+    assert cache.fresh(KEY, hands_on=True) is old
+    assert [cache.fresh(KEY), cache.fresh(KEY)] == [None, old]
+    # The one who was sent did not come back: another is sent.
+    now[0] = 13.0
+    assert cache.fresh(KEY, hands_on=True) is None
 
 
 @pytest.mark.django_db(transaction=True)
