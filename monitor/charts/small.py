@@ -85,8 +85,11 @@ class Beat:
     label: str
 
 
-def heartbeat(beats: Sequence[Beat], *, label: str, height: int = _BEAT_HEIGHT) -> SafeString:
-    """A strip of recent states, oldest first. Each one's words show on hover; the counts name the whole."""
+def heartbeat(beats: Sequence[Beat], *, label: str, height: int = _BEAT_HEIGHT, slots: int = 0) -> SafeString:
+    """A strip of recent states, oldest first. Each one's words show on hover; the counts name the whole. With
+    `slots` there is room for so many: fewer stand at the end, behind a line, as broad as they will stay."""
+    count = max(slots, len(beats))
+    first = count - len(beats)
     return tag(
         "svg",
         {
@@ -96,8 +99,15 @@ def heartbeat(beats: Sequence[Beat], *, label: str, height: int = _BEAT_HEIGHT) 
             "role": "img",
             "aria-label": _counted(beats, label),
         },
-        *(_beat(beat, index, len(beats), height) for index, beat in enumerate(beats)),
+        *([_nothing(first / count, height)] if first else []),
+        *(_beat(beat, index, count, height) for index, beat in enumerate(beats, start=first)),
     )
+
+
+def _nothing(share: float, room: int) -> SafeString:
+    """What lies before the first beat."""
+    line = {"class": "beat-none", "y": room / 2 - 1, "width": percent(share), "height": 2, "rx": 1}
+    return tag("rect", line)
 
 
 def _counted(beats: Sequence[Beat], label: str) -> str:

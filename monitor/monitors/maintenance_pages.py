@@ -36,6 +36,12 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
     "interval": ("every_days", "starts_at", *BY_THE_CLOCK),
     "cron": ("expression", "duration_minutes", "timezone"),
 }
+# Without these a plan of its strategy has no window.
+NEEDED = {
+    **dict.fromkeys(("starts_at", "ends_at", "start_time", "end_time"), "Say when it begins and ends."),
+    **dict.fromkeys(("weekdays", "month_days"), "Choose at least one day."),
+    "expression": "Say when it begins.",
+}
 PILLS = {"open": "pill-info", "planned": "pill-good"}
 STATE_WORDS = {"open": "Now", "planned": "Planned", "paused": "Paused", "over": "Over"}
 
@@ -103,6 +109,9 @@ class MaintenanceForm(SerializerForm):
         self.strategy = strategy
         for name in {name for names in FIELDS_OF.values() for name in names} - set(FIELDS_OF[strategy]):
             del self.fields[name]
+        for name, words in NEEDED.items():
+            if field := self.fields.get(name):
+                field.required, field.error_messages["required"] = True, words
         monitors = Monitor.objects.within_reach_of(actor, Scope.MANAGE).order_by("name", "id")
         if self.instance is not None:
             monitors = monitors.filter(organization=self.instance.organization_id)

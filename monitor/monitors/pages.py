@@ -25,6 +25,7 @@ from monitor.charts import Beat as BarBeat
 from monitor.charts import heartbeat
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Monitor, MonitorTag
+from monitor.models.monitors import RECENT_BEATS
 from monitor.monitors.batch import MOST_IN_A_BATCH, do_to_many
 from monitor.monitors.filters import MonitorFilter
 from monitor.monitors.following import following_list, ids_in
@@ -100,7 +101,7 @@ def bar_of(monitor: Monitor) -> SafeString:
         )
         for beat in unpacked(bytes(monitor.standing.recent))
     ]
-    return heartbeat(beats, label=monitor.name)
+    return heartbeat(beats, label=monitor.name, slots=RECENT_BEATS)
 
 
 def monitors(request: HttpRequest) -> HttpResponse:

@@ -39,6 +39,18 @@ def test_a_heartbeat_tells_states_by_height_as_well_as_by_colour():
     assert tree.get("aria-label") == "Checks: 1 up, 1 slow, 1 down, 1 unknown"
 
 
+def test_few_beats_stand_at_the_end_as_broad_as_they_will_stay():
+    one, two = Beat(state="up", label="1"), Beat(state="down", label="2")
+
+    tree = read(heartbeat([one, two], label="Checks", slots=4))
+
+    line, *beats = elements(tree, "rect")
+    assert (line.get("class"), line.get("width")) == ("beat-none", "50%")
+    assert [beat.get("x") for beat in beats] == ["53%", "78%"]
+    assert {beat.get("width") for beat in beats} == {"19%"}
+    assert tree.get("aria-label") == "Checks: 1 up, 1 down"
+
+
 def test_a_heartbeat_without_beats_says_so():
     assert 'aria-label="Checks: nothing yet"' in heartbeat([], label="Checks")
 

@@ -1,5 +1,6 @@
 """Maintenance from its plan to the notice that follows it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -281,6 +282,16 @@ def test_a_form_that_makes_no_window_is_shown_again_with_the_reason(browser):
 
     assert sent.status_code == 400
     assert "Say when it begins and ends." in sent.content.decode()
+
+
+@pytest.mark.parametrize("strategy", ["once", "weekly", "monthly", "interval", "cron"])
+def test_a_form_says_of_no_field_that_it_needs_that_it_is_optional(browser, strategy):
+    page = browser.get(f"/monitors/maintenance/new?strategy={strategy}").content.decode()
+    needed = re.findall(r'name="(starts_at|ends_at|start_time|end_time|month_days|expression)"[^>]*>', page)
+
+    assert needed or strategy == "weekly"
+    for name in needed:
+        assert re.search(rf'<input[^>]*name="{name}"[^>]* required', page)
 
 
 def test_editing_keeps_what_was_said_and_pausing_and_removing_are_buttons(browser, organization):
