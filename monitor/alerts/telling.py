@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from monitor.alerts.announcing import announcement_of
+from monitor.alerts.announcing import announcement_of, environment_of
 from monitor.alerts.notices import Notice
 from monitor.api.errors import DATABASE_AWAY
 from monitor.channels import announce
@@ -47,7 +47,7 @@ def tell(notice: Notice) -> AlertEvent | None:
             tell_owners(notice, notice.rule)
     if notice.rule is None:
         return None
-    if notice.kind in TOLD_AS and not is_held:
+    if is_for_programs(notice, notice.rule, is_held=is_held):
         tell_programs(notice, notice.rule)
     if notice.event is not None:
         if is_held:
@@ -122,6 +122,15 @@ def tell_owners(notice: Notice, rule: AlertRule) -> None:
     )
 
 
+def is_for_programs(notice: Notice, rule: AlertRule, *, is_held: bool) -> bool:
+    """Whether programs hear of it: of an incident from its beginning to its end, or not at all. What was held
+    back when it began is not said to be over; what was told ends, whatever is left of the budget."""
+    if notice.kind == EventKind.RESOLVED:
+        begun = AlertEvent.objects.filter(rule=rule, group=notice.group, kind=EventKind.FIRING)
+        return not begun.order_by("-id").values_list("is_held", flat=True).first()
+    return notice.kind in TOLD_AS and not is_held
+
+
 def tell_programs(notice: Notice, rule: AlertRule) -> None:
     """Whoever listens for alerts: that an incident began, and that it is over, under one `incident`."""
     data = {
@@ -143,7 +152,7 @@ def tell_programs(notice: Notice, rule: AlertRule) -> None:
         service_id=rule.service_id,
         type=TOLD_AS[notice.kind],
         data=data,
-        environment=rule.environment,
+        environment=environment_of(notice, rule),
         now=notice.at,
     )
 
@@ -167,13 +176,23 @@ def spend(organization_id: UUID, at: datetime) -> bool:
 def tell_digests(*, now: datetime) -> int:
     """Of each hour that is over: how many notices were held back, as one. Gives how many were told."""
     due = AlertBudget.objects.filter(hour__lt=floor(now, HOUR), held__gt=0, digest_at=None)
-    told = 0
-    for budget in due.order_by("hour", "id"):
-        # Guarded, so that of two workers one tells it.
-        if AlertBudget.objects.filter(id=budget.id, digest_at=None).update(digest_at=now):
-            tell(digest_of(budget, now=now))
-            told += 1
-    return told
+    return sum(tell_digest(budget, now=now) for budget in due.order_by("hour", "id"))
+
+
+def tell_digest(budget: AlertBudget, *, now: datetime) -> bool:
+    """Whether it was told, by this one of several workers. What cannot be told keeps no rule from being
+    judged, and is tried again the next minute."""
+    try:
+        with transaction.atomic():
+            mine = AlertBudget.objects.filter(id=budget.id, digest_at=None).update(digest_at=now)
+            if mine:
+                tell(digest_of(budget, now=now))
+            return bool(mine)
+    except DATABASE_AWAY:
+        raise
+    except Exception:  # whatever it is, it is this organization's and nobody else's
+        logger.exception("The digest of organization %s could not be told", budget.organization_id)
+        return False
 
 
 def digest_of(budget: AlertBudget, *, now: datetime) -> Notice:

@@ -487,3 +487,33 @@ def test_what_is_held_back_from_people_is_held_back_from_programs(service, setti
     judge_windows(now=NOON)
 
     assert Event.objects.filter(type="alert.firing").count() == 1
+
+
+def heard(rule):
+    bodies = Event.objects.filter(type__startswith="alert.").order_by("id").values_list("body", flat=True)
+    return [each["type"] for each in map(json.loads, bodies) if each["data"]["rule_id"] == str(rule.id)]
+
+
+def test_programs_hear_of_an_incident_from_its_beginning_to_its_end_or_not_at_all(service, settings):
+    settings.ALERT_NOTICES_AN_HOUR = 1
+    told = a_window_rule(service, measure="request_count", window_s=60)
+    kept = a_window_rule(service, measure="request_count", window_s=60)
+    send(service, ago=timedelta(seconds=30))
+
+    judge_windows(now=NOON)
+    # Nothing is left of the budget when both are over.
+    judge_windows(now=NOON + MINUTE)
+
+    assert heard(told) == ["alert.firing", "alert.resolved"]
+    assert heard(kept) == []
+
+
+def test_what_fires_for_an_environment_is_told_as_of_that_environment(service):
+    a_window_rule(service, measure="error_count", per="environment")
+    send(service, environment="prod", status_code=503)
+    send(service, environment="dev")
+
+    judge_windows(now=NOON)
+
+    event = Event.objects.get(type="alert.firing")
+    assert (event.environment, json.loads(event.body)["data"]["group"]) == ("prod", "prod")

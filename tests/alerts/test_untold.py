@@ -8,7 +8,15 @@ from monitor.alerts.matches import tell_matches
 from monitor.alerts.news import tell_news
 from monitor.alerts.rounds import judge_windows
 from monitor.alerts.telling import announcement_of
-from monitor.models import AlertEvent, AlertRule, AlertTally
+from monitor.models import (
+    AlertBudget,
+    AlertEvent,
+    AlertGroup,
+    AlertRule,
+    AlertTally,
+    Notification,
+    NotificationChannel,
+)
 from tests.factories import a_log, a_rule, a_service, a_window_rule, keep_logs, rfc3339
 from tests.moments import NOON
 
@@ -121,3 +129,19 @@ def test_where_not_even_the_error_can_be_told_the_rule_shows_it(service, monkeyp
     tell_matches(now=NOON)
 
     assert what_is_shown(rule) == SAID
+
+
+def test_a_digest_that_cannot_be_told_holds_up_no_rule_and_is_tried_again(service, monkeypatch):
+    NotificationChannel.objects.create(organization=service.organization, kind="email", is_default=True)
+    AlertBudget.objects.create(organization=service.organization, hour=NOON - HOUR, told=60, held=7)
+    rule = a_window_rule(service)
+    monkeypatch.setattr("monitor.alerts.telling.digest_of", lambda budget, *, now: 1 / 0)
+
+    judge_windows(now=NOON)
+    monkeypatch.undo()
+    assert AlertGroup.objects.filter(rule=rule).exists()
+    assert not Notification.objects.exists()
+    judge_windows(now=NOON + MINUTE)
+    judge_windows(now=NOON + 2 * MINUTE)
+
+    assert "+7 more" in Notification.objects.get(kind="digest").message
