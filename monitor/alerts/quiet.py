@@ -1,8 +1,9 @@
 """Silences and acknowledgements: people say that they know."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,13 @@ class Quiet:
 def quiet_at(now: datetime) -> Quiet:
     """By one statement, for all rules."""
     return Quiet(silences=list(AlertSilence.objects.active(now)))
+
+
+def silenced_at(now: datetime) -> Callable[[AlertRule], bool]:
+    """Whether a rule is silenced then. Reads the silences when it is first asked: ingestion, where nobody
+    listens for what fires, pays nothing."""
+    read = cache(lambda: quiet_at(now))
+    return lambda rule: read().covers(rule)
 
 
 class BadSilence(ValueError):

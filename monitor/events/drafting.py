@@ -1,6 +1,6 @@
 """Drafts of what ingestion has to tell: none where nobody listens."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,7 +10,7 @@ from django.conf import settings
 from monitor.events.body import rfc3339
 from monitor.events.draft import Draft
 from monitor.events.listening import is_wanted
-from monitor.models import AlertEvent, Consumer
+from monitor.models import AlertEvent, AlertRule, Consumer
 
 
 class Kept(Protocol):
@@ -62,24 +62,29 @@ def failed_logs(logs: Iterable[Kept]) -> Iterator[Draft]:
             yield draft_of(log, "log.error", data)
 
 
-def firing_alerts(fired: Sequence[AlertEvent], logs: Sequence[Kept]) -> Iterator[Draft]:
-    """alert.firing of each event of a rule, with the log that made it fire."""
+def firing_alerts(
+    fired: Sequence[AlertEvent], logs: Sequence[Kept], *, is_silenced: Callable[[AlertRule], bool]
+) -> Iterator[Draft]:
+    """alert.firing of each event of a rule, with the log that made it fire; none of what people silenced."""
     if not fired:
         return
     by_id: dict[UUID | None, Kept] = {log.id: log for log in logs}
     for event in fired:
         log = by_id.get(event.log_id) if event.log_id else None
-        if log is not None and is_wanted(log.organization_id, "alert.firing"):
-            rule = event.rule
-            data = {
-                "rule_id": rule.id,
-                "rule": rule.name,
-                "condition": rule.condition,
-                "message": event.message,
-                **facts_of(log),
-                "url": f"{settings.PUBLIC_URL}/alerts-ui/{rule.id}",
-            }
-            yield draft_of(log, "alert.firing", data)
+        if log is None or not is_wanted(log.organization_id, "alert.firing") or is_silenced(event.rule):
+            continue
+        rule = event.rule
+        data = {
+            "rule_id": rule.id,
+            "rule": rule.name,
+            "condition": rule.condition,
+            "message": event.message,
+            "severity": rule.severity,
+            "runbook_url": rule.runbook_url,
+            **facts_of(log),
+            "url": f"{settings.PUBLIC_URL}/alerts-ui/{rule.id}",
+        }
+        yield draft_of(log, "alert.firing", data)
 
 
 def facts_of(log: Kept) -> dict[str, Any]:

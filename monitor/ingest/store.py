@@ -63,7 +63,7 @@ def keep_and_judge(batch: list[Entry], names: naming.Names, *, now: datetime, ca
     """Keep and judge, by the rules as they are now."""
     kept = write_new(batch, names, careful=careful, quiet_by=None) or []
     fired = alerts.judge(kept, now=now)
-    hand_over(list(firing_alerts(fired, kept)))
+    hand_over(list(firing_alerts(fired, kept, is_silenced=alerts.silenced_at(now))))
     return kept
 
 

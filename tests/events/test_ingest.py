@@ -1,5 +1,8 @@
 """What telling of logs costs ingestion: nothing while nobody listens, one small write where somebody does."""
 
+import json
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -8,7 +11,15 @@ from django.utils import timezone
 from monitor.events import unpacking
 from monitor.events.listening import forget_listeners, is_wanted
 from monitor.events.unpacking import unpack_events
-from monitor.models import Consumer, Event, EventOutbox, WebhookDelivery, WebhookEndpoint
+from monitor.models import (
+    AlertEvent,
+    AlertSilence,
+    Consumer,
+    Event,
+    EventOutbox,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from monitor.webhooks import endpoints
 from tests.factories import a_log, a_rule, a_service, an_organization, keep_logs
 
@@ -102,6 +113,35 @@ def test_an_alert_and_a_new_consumer_are_told_on_the_same_way(service):
     types = Event.objects.filter(deliveries__isnull=False).values_list("type", flat=True)
     assert sorted(types) == ["alert.firing", "consumer.created", "consumer.created"]
     assert Consumer.objects.count() == 2
+
+
+def test_what_is_silenced_is_kept_and_told_to_no_program(service):
+    listen(service, "alert.firing")
+    loud, quiet = (a_rule(service, name=name) for name in ("Loud", "Quiet"))
+    now = timezone.now()
+    AlertSilence.objects.create(
+        organization=service.organization,
+        rule=quiet,
+        starts_at=now,
+        ends_at=now + timedelta(hours=1),
+        created_by="tests",
+    )
+
+    keep_logs(service, a_log(**FAILED))
+    unpack_events(now=timezone.now())
+
+    told = [json.loads(event.body)["data"] for event in Event.objects.filter(type="alert.firing")]
+    assert [(data["rule"], data["severity"]) for data in told] == [("Loud", "warning")]
+    assert {event.rule_id for event in AlertEvent.objects.all()} == {loud.id, quiet.id}
+
+
+def test_silences_are_not_looked_up_where_nobody_listens_for_alerts(service):
+    a_rule(service)
+
+    with CaptureQueriesContext(connection) as captured:
+        keep_logs(service, a_log(**FAILED))
+
+    assert not [each for each in captured if "alert_silence" in each["sql"]]
 
 
 def test_what_the_listener_does_not_want_after_all_is_not_kept(service):
