@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -13,7 +14,7 @@ from monitor.admin.endless import EndlessAdmin
 from monitor.admin.shared import LeanDeletionAdmin, ReadOnlyAdmin
 from monitor.admin.shown import NOTHING, code, link_to, list_of, moment
 from monitor.alerts.definitions import DEFAULTS, default_of, problems_of
-from monitor.alerts.judge import remove_rule
+from monitor.alerts.ending import remove_rule
 from monitor.alerts.states import begin_anew, state_of, with_states
 from monitor.models import AlertEvent, AlertRule, Endpoint, RequestLog
 from monitor.models.alert_groups import GroupState
@@ -93,11 +94,11 @@ class AlertRuleAdmin(LeanDeletionAdmin):
         return "with its events"
 
     def delete_model(self, request: HttpRequest, obj: AlertRule) -> None:
-        remove_rule(obj)
+        remove_rule(obj, now=timezone.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AlertRule]) -> None:
         for rule in queryset:
-            remove_rule(rule)
+            remove_rule(rule, now=timezone.now())
 
     @admin.display(description="Condition")
     def condition_shown(self, rule: AlertRule) -> SafeString:
@@ -106,7 +107,7 @@ class AlertRuleAdmin(LeanDeletionAdmin):
     def save_model(self, request: HttpRequest, obj: AlertRule, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         changed = {"endpoint_id" if name == "endpoint" else name for name in form.changed_data}
-        begin_anew(obj, changed)
+        begin_anew(obj, changed, now=timezone.now())
 
     @admin.display(description="State")
     def state(self, rule: AlertRule) -> SafeString | str:

@@ -7,6 +7,7 @@ import django_filters
 from django.core.validators import RegexValidator
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers, viewsets
 from rest_framework.exceptions import ValidationError
@@ -15,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitor.alerts.definitions import DEFAULTS, problems_of
-from monitor.alerts.judge import remove_rule
+from monitor.alerts.ending import remove_rule
 from monitor.alerts.states import begin_anew, state_of, with_states
 from monitor.api.authentication import actor_of
 from monitor.api.fields import StrictModelSerializer, TextField
@@ -219,11 +220,14 @@ class AlertRuleViewSet(IdsInPath, viewsets.ModelViewSet[AlertRule]):
         serializer.save(service=reach_service(actor_of(self.request), service_id, Scope.MANAGE))
 
     def perform_update(self, serializer: Any) -> None:
+        before = {name: getattr(serializer.instance, name) for name in serializer.validated_data}
         # Checked just now, so it can be judged again.
-        begin_anew(serializer.save(last_error="", last_error_at=None), serializer.validated_data)
+        saved = serializer.save(last_error="", last_error_at=None)
+        changed = {name for name, value in before.items() if getattr(saved, name) != value}
+        begin_anew(saved, changed, now=timezone.now())
 
     def perform_destroy(self, instance: AlertRule) -> None:
-        remove_rule(instance)
+        remove_rule(instance, now=timezone.now())
 
 
 class AlertEventsView(IdsInPath, GenericAPIView[AlertEvent]):

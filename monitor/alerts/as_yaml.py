@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from monitor.alerts.api import HYGIENE, AlertRuleSerializer
 from monitor.alerts.definitions import SPOKEN, default_of
-from monitor.alerts.judge import remove_rule
+from monitor.alerts.ending import remove_rule
 from monitor.alerts.states import begin_anew
 from monitor.api.forms import sentences
 from monitor.lib import as_code
@@ -172,12 +173,12 @@ def differences(rule: AlertRule | None, judged: Mapping[str, Any], wanted: Said)
 @transaction.atomic
 def apply(organization: Organization, text: str, *, prune: bool = False) -> list[Change]:
     """Do what `plan` says, all of it or nothing. Gives what was done. Raises BadRules."""
-    changes = plan(organization, text, prune=prune)
+    changes, now = plan(organization, text, prune=prune), timezone.now()
     for change in changes:
         if change.action == "remove" and change.rule is not None:
-            remove_rule(change.rule)
+            remove_rule(change.rule, now=now)
         elif change.rule is not None:
-            begin_anew(change.judge.save(last_error="", last_error_at=None), change.fields)
+            begin_anew(change.judge.save(last_error="", last_error_at=None), change.fields, now=now)
         else:
             change.judge.save()
     return changes

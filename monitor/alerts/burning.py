@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from monitor.alerts.measures import MEASURES, measured
 from monitor.metrics.cells import Cell
 from monitor.metrics.tiles import floor
-from monitor.models.alerts import AlertRule, Measure, length_text
+from monitor.models.alerts import AlertRule, Measure, RuleKind, length_text
 
 FAST, SLOW = "fast", "slow"
 
@@ -84,6 +84,11 @@ def key_of(burn: str, subject: str) -> str:
 def subject_of(key: str) -> str:
     """Of what the state is that has this key; empty for the whole."""
     return key.partition(":")[2]
+
+
+def subject_in(rule: AlertRule, key: str) -> str:
+    """The endpoint, consumer or environment that a group of any rule is of, as rollups have it."""
+    return subject_of(key) if rule.kind == RuleKind.SLO else key
 
 
 def burn_of(key: str) -> str:

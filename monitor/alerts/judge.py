@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 
 from monitor.alerts.conditions import Observed
 from monitor.alerts.rulebook import RuleBook, books_of, known_books, numbers_of
@@ -120,14 +120,6 @@ def lock_rules(rule_ids: set[UUID]) -> set[UUID]:
             "SELECT id FROM alert_rule WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [list(rule_ids)]
         )
         return {id_ for (id_,) in cursor}
-
-
-@transaction.atomic
-def remove_rule(rule: AlertRule) -> None:
-    """The rule and its events are gone."""
-    # First the row: logs that fire the rule hold it until their events can be seen, and removed.
-    AlertRule.objects.select_for_update().filter(id=rule.id).first()
-    rule.delete()
 
 
 def event_for(rule: AlertRule, log: Judged, *, now: datetime) -> AlertEvent:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from monitor.models import AlertEvent, AlertRule
-from monitor.models.alerts import EventKind, Severity
+from monitor.models.alerts import EventKind, RuleKind, Severity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +31,15 @@ class Notice:
     until: datetime | None = None
     # The event that stands for it already: of a match, whose log's transaction kept it.
     event: AlertEvent | None = None
+
+
+def incident_of(rule: AlertRule, key: str, opened_at: datetime) -> str:
+    """The name of what began then in this group: the same from its beginning to its end."""
+    return f"{rule.id}:{key}:{int(opened_at.timestamp())}"
+
+
+def of_group(rule: AlertRule, label: str) -> str:
+    """`Slow for acme`, `Objective, fast burn`: what follows the rule's name; nothing for the whole."""
+    if not label:
+        return ""
+    return f", {label}" if rule.kind == RuleKind.SLO else f" for {label}"

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods
 from monitor.access.gate import page_actor
 from monitor.alerts.api import reach_rule
 from monitor.alerts.definitions import CONDITION
+from monitor.alerts.ending import remove_rule
 from monitor.alerts.forms import NewRuleForm, RuleForm
-from monitor.alerts.judge import mark_mended, remove_rule
-from monitor.alerts.states import with_states
+from monitor.alerts.judge import mark_mended
+from monitor.alerts.states import begin_anew, with_states
 from monitor.alerts.told import told_of
 from monitor.alerts.window_pages import show_window_rule
 from monitor.api.keyset import cut_page, read_cursor
@@ -138,6 +139,7 @@ def pause(request: HttpRequest, alert_id: UUID) -> HttpResponse:
         rule = reach_rule(page_actor(request), alert_id, Scope.MANAGE)
         rule.is_active = request.POST.get("is_active") == "true"
         rule.save(update_fields=["is_active"])
+        begin_anew(rule, (), now=timezone.now())
         messages.success(request, f"{rule.name} {'watches again' if rule.is_active else 'is paused'}.")
     return redirect("pages:alert", alert_id)
 
@@ -147,6 +149,6 @@ def delete(request: HttpRequest, alert_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("pages:alert", alert_id)
     rule = reach_rule(page_actor(request), alert_id, Scope.MANAGE)
-    remove_rule(rule)
+    remove_rule(rule, now=timezone.now())
     messages.success(request, f"{rule.name} and its events are gone.")
     return redirect("pages:alerts")

@@ -11,10 +11,12 @@ from django.db import connection, transaction
 
 from monitor.alerts.asking import Ask, Reply, asks_of, replies_to
 from monitor.alerts.baseline import Band, hour_of
-from monitor.alerts.burning import LENGTHS, burn_of, key_of, label_of, subject_of
+from monitor.alerts.burning import LENGTHS, burn_of, key_of, label_of, subject_in, subject_of
+from monitor.alerts.ending import ending_of
 from monitor.alerts.evaluations import EVERY, keep_evaluations
 from monitor.alerts.judge import lock_rules
 from monitor.alerts.kinds import KINDS, Judgement, detail_of, judge_by_band, judge_objective
+from monitor.alerts.notices import incident_of, of_group
 from monitor.alerts.quiet import Quiet, quiet_at
 from monitor.alerts.standing import Standing, Verdict, stand
 from monitor.alerts.telling import Notice, tell_digests, try_to_tell
@@ -94,7 +96,9 @@ def judge_windows(*, now: datetime) -> Round:
         for key, judgement in judgements.items():
             group = known[ask.rule.id].get(key) or new_group(ask.rule, key, labels, now=now)
             follow(changes, ask, group, judgement, duration_ms, now=now)
-        changes.gone += [group for group in known[ask.rule.id].values() if is_forgotten(group, now)]
+        for group in known[ask.rule.id].values():
+            if is_forgotten(group, now):
+                forget(changes, ask.rule, group, now=now)
     told = keep_changes(changes, now=now)
     return Round(rules=len(rules), failed=len(changes.broken), told=told)
 
@@ -168,6 +172,13 @@ def is_forgotten(group: AlertGroup, now: datetime) -> bool:
     return is_one_of_many and group.seen_at is not None and now - group.seen_at > FORGOTTEN_AFTER
 
 
+def forget(changes: Changes, rule: AlertRule, group: AlertGroup, *, now: datetime) -> None:
+    changes.gone.append(group)
+    if group.is_told:
+        why = f"no requests for {FORGOTTEN_AFTER.days} days"
+        changes.notices.append(ending_of(rule, group, why, now=now))
+
+
 def new_group(
     rule: AlertRule, key: str, labels: Mapping[tuple[UUID, str], str], *, now: datetime
 ) -> AlertGroup:
@@ -203,11 +214,6 @@ def labels_of(
         name = (names[GroupBy(rule.per)][subject_in(rule, key)][1] or "(none)") if rule.per else ""
         labels[rule.id, key] = label_of(burn_of(key), name) if rule.kind == RuleKind.SLO else name
     return labels
-
-
-def subject_in(rule: AlertRule, key: str) -> str:
-    """The endpoint, consumer or environment that a group is of, as rollups have it."""
-    return subject_of(key) if rule.kind == RuleKind.SLO else key
 
 
 def names_of_group(rule: AlertRule, group: AlertGroup) -> list[str]:
@@ -261,7 +267,7 @@ def due_notice(
     """
     if group.state == GroupState.FIRING:
         rest = now - group.told_at if group.told_at else None
-        if not is_told(group):
+        if not group.is_told:
             return EventKind.FIRING if rest is None or rest >= seconds(rule.cooldown_s) else None
         if group.acknowledged_until is not None:
             return EventKind.REMINDER if group.acknowledged_until <= now else None
@@ -298,11 +304,6 @@ def take(group: AlertGroup, after: Standing, judgement: Judgement | None, *, now
             group.usual_low, group.usual_high, group.usual_of = band.low, band.high, band.of
         if judgement.requests or group.seen_at is None:
             group.seen_at = now
-
-
-def is_told(group: AlertGroup) -> bool:
-    """Whether the firing of the incident that is open was told."""
-    return group.told_at is not None and group.fired_at is not None and group.told_at >= group.fired_at
 
 
 def was_told(before: Standing | None, group: AlertGroup) -> bool:
@@ -387,7 +388,7 @@ def notice_of(
         kind=kind,
         message=message_of(rule, group, kind, judgement, lasted=now - opened),
         at=now,
-        key=f"{rule.id}:{group.key}:{int(opened.timestamp())}",
+        key=incident_of(rule, group.key, opened),
         group=group.label,
         group_key=subject_in(rule, group.key),
         value=judgement.value,
@@ -399,7 +400,7 @@ def notice_of(
 def message_of(
     rule: AlertRule, group: AlertGroup, kind: EventKind, judgement: Judgement, *, lasted: timedelta
 ) -> str:
-    of = (f", {group.label}" if rule.kind == RuleKind.SLO else f" for {group.label}") if group.label else ""
+    of = of_group(rule, group.label)
     seen = what_was_seen(rule, judgement)
     if kind == EventKind.RESOLVED:
         minutes = max(int(lasted.total_seconds()) // 60, 1)

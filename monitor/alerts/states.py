@@ -1,13 +1,14 @@
 """How rules stand as a whole, and how they begin anew when they change."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import TypeVar
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db import transaction
 from django.db.models import OuterRef, QuerySet
 
 from monitor.alerts.definitions import DEFAULTS
+from monitor.alerts.ending import forget_groups
 from monitor.models import AlertGroup, AlertRule
 from monitor.models.alert_groups import WORST_FIRST, GroupState
 
@@ -34,8 +35,11 @@ def state_of(rule: AlertRule) -> str | None:
     return next((state.value for state in WORST_FIRST if state in states), GroupState.OK.value)
 
 
-@transaction.atomic
-def begin_anew(rule: AlertRule, changed: Collection[str]) -> None:
-    """Forget how the groups stood if what they were judged by was changed."""
-    if rule.is_of_windows and (set(changed) & set(DEFAULTS)) - WAITING:
-        rule.groups.all().delete()
+def begin_anew(rule: AlertRule, changed: Collection[str], *, now: datetime) -> None:
+    """Forget how the groups stood if what they are judged by was changed, or if they are judged no more."""
+    if not rule.is_of_windows:
+        return
+    if not rule.is_active:
+        forget_groups(rule, "the rule was paused", now=now)
+    elif (set(changed) & set(DEFAULTS)) - WAITING:
+        forget_groups(rule, "the rule was changed", now=now)

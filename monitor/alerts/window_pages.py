@@ -351,7 +351,8 @@ def show_window_rule(request: HttpRequest, actor: Actor, rule: AlertRule) -> Htt
     if request.POST.get("do") == "try":
         return window_rule_page(request, actor, rule, form, is_draft=True, **tried(form.draft()))
     saved = form.judge.save(last_error="", last_error_at=None)
-    begin_anew(saved, {name for name in form.changed_data if name in form.judge.validated_data})
+    changed = {name for name in form.changed_data if name in form.judge.validated_data}
+    begin_anew(saved, changed, now=timezone.now())
     messages.success(request, "The rule is saved. The next minute is judged by it.")
     return redirect("pages:alert", rule.id)
 

@@ -70,6 +70,11 @@ class AlertGroup(models.Model):
     def __str__(self) -> str:
         return f"{self.label or 'all'}: {self.state}"
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the firing of the incident that is open was told."""
+        return self.told_at is not None and self.fired_at is not None and self.told_at >= self.fired_at
+
 
 class AlertEvaluation(models.Model):
     """What a rule made of one window: kept on every change and error, and else once an hour.

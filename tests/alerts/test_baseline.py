@@ -212,7 +212,7 @@ def test_a_rule_that_is_asked_something_else_learns_anew(service):
     rule = saved(service)
     judge_windows(now=NOON)
 
-    begin_anew(rule, {"deviations"})
+    begin_anew(rule, {"deviations"}, now=NOON)
 
     assert not rule.groups.exists()
 

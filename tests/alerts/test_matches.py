@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from monitor.alerts.judge import remove_rule
+from monitor.alerts.ending import remove_rule
 from monitor.alerts.matches import tell_matches
 from monitor.alerts.tasks import judge_rules
 from monitor.models import AlertArrival, AlertBudget, AlertEvent, AlertRule, AlertSilence, AlertTally
@@ -106,7 +106,7 @@ def test_a_rule_that_is_paused_or_removed_meanwhile_tells_nothing(service, notic
     if gone == "paused":
         AlertRule.objects.update(is_active=False)
     else:
-        remove_rule(rule)
+        remove_rule(rule, now=NOON)
 
     assert tell_matches(now=NOON) == 0
 

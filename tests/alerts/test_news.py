@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from django.db import connection, transaction
 
-from monitor.alerts.judge import remove_rule
+from monitor.alerts.ending import remove_rule
 from monitor.alerts.news import NEWS_AN_HOUR, tell_news
 from monitor.endpoints.reshape import rename, split
 from monitor.events.catalogue import CATALOGUE
@@ -115,7 +115,7 @@ def test_the_place_of_all_beyond_the_cap_is_no_news(service, settings):
 def test_other_services_paused_rules_and_removed_ones_are_told_nothing(service):
     other, paused, gone = a_service(name="other"), a_service(name="paused"), a_service(name="gone")
     rules = [a_news_rule(service), a_news_rule(paused, is_active=False)]
-    remove_rule(a_news_rule(gone))
+    remove_rule(a_news_rule(gone), now=NOON)
     for each in (other, paused, gone):
         call(each, "/orders")
 
