@@ -126,6 +126,8 @@ def tell(
         if turn.is_changed:
             changed[endpoint.id] = endpoint
         drafts += [(draft, endpoint.id) for draft in drafts_of(outcome, verdict, turn, endpoint, now=now)]
+        if turn.failing:
+            write_of_failing(endpoint)
         if turn.disabled:
             write_of_disabled(endpoint)
             record(
@@ -143,6 +145,17 @@ def tell(
         record_events([draft], beside=endpoint_id)
 
 
+def write_of_failing(endpoint: WebhookEndpoint) -> None:
+    """While there is time: events are still kept for it, and none is lost yet."""
+    write_to_owners(
+        endpoint.organization_id,
+        subject=f"Webhooks to {endpoint.shown_url} do not arrive",
+        text=f"{since_when(endpoint)} {endpoint.failures_in_row:,} attempts failed, the last one with "
+        f"{endpoint.last_error_class}.\n\nAfter five days of this it is switched off.",
+        page=f"/webhooks/{endpoint.id}",
+    )
+
+
 def write_of_disabled(endpoint: WebhookEndpoint) -> None:
     """Nobody switched it off, so its owners hear of it; channels tell of no webhooks."""
     write_to_owners(
@@ -151,6 +164,11 @@ def write_of_disabled(endpoint: WebhookEndpoint) -> None:
         text=f"{endpoint.disabled_reason}\n\nEvents pass this endpoint by until it is switched on again.",
         page=f"/webhooks/{endpoint.id}",
     )
+
+
+def since_when(endpoint: WebhookEndpoint) -> str:
+    since = endpoint.first_failure_at
+    return f"Nothing was delivered since {rfc3339(since)}." if since else ""
 
 
 def drafts_of(
@@ -164,8 +182,7 @@ def drafts_of(
         "webhook.delivery.exhausted": verdict.is_exhausted
         and not outcome.job.event_type.startswith("webhook."),
     }
-    since = endpoint.first_failure_at
-    reason = endpoint.disabled_reason or (since and f"Nothing was delivered since {rfc3339(since)}.") or None
+    reason = endpoint.disabled_reason or since_when(endpoint) or None
     for type_, is_so in words.items():
         if is_so:
             about_endpoint = type_.startswith("webhook.endpoint.")
