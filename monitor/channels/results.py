@@ -50,10 +50,11 @@ def keep_outcomes(outcomes: Sequence[Outcome], *, now: datetime, draw: Callable[
     ]
     NotificationAttempt.objects.bulk_create([attempt_of(outcome) for outcome in kept])
     for outcome in kept:
-        note_health(channels[outcome.job.channel_id], outcome, now=now)
-        count_notification(outcome.job.kind, outcome.error_class or "told")
-    for channel in channels.values():
+        channel = channels[outcome.job.channel_id]
+        note_health(channel, outcome, now=now)
+        # At once: of several that fail together, none is to be said to on one that fails.
         channel.save(update_fields=HEALTH_FIELDS)
+        count_notification(outcome.job.kind, outcome.error_class or "told")
     return len(kept)
 
 

@@ -8,16 +8,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.lib import masking
-from monitor.lib.kept_text import RULES, content_type, storable
-from monitor.lib.outbound import OutboundError, OutboundPolicy, OutboundResponse, send
+from monitor.lib.calls import NotTold, call, class_of, retry_after_delay, text_of
+from monitor.lib.kept_text import RULES, cut
+from monitor.lib.outbound import OutboundPolicy, OutboundResponse
 from monitor.models.keys import Mode
-from monitor.webhooks.schedule import retry_after_delay
 from monitor.webhooks.targets import policy_for
+
+__all__ = ["ATTEMPT_S", "NotTold", "Way", "host_of"]
 
 # The whole of an attempt, however many calls it takes.
 ATTEMPT_S = 20.0
-CONNECT_S = 5.0
-MAX_ANSWER_BYTES = 16 * 1024
 KEPT_ANSWER_BYTES = 2 * 1024
 USER_AGENT = "API-Monitor-Notifications/1.0"
 # What may pass by itself; every other refusal stays one until somebody changes the channel.
@@ -27,22 +27,6 @@ TEMPORARY = frozenset({408, 425, 429})
 OF_US = "sender"
 # Secrets may stand in a channel's addresses: of a shorter one too little would be left to tell it by.
 SHORTEST_SECRET = 6
-
-
-class NotTold(Exception):
-    """Why it was not told, and whether trying again can help."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        error_class: str,
-        is_permanent: bool,
-        retry_after: timedelta | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.error_class, self.is_permanent, self.retry_after = error_class, is_permanent, retry_after
 
 
 class Way:
@@ -94,23 +78,7 @@ class Way:
         """The answer, whatever its status. Raises NotTold when there is none."""
         if self.left_s <= 0:
             raise NotTold("The time for the attempt ran out.", error_class="timeout", is_permanent=False)
-        try:
-            answer = send(
-                method,
-                url,
-                headers=headers,
-                body=body,
-                policy=self._policy,
-                timeout_s=self.left_s,
-                connect_timeout_s=CONNECT_S,
-                max_response_bytes=MAX_ANSWER_BYTES,
-            )
-        except OutboundError as error:
-            raise NotTold(
-                error.message, error_class=error.error_class, is_permanent=not error.retryable
-            ) from error
-        except ValueError as error:
-            raise NotTold(str(error), error_class="blocked", is_permanent=True) from error
+        answer = call(method, url, headers=headers, body=body, policy=self._policy, timeout_s=self.left_s)
         self.status_code, self.answer = answer.status_code, self.kept(answer)
         return answer
 
@@ -120,17 +88,15 @@ class Way:
         asked = retry_after or retry_after_delay(answer.header("retry-after"), now=self.now)
         return NotTold(
             f"The answer was {code}.",
-            error_class=f"http_{code // 100}xx" if 300 <= code <= 599 else "protocol",
+            # A success that says in its body that it is none is one, too.
+            error_class=class_of(code) or "protocol",
             is_permanent=code < 500 and code not in TEMPORARY,
             retry_after=asked if code in (429, 503) else None,
         )
 
     def kept(self, answer: OutboundResponse) -> str:
         """What is kept of an answer: masked as logs are, without this channel's secrets, and short."""
-        headers = {name: value for name, value in answer.headers if name.lower() == "content-type"}
-        text = answer.body.decode(errors="replace")
-        masked = masking.mask_body(text, content_type=content_type(headers), rules=RULES)
-        return self.hide(storable(masked)).encode()[:KEPT_ANSWER_BYTES].decode(errors="ignore")
+        return cut(self.hide(text_of(answer)), KEPT_ANSWER_BYTES)[0]
 
     def hide(self, text: str) -> str:
         """The text without secrets of the channel."""

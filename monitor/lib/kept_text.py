@@ -17,9 +17,10 @@ def content_type(headers: Mapping[str, str | list[str]]) -> str | None:
     return None
 
 
-def cut(text: str) -> tuple[str, bool]:
-    """The text within MAX_BODY_BYTES of UTF-8, cut between characters, and whether it was cut."""
-    limit = settings.MAX_BODY_BYTES
+def cut(text: str, limit: int | None = None) -> tuple[str, bool]:
+    """The text within so many bytes of UTF-8 (MAX_BODY_BYTES), cut between characters, and whether it was
+    cut."""
+    limit = settings.MAX_BODY_BYTES if limit is None else limit
     if len(text) * 4 <= limit:
         return text, False
     data = text.encode()

@@ -1,4 +1,4 @@
-"""Where the sender takes what subscribers are to be told: see monitor.channels.sender.
+"""Where the sender takes what subscribers are to be told: see monitor.webhooks.sender.
 
 A claim is a lease, committed before anything is sent; what a sender was killed over is sent again when it is
 over. So a subscriber is told at least once, each thing in its order, and one thing at a time.
@@ -6,7 +6,7 @@ over. So a subscriber is told at least once, each thing in its order, and one th
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from django.db.models import F
 
 from monitor.channels.claim import LEASE
 from monitor.channels.config import parts_of
+from monitor.channels.desk import lapse
 from monitor.channels.kinds.email import hand_over
 from monitor.channels.results import DRAW, verdict
 from monitor.channels.sending import LATE_AFTER, Outcome, facts_of, outcome_of
@@ -92,6 +93,9 @@ class SubscriberDesk:
 
     name = "status"
 
+    def look(self, *, now: datetime) -> None:
+        """Nothing to do: deliveries come about in the transaction of what they tell."""
+
     def claim(self, *, free: int, late: int, now: datetime) -> list[Job]:
         lease = uuid4()
         parameters: dict[str, Any] = {
@@ -116,9 +120,10 @@ class SubscriberDesk:
         )
         rows.update(lease_until=now + LEASE)
 
-    def lapsed(self, *, now: datetime) -> list[Job]:
+    def lapsed(self, *, now: datetime) -> list[Outcome[Job]]:
         rows = StatusDelivery.objects.filter(status=DeliveryStatus.LEASED, lease_until__lt=now)
-        return jobs_of(rows.order_by("id").values_list("id", flat=True)[:200], now=now)
+        jobs = jobs_of(rows.order_by("id").values_list("id", flat=True)[:200], now=now)
+        return [lapse(job, now=now) for job in jobs]
 
     def attempt(self, job: Job, *, now: datetime) -> Outcome[Job]:
         began, facts = time.monotonic(), {}
@@ -134,8 +139,10 @@ class SubscriberDesk:
             facts = facts_of(error, delivery_id=job.delivery_id)
         return outcome_of(job, way, facts, now=now, began=began)
 
-    def keep(self, outcome: Outcome[Job], *, now: datetime) -> None:
-        keep(outcome, now=now)
+    @transaction.atomic
+    def keep(self, outcomes: Sequence[Outcome[Job]], *, now: datetime) -> None:
+        for outcome in outcomes:
+            keep(outcome, now=now)
 
 
 def send(kind: str, letter: Letter, way: Way, *, secret: str) -> None:

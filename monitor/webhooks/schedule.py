@@ -3,10 +3,10 @@
 The schedule is the example of Standard Webhooks: ten attempts over 75 hours.
 """
 
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
+
+from monitor.lib.calls import retry_after_delay
 
 S, M, H = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 # What each attempt waits for after the one before it.
@@ -49,16 +49,3 @@ def next_delay(
         asked = retry_after_delay(retry_after, now=now)
         delay = max(delay, min(asked, LONGEST_RETRY_AFTER)) if asked is not None else delay
     return delay + draw() * min(JITTER_SHARE * delay, LONGEST_JITTER)
-
-
-def retry_after_delay(header: str | None, *, now: datetime) -> timedelta | None:
-    """The wait that a `Retry-After` asks for, in seconds or as a date; None for none and for garbage."""
-    text = (header or "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return timedelta(seconds=int(text))
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # The latter of numbers that no clock knows.
-        return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return max(moment - now, timedelta(0))

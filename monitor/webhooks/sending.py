@@ -10,18 +10,16 @@ from typing import Any
 from uuid import UUID
 
 from monitor.lib import masking
-from monitor.lib.kept_text import RULES, content_type, storable
-from monitor.lib.outbound import OutboundError, OutboundResponse, send
+from monitor.lib.calls import NotTold, call, class_of, text_of
+from monitor.lib.kept_text import RULES, cut, storable
+from monitor.lib.outbound import OutboundResponse
 from monitor.lib.secrets import CannotOpen, unseal
 from monitor.webhooks.signing import signature_headers
 from monitor.webhooks.targets import policy_for
 
 logger = logging.getLogger(__name__)
-# The whole of an attempt, however slowly the answer drips; and the part of it in which to connect.
+# The whole of an attempt, however slowly the answer drips.
 ATTEMPT_S = 15.0
-CONNECT_S = 5.0
-# Of the answer: read, and kept.
-MAX_ANSWER_BYTES = 16 * 1024
 KEPT_ANSWER_BYTES = 4 * 1024
 MAX_ERROR_CHARS = 500
 USER_AGENT = "API-Monitor-Webhooks/1.0"
@@ -31,9 +29,9 @@ LATE_AFTER = 3
 Lines = dict[str, str | list[str]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """A delivery that was claimed, with all that it takes to send it."""
+    """A delivery that was claimed, with all that it takes to send it. Each claim is one of its own."""
 
     delivery_id: UUID
     lease_id: UUID
@@ -83,22 +81,17 @@ def attempt(job: Job, *, now: datetime, timeout_s: float = ATTEMPT_S) -> Outcome
     began = time.monotonic()
     facts: dict[str, Any]
     try:
-        answer = send(
+        answer = call(
             "POST",
             job.url,
             headers=headers_of(job, now=now),
             body=job.body,
             policy=policy_for(job.mode),
             timeout_s=timeout_s,
-            connect_timeout_s=CONNECT_S,
-            max_response_bytes=MAX_ANSWER_BYTES,
         )
         facts = facts_of(answer)
-    except OutboundError as error:
+    except NotTold as error:
         facts = {"error_class": error.error_class, "error": error.message}
-    except ValueError as error:
-        # An address or header that was fit when it was saved, under other rules: no try will change that.
-        facts = {"error_class": "blocked", "error": str(error)}
     except CannotOpen as error:
         facts = {"error_class": "internal", "error": str(error)}
     except Exception as error:
@@ -124,21 +117,18 @@ def headers_of(job: Job, *, now: datetime) -> list[tuple[str, str]]:
 
 def facts_of(answer: OutboundResponse) -> dict[str, Any]:
     """The answer as it is kept: masked as logs are, and short."""
-    headers = lines_of(answer)
-    masked = masking.mask_headers(headers, rules=RULES)
-    text = answer.body.decode(errors="replace")
-    body = masking.mask_body(text, content_type=content_type(headers), rules=RULES)
-    kept = storable(body).encode()[:KEPT_ANSWER_BYTES].decode(errors="ignore")
-    error_class = class_of(answer.status_code)
+    headers = masking.mask_headers(lines_of(answer), rules=RULES)
+    body, was_cut = cut(text_of(answer), KEPT_ANSWER_BYTES)
+    error_class = "gone" if answer.status_code == GONE else class_of(answer.status_code)
     return {
         "status_code": answer.status_code,
         "error_class": error_class,
         "error": f"The answer was {answer.status_code}." if error_class else "",
         "dialled": answer.dialled or None,
-        "headers": {name: stored(value) for name, value in masked.items()},
-        "body": kept,
-        "truncated": answer.truncated or len(kept) < len(body),
-        "retry_after": next((value for name, value in answer.headers if name.lower() == "retry-after"), None),
+        "headers": {name: stored(value) for name, value in headers.items()},
+        "body": body,
+        "truncated": answer.truncated or was_cut,
+        "retry_after": answer.header("retry-after"),
     }
 
 
@@ -155,12 +145,3 @@ def lines_of(answer: OutboundResponse) -> Lines:
 
 def stored(value: str | list[str]) -> str | list[str]:
     return storable(value) if isinstance(value, str) else [storable(line) for line in value]
-
-
-def class_of(status_code: int) -> str:
-    """The error class of an answer; empty for success, which is 2xx and nothing else."""
-    if 200 <= status_code <= 299:
-        return ""
-    if status_code == GONE:
-        return "gone"
-    return f"http_{status_code // 100}xx" if 300 <= status_code <= 599 else "protocol"

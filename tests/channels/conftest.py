@@ -8,11 +8,12 @@ import pytest
 from django.utils import timezone
 
 from monitor.channels import Announcement, announce
-from monitor.channels import sender as sender_module
+from monitor.channels.desk import ChannelDesk
 from monitor.channels.register import make_channel
-from monitor.channels.sender import Sender
 from monitor.models import NotificationChannel
 from monitor.models.channels import Subject
+from monitor.webhooks import sender as sender_module
+from monitor.webhooks.sender import Sender
 from tests.channels.mail_box import MailBox, a_mail_server
 from tests.factories import an_organization
 from tests.receiver import Receiver, a_receiver
@@ -77,7 +78,7 @@ def deliver(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]
     monkeypatch.setattr(sender_module, "LOOK_S", 0.02)
 
     def until_quiet(slots: int = 8) -> None:
-        sender = Sender(slots=slots, clock=clock)
+        sender = Sender(ChannelDesk(), slots=slots, clock=clock)
         quiet_turns = 0
         while quiet_turns < 2:
             sender.turn()

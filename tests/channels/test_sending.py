@@ -13,10 +13,10 @@ from monitor.channels import Look
 from monitor.channels import claim as claim_module
 from monitor.channels.claim import claim, lapsed
 from monitor.channels.config import opened
+from monitor.channels.desk import lapse
 from monitor.channels.register import CannotSend, change_channel, retry, send_test
 from monitor.channels.results import keep_outcomes
 from monitor.channels.schedule import DELAYS, next_delay
-from monitor.channels.sender import lapse
 from monitor.channels.sending import attempt
 from monitor.lib.secrets import seal
 from monitor.models import Notification, NotificationAttempt, NotificationChannel, NotificationDelivery

@@ -15,12 +15,12 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from monitor.alerts.rounds import judge_windows
-from monitor.channels import sender as sender_module
+from monitor.channels.desk import ChannelDesk
 from monitor.channels.register import make_channel
-from monitor.channels.sender import Sender
-from monitor.models import NotificationChannel, Organization, WebhookDelivery
-from monitor.webhooks import deliverer as deliverer_module
-from monitor.webhooks.deliverer import Deliverer
+from monitor.models import NotificationChannel, Organization
+from monitor.webhooks import sender as sender_module
+from monitor.webhooks.desk import WebhookDesk
+from monitor.webhooks.sender import Desk, Sender
 from tests.browser import browser_page
 from tests.channels.mail_box import MailBox, a_mail_server
 from tests.factories import a_key, a_log, a_service, rfc3339, the_default_organization
@@ -79,18 +79,10 @@ def make_channels(organization: Organization, on_call: Receiver) -> None:
         make_channel(NotificationChannel(organization=organization, kind=kind, name=name), config)
 
 
-def deliver(*, minutes: float) -> None:
-    """Sends all that waits by a clock so far ahead, and takes in the answers."""
-    deliverer = Deliverer(slots=2, clock=lambda: timezone.now() + minutes * MINUTE)
-    while deliverer._under_way or deliverer._unwritten or WebhookDelivery.objects.filter(status="pending"):
-        deliverer.turn()
-    for _ in deliverer._threads:
-        deliverer._jobs.put(None)
-
-
-def tell_people(*, minutes: float) -> None:
-    """The same for channels: two turns in which nothing is under way."""
-    sender = Sender(slots=2, clock=lambda: timezone.now() + minutes * MINUTE)
+def send_all(desk: Desk, *, minutes: float) -> None:
+    """Sends all that waits by a clock so far ahead, and takes in the answers: two turns in which nothing is
+    under way."""
+    sender = Sender(desk, slots=2, clock=lambda: timezone.now() + minutes * MINUTE)
     quiet_turns = 0
     while quiet_turns < 2:
         sender.turn()
@@ -101,8 +93,8 @@ def tell_people(*, minutes: float) -> None:
 def judge(*, minutes: float = 0) -> None:
     """The worker's round, so many minutes from now, and what it has told."""
     elsewhere(lambda: judge_windows(now=timezone.now() + minutes * MINUTE))
-    elsewhere(lambda: deliver(minutes=minutes))
-    elsewhere(lambda: tell_people(minutes=minutes))
+    elsewhere(lambda: send_all(WebhookDesk(), minutes=minutes))
+    elsewhere(lambda: send_all(ChannelDesk(), minutes=minutes))
 
 
 def listen(page: Page, address: str, receiver: Receiver) -> str:
@@ -138,7 +130,6 @@ def told(receiver: Receiver, secret: str) -> list[Any]:
 def test_an_alert_is_made_tried_fired_seen_heard_known_silenced_and_over(
     receiver, mail, on_call, monkeypatch
 ):
-    monkeypatch.setattr(deliverer_module, "LOOK_S", 0.02)
     monkeypatch.setattr(sender_module, "LOOK_S", 0.02)
     make_channels(the_default_organization(), on_call)
     service = a_service(the_default_organization(), name="orders")

@@ -17,9 +17,8 @@ from django.db import connections
 from django.db.models import Q
 from django.utils import timezone
 
-from monitor.channels import sender as sender_module
+from monitor.channels.desk import ChannelDesk
 from monitor.channels.register import make_channel
-from monitor.channels.sender import Sender
 from monitor.lib.ids import moment_of
 from monitor.lib.outbound import OutboundPolicy
 from monitor.models import (
@@ -38,6 +37,8 @@ from monitor.monitors.register import change_monitor
 from monitor.monitors.states import State
 from monitor.probing import all_kinds
 from monitor.push.pings import Arrived, Incoming, Taken, take_ping
+from monitor.webhooks import sender as sender_module
+from monitor.webhooks.sender import Sender
 from tests.factories import an_organization
 from tests.flows.far_ends import DEGRADED_MS, FarEnd, Mood, far_ends
 from tests.monitors.scenes import a_monitor
@@ -271,7 +272,7 @@ def beats_of(walk: Walk, name: str) -> int:
 
 def send_what_waits(walk: Walk) -> None:
     """As `manage.py deliver` does, until nothing is under way."""
-    sender = Sender(slots=8)
+    sender = Sender(ChannelDesk(), slots=8)
     quiet_turns = 0
     while quiet_turns < 2:
         sender.turn()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from monitor.channels import sender as sender_module
-from monitor.channels.sender import Sender
 from monitor.status.cache import CACHE
 from monitor.status.desk import SubscriberDesk
+from monitor.webhooks import sender as sender_module
+from monitor.webhooks.sender import Sender
 from tests.channels.conftest import clock, mail, receiver
 
 __all__ = ["clock", "mail", "receiver"]
@@ -25,7 +25,7 @@ def deliver(clock, monkeypatch):
     monkeypatch.setattr(sender_module, "LOOK_S", 0.02)
 
     def until_quiet(slots=6):
-        sender = Sender(slots=slots, clock=clock, desk=SubscriberDesk())
+        sender = Sender(SubscriberDesk(), slots=slots, clock=clock)
         quiet_turns = 0
         while quiet_turns < 2:
             sender.turn()

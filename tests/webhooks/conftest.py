@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from monitor.events import record_event
 from monitor.models import Event, WebhookDelivery, WebhookEndpoint
-from monitor.webhooks import deliverer as deliverer_module
 from monitor.webhooks import endpoints
-from monitor.webhooks.deliverer import Deliverer
+from monitor.webhooks import sender as sender_module
+from monitor.webhooks.desk import WebhookDesk
+from monitor.webhooks.sender import Sender
 from tests.factories import an_organization
 from tests.receiver import Receiver, a_receiver
 
@@ -59,19 +60,18 @@ def clock() -> Clock:
 @pytest.fixture
 def deliver(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sends all that is due by the clock, and waits for the answers."""
-    monkeypatch.setattr(deliverer_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(sender_module, "LOOK_S", 0.02)
 
     def until_quiet(slots: int = 20) -> None:
-        deliverer = Deliverer(slots=slots, clock=clock)
+        sender = Sender(WebhookDesk(), slots=slots, clock=clock)
         while True:
-            deliverer.turn()
+            sender.turn()
             is_due = WebhookDelivery.objects.filter(
                 status="pending", next_attempt_at__lte=clock(), endpoint__disabled_at=None
             )
-            if not deliverer._under_way and not deliverer._unwritten and not is_due.exists():
+            if sender.is_quiet and not is_due.exists():
                 break
-        for _ in deliverer._threads:
-            deliverer._jobs.put(None)
+        sender.close()
 
     return until_quiet
 

@@ -24,15 +24,17 @@ from monitor.models import (
     WebhookSecret,
 )
 from monitor.models.webhooks import Trigger
-from monitor.webhooks import deliverer as deliverer_module
 from monitor.webhooks import endpoints
+from monitor.webhooks import sender as sender_module
 from monitor.webhooks.again import CannotSend, failed_within, replay_failed, retry, send_test, stop_replays
 from monitor.webhooks.claim import LEASE, check_lease, claim, lapsed
-from monitor.webhooks.deliverer import Deliverer, lapse
+from monitor.webhooks.desk import WebhookDesk, lapse
 from monitor.webhooks.results import keep_outcomes
 from monitor.webhooks.schedule import LIVE
+from monitor.webhooks.sender import Sender
 from monitor.webhooks.sending import attempt
 from tests.factories import an_organization
+from tests.lib.servers import serve
 from tests.receiver import Reply
 from tests.webhooks.test_signing import verify
 
@@ -166,6 +168,72 @@ def test_a_name_that_nobody_knows_is_a_fault_of_names(an_endpoint, happen, deliv
     assert the_delivery().status == "pending"
 
 
+def test_attempts_without_an_answer_are_counted_and_named_and_tell_no_secret(
+    receiver, an_endpoint, happen, deliver, clock, monkeypatch, caplog
+):
+    caplog.set_level("DEBUG")
+    monkeypatch.setitem(attempt.__kwdefaults__, "timeout_s", 0.4)
+    receiver.reply = lambda arrived: Reply(after_s=20)
+    with serve(lambda connection, _: connection.sendall(b"ready\r\n\r\n")) as other:
+        made = {
+            word: an_endpoint(url, events=("order.*",), headers={"X-Shop": "hunter2hunter2"})
+            for word, url in {
+                "timeout": receiver.url,
+                "protocol": other.url(),
+                "tls": receiver.url.replace("http:", "https:"),
+            }.items()
+        }
+        sealed = an_endpoint(receiver.url, events=("order.*",))[0]
+        WebhookSecret.objects.filter(endpoint=sealed).update(sealed=b"under a key that was lost")
+        happen()
+        deliver()
+        clock.move(minutes=2)
+        deliver()
+
+    found = WebhookDelivery.objects.values_list("endpoint", "last_error_class", "status", "attempts")
+    assert set(found) == {
+        *((endpoint.id, word, "pending", 2) for word, (endpoint, _) in made.items()),
+        (sealed.id, "internal", "pending", 2),
+    }
+    assert WebhookAttempt.objects.count() == 8
+    for secret in ("hunter2", "whsec_", *(secret for _, secret in made.values())):
+        assert secret not in caplog.text
+
+
+def test_nothing_that_is_due_waits_for_longer_than_a_minute(
+    receiver, other_receiver, an_endpoint, happen, deliver, clock
+):
+    """Whatever becomes of attempts and is done meanwhile: no row is left behind with its time in the past."""
+    past = {"Retry-After": "Sat, 21 Nov 2020 11:00:00 GMT"}
+    replies = [
+        FAILS, Reply(status=429, headers=past), Reply(status=503, headers={"Retry-After": "90"}), Reply(),
+        Reply(status=302, headers={"Location": "/"}), Reply(status=404), Reply(),
+    ]  # fmt: skip
+    receiver.reply = lambda arrived: replies[len(receiver.arrived) % len(replies)]
+    failing, _ = an_endpoint(receiver.url, events=("order.*",))
+    an_endpoint(other_receiver.url, events=("order.*",), rate_limit_per_minute=60)
+    an_endpoint(other_receiver.url, events=("order.*", "webhook.*"), mode="test")
+    left_behind = WebhookDelivery.objects.exclude(finished_at__isnull=False)
+
+    for turn in range(12):
+        happen(mode="test" if turn % 4 == 3 else "live")
+        if turn == 4:
+            retry(left_behind.filter(endpoint=failing).first(), now=clock())
+        if turn == 6:
+            claim(free=1, late=1, now=clock())  # By a deliverer that was killed.
+        if turn == 8:
+            endpoints.change_endpoint(failing, is_active=False, now=clock())
+            endpoints.change_endpoint(failing, is_active=True, now=clock())
+            replay_failed(failing, since=clock() - timedelta(hours=1), now=clock())
+        deliver()
+        clock.move(seconds=61)
+        deliver()
+
+        assert not left_behind.exclude(next_attempt_at__gt=clock()).exists()
+        assert not left_behind.exclude(status="pending").exists()
+    assert {*WebhookAttempt.objects.values_list("error_class", flat=True)} >= {"", "http_4xx", "internal"}
+
+
 def test_retry_after_is_obeyed(receiver, an_endpoint, happen, deliver, clock):
     an_endpoint(receiver.url)
     receiver.replies(Reply(status=429, headers={"Retry-After": "3600"}), Reply())
@@ -288,7 +356,10 @@ def test_410_switches_the_endpoint_off_at_once(
     assert (entry.target_id, entry.note) == (str(endpoint.id), "It answered 410 Gone.")
 
 
-def test_five_days_of_nothing_but_failures_switch_it_off(receiver, an_endpoint, happen, deliver, clock):
+def test_five_days_of_nothing_but_failures_switch_it_off(
+    receiver, an_endpoint, happen, deliver, clock, settings
+):
+    settings.SENDS_MAIL = True
     endpoint, _ = an_endpoint(receiver.url, events=("order.*",))
     receiver.replies(FAILS)
     said = []
@@ -305,6 +376,12 @@ def test_five_days_of_nothing_but_failures_switch_it_off(receiver, an_endpoint, 
     assert Event.objects.filter(type=failing).count() == 1
     endpoint.refresh_from_db()
     assert endpoint.disabled_reason == "Nothing was delivered for 5 days."
+    # Its owners hear of it while there is time, and when it is too late.
+    letters = ProcrastinateJob.objects.filter(task_name__endswith="mail_owners").order_by("id")
+    warned, told = [(letter.args["subject"], letter.args["text"]) for letter in letters]
+    assert warned[0] == f"Webhooks to {receiver.url} do not arrive"
+    assert "attempts failed, the last one with http_5xx" in warned[1]
+    assert told[0] == f"Webhooks to {receiver.url} are switched off"
 
 
 def test_one_success_clears_the_failures(receiver, an_endpoint, happen, deliver, clock):
@@ -395,31 +472,31 @@ def test_an_outcome_that_cannot_be_kept_spoils_no_other(receiver, an_endpoint, h
     outcomes = [attempt(job, now=clock()) for job in (good, bad, also_good)]
     # PostgreSQL keeps no such text.
     outcomes[1] = replace(outcomes[1], body="\0")
-    deliverer = Deliverer(slots=1, clock=clock)
-    deliverer._unwritten = outcomes
+    sender = Sender(WebhookDesk(), slots=1, clock=clock)
+    sender._unwritten = outcomes
 
-    deliverer._write()
+    sender._write()
 
-    assert deliverer._unwritten == []
+    assert sender._unwritten == []
     assert WebhookDelivery.objects.get(id=bad.delivery_id).status == "leased"
     assert WebhookDelivery.objects.filter(status="succeeded").count() == 2
     assert str(bad.delivery_id) in caplog.text
 
 
 def test_a_round_that_breaks_off_is_followed_by_the_next(monkeypatch, caplog):
-    monkeypatch.setattr(deliverer_module, "FAULT_RETRY_S", 0.0)
-    deliverer, rounds = Deliverer(slots=1), []
+    monkeypatch.setattr(sender_module, "RETRY_S", 0.0)
+    sender, rounds = Sender(WebhookDesk(), slots=1), []
 
     def turn():
         rounds.append(len(rounds))
         if len(rounds) == 2:
-            deliverer.stop()
+            sender.stop()
         raise KeyError("nobody foresaw it")
 
-    monkeypatch.setattr(deliverer, "turn", turn)
-    monkeypatch.setattr(deliverer_module.connection, "close", lambda: None)
+    monkeypatch.setattr(sender, "turn", turn)
+    monkeypatch.setattr(sender_module.connection, "close", lambda: None)
 
-    deliverer.run()
+    sender.run()
 
     assert rounds == [0, 1]
     assert "nobody foresaw it" in caplog.text
@@ -435,7 +512,7 @@ def test_events_that_cannot_be_unpacked_hold_up_nothing_that_waits_to_be_sent(
     deliver()
 
     assert the_delivery().status == "succeeded"
-    assert "could not be unpacked" in caplog.text
+    assert "a look for what is to be told broke off" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.webhooks.schedule import LIVE, next_delay, retry_after_delay
+from monitor.lib.calls import retry_after_delay
+from monitor.webhooks.schedule import LIVE, next_delay
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -8,10 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from monitor.channels.sender import Sender
+from monitor.channels.desk import ChannelDesk
 from monitor.health.flushing import begin_flushing, end_flushing
 from monitor.status.desk import SubscriberDesk
-from monitor.webhooks.deliverer import Deliverer
+from monitor.webhooks.desk import WebhookDesk
+from monitor.webhooks.sender import Sender
 
 
 class Command(BaseCommand):
@@ -20,25 +21,24 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, **options: Any) -> None:
-        deliverer = Deliverer(slots=settings.WEBHOOK_SLOTS)
-        senders = (
-            Sender(slots=settings.NOTIFICATION_SLOTS),
-            Sender(slots=settings.STATUS_SLOTS, desk=SubscriberDesk()),
+        webhooks = Sender(WebhookDesk(), slots=settings.WEBHOOK_SLOTS)
+        others = (
+            Sender(ChannelDesk(), slots=settings.NOTIFICATION_SLOTS),
+            Sender(SubscriberDesk(), slots=settings.STATUS_SLOTS),
         )
 
         def stop(number: int, frame: FrameType | None) -> None:
-            deliverer.stop()
-            for each in senders:
+            for each in (webhooks, *others):
                 each.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         begin_flushing()
         # Each has a connection of its own: what one waits for, the other need not.
-        threads = [threading.Thread(target=each.run, name="notifications") for each in senders]
+        threads = [threading.Thread(target=each.run, name="notifications") for each in others]
         for thread in threads:
             thread.start()
-        deliverer.run()
+        webhooks.run()
         for thread in threads:
             thread.join()
         end_flushing()
