@@ -22,7 +22,8 @@ OK, FAILED = Outcome.OK, Outcome.FAILED
 
 
 def this_minute() -> datetime:
-    return floor(timezone.now(), MINUTE)
+    """The last one whose round, at its second 12, is behind us: what is told ahead of the clock waits."""
+    return floor(timezone.now() - timedelta(seconds=12), MINUTE)
 
 
 def test_a_rule_that_fires_and_resolves_is_told_with_its_value_and_three_masked_requests(
