@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from monitor.models import WebhookDelivery, WebhookEndpoint
 from monitor.webhooks import endpoints
+from monitor.webhooks.health import health_of
 from tests.factories import a_client, a_user, an_organization
 from tests.receiver import Reply
 
@@ -147,7 +148,7 @@ def test_a_delivery_is_sent_again_by_hand(admin, viewer, an_endpoint, happen, re
     assert "By hand" in text_of(viewer.get(address))
 
 
-def test_failed_ones_are_counted_sent_again_and_stopped(admin, an_endpoint, happen):
+def test_failed_ones_are_counted_sent_again_and_stopped(admin, an_endpoint, happen, clock):
     endpoint, _ = an_endpoint("https://shop.example/hook", events=("order.*",))
     for _ in range(3):
         happen()
@@ -156,11 +157,14 @@ def test_failed_ones_are_counted_sent_again_and_stopped(admin, an_endpoint, happ
     counted = text_of(admin.post(page_of(endpoint, "/resend"), {"hours": "1", "count": "1"}))
     assert "<strong>3</strong> would be sent again" in counted
     assert WebhookDelivery.objects.count() == 3
+    assert health_of(endpoint.id, now=clock()).failed == 3
     sent = text_of(admin.post(page_of(endpoint, "/resend"), {"hours": "1"}, follow=True))
     assert "3 deliveries are on the way again." in sent
     assert "3 on the way again." in sent
+    assert health_of(endpoint.id, now=clock()).failed == 0
     stopped = text_of(admin.post(page_of(endpoint, "/stop"), follow=True))
     assert "3 of them will not be sent again." in stopped
+    assert health_of(endpoint.id, now=clock()).failed == 3
 
 
 def test_states_are_told_and_filtered(viewer, an_endpoint, happen, clock):
