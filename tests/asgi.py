@@ -16,6 +16,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from monitor.access.keycache import KeyCache
+from monitor.audit.refusals import keep_denied
 from monitor.ingest.doors import DOORS
 from monitor.ingest.group import GroupCommit
 from monitor.ingest.intake import Message
@@ -158,7 +159,8 @@ def lane_on(owner: BaseDatabaseWrapper) -> Iterator[Running]:
     owner.inc_thread_sharing()
     try:
         application = Lane(get_wsgi_application(), notices=NoNotices(), keys=keys, make_commits=make_commits)
-        with running(application) as lane:
+        denied = patch("monitor.ingest.lane.keep_denied", borrowing(owner, keep_denied))
+        with denied, running(application) as lane:
             yield lane
     finally:
         owner.dec_thread_sharing()

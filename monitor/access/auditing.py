@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from monitor.access.actors import actor_of_user
 from monitor.access.requests import client_address
 from monitor.audit import Visit, begin_visit, current_visit, end_visit, record, remember_actor
+from monitor.audit.refusals import keep_all
 from monitor.audit.visits import SAFE_METHODS
 from monitor.lib.actors import NOBODY, Actor
 from monitor.lib.requestids import current_request_id
@@ -55,6 +56,8 @@ class AuditMiddleware:
             begin_visit(visit)
             record_request(request, visit, actor)
             end_visit()
+        if visit.refused:
+            keep_all(visit)
         return response
 
     def process_view(

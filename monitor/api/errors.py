@@ -17,10 +17,13 @@ from django.shortcuts import render
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import exception_handler
 from drf_standardized_errors.types import ErrorResponse
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, PermissionDenied
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from monitor.audit.refusals import BEYOND_REACH, denied, note_refused
+from monitor.lib.actors import Actor
 from monitor.lib.requestids import current_request_id
 from monitor.lib.time_limit import TookTooLong
 
@@ -248,10 +251,21 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
         return Response(exc.body, status=exc.status_code, headers=exc.headers, content_type=PROBLEM_JSON)
     if isinstance(exc, (ServerBusy, DatabaseUnavailable)):
         return come_back_later(exc)
+    if isinstance(exc, PermissionDenied) and exc.get_codes() in BEYOND_REACH:
+        note_denied(context["request"], str(exc.detail))
     response: Response | None = exception_handler(exc, cast(Any, context))
     if response is not None:
         response.content_type = PROBLEM_JSON
     return response
+
+
+def note_denied(request: Request | None, reason: str) -> None:
+    """For the audit log, where a key or a token asked. What stands in front of Django knows no request, and
+    sees to it itself."""
+    if request is not None and isinstance(request.user, Actor):
+        refused = denied(request.user, reason)
+        if refused is not None:
+            note_refused(refused)
 
 
 def come_back_later(exc: ServerBusy | DatabaseUnavailable) -> Response:

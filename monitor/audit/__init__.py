@@ -6,6 +6,7 @@ What is changed records itself: the tables that `watched` names have triggers, s
 
 from monitor.audit.commands import by_command
 from monitor.audit.record import record, record_in_each, record_shown
+from monitor.audit.refusals import note_blocked, note_blocked_for_caller
 from monitor.audit.visits import (
     Visit,
     begin_visit,
@@ -23,6 +24,8 @@ __all__ = [
     "concern",
     "current_visit",
     "end_visit",
+    "note_blocked",
+    "note_blocked_for_caller",
     "record",
     "record_in_each",
     "record_shown",

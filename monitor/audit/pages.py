@@ -29,6 +29,7 @@ KINDS = (
     ("webhook*", "Webhooks"),
     ("replay.*", "Replays"),
     ("logs.*", "Exports"),
+    ("ssrf.*", "Addresses refused"),
 )
 
 

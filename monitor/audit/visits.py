@@ -29,6 +29,19 @@ FORGET = (
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """What was not allowed; without an actor it is the visit's, or the worker's."""
+
+    action: str
+    organization_id: UUID | None
+    target_type: str
+    target_id: str
+    target_label: str
+    note: str
+    actor: Actor | None = None
+
+
 @dataclass(kw_only=True, slots=True)
 class Visit:
     """Where a request came from and whose it is, as far as that is known yet."""
@@ -45,6 +58,8 @@ class Visit:
     has_recorded: bool = False
     # The organizations in which the actor was found to be allowed something.
     concerned: set[UUID] = field(default_factory=set)
+    # To be recorded when it is over.
+    refused: list[Refused] = field(default_factory=list)
 
 
 _current: ContextVar[Visit | None] = ContextVar("visit", default=None)

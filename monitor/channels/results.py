@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from monitor.audit import note_blocked
 from monitor.channels.announcing import Announcement, announce_to
 from monitor.channels.message import short
 from monitor.channels.schedule import LONGEST_RETRY_AFTER, next_delay
@@ -52,6 +53,14 @@ def keep_outcomes(outcomes: Sequence[Outcome], *, now: datetime, draw: Callable[
     for outcome in kept:
         channel = channels[outcome.job.channel_id]
         note_health(channel, outcome, now=now)
+        if outcome.is_blocked:
+            # Its address is sealed, as it often is a secret itself.
+            note_blocked(
+                organization_id=channel.organization_id,
+                target_type="notification_channel",
+                target_id=channel.id,
+                target_label=channel.name,
+            )
         # At once: of several that fail together, none is to be said to on one that fails.
         channel.save(update_fields=HEALTH_FIELDS)
         count_notification(outcome.job.kind, outcome.error_class or "told")

@@ -59,6 +59,8 @@ class Outcome(Generic[AnyJob]):
     is_permanent: bool = False
     retry_after: timedelta | None = None
     answer: str = ""
+    # Whether the guard of addresses did not let it out.
+    is_blocked: bool = False
 
     @property
     def is_told(self) -> bool:
@@ -92,6 +94,7 @@ def facts_of(error: Exception, *, delivery_id: UUID) -> dict[str, Any]:
             "error": error.message,
             "is_permanent": error.is_permanent,
             "retry_after": error.retry_after,
+            "is_blocked": error.is_blocked,
         }
     if isinstance(error, BadConfig):
         # Options that were fit when they were saved, under another version: no try will change that.

@@ -11,10 +11,11 @@ from monitor.curl.command import CurlRequest
 from monitor.ingest import accept, fit
 from monitor.ingest.decode import LogItem, Undecodable, convert_item
 from monitor.ingest.entry import Sender
-from monitor.lib.outbound import BadHeader, OutboundError, OutboundResponse
+from monitor.lib.outbound import BadHeader, OutboundError, OutboundResponse, origin_of
+from monitor.lib.outbound.errors import BlockedTarget
 from monitor.models import Service
-from monitor.replay.prepare import Outgoing, ReplayRefused, check_target
-from monitor.replay.send import call
+from monitor.replay.prepare import Outgoing, ReplayRefused, TargetNotAllowed, check_target
+from monitor.replay.send import call, note_blocked_target
 from monitor.usage import Use, record_use
 
 
@@ -32,7 +33,11 @@ def send_and_keep(
     The targets are those of replays: the service's own origins. Raises ReplayRefused, or TargetNotAllowed,
     before anything is sent.
     """
-    check_target(request.url, service=service, asked=True)
+    try:
+        check_target(request.url, service=service, asked=True)
+    except TargetNotAllowed as refused:
+        note_blocked_target(service, refused.origin)
+        raise
     outgoing = Outgoing(
         method=request.method,
         url=request.url,
@@ -45,6 +50,8 @@ def send_and_keep(
         told = told_by(call(outgoing))
     except OutboundError as error:
         told = {"error": str(error)}
+        if isinstance(error, BlockedTarget):
+            note_blocked_target(service, origin_of(request.url))
     except BadHeader as error:
         raise ReplayRefused("command", str(error)) from None
     except ValueError as error:  # the method

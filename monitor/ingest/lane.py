@@ -33,6 +33,8 @@ from monitor.api.authentication import BEARER
 from monitor.api.body import decompress
 from monitor.api.errors import DATABASE_AWAY, PROBLEM_JSON, ServerBusy, problem, problem_handler
 from monitor.api.permissions import KEY_OR_SIGN_IN, require
+from monitor.audit import Visit
+from monitor.audit.refusals import BEYOND_REACH, is_denial_known, keep_denied
 from monitor.ingest.accept import Outcome, prepare_all
 from monitor.ingest.doors import DOORS, Answer, Door, media_type_of, sender_of
 from monitor.ingest.entry import Sender
@@ -40,14 +42,15 @@ from monitor.ingest.group import GroupCommit, Stopped, TooBusy
 from monitor.ingest.intake import Disconnected, Room, read_whole
 from monitor.ingest.reports import Report, keep_reports
 from monitor.ingest.standing import cors_headers, standing_headers
-from monitor.lib.actors import Scope
+from monitor.lib.actors import Actor, Scope
 from monitor.lib.apikeys import hide_client_id
 from monitor.lib.counting import count_rejected, count_request
 from monitor.lib.notices import Listener, Notices
-from monitor.lib.requestids import remember_request_id, request_id_for
+from monitor.lib.requestids import current_request_id, remember_request_id, request_id_for
 from monitor.limits.policies import Limit
 from monitor.limits.shares import shares
 from monitor.models import ApiKey
+from monitor.models.audit import Face
 from monitor.usage import count_call
 
 Message = MutableMapping[str, Any]
@@ -70,13 +73,22 @@ logger = logging.getLogger(__name__)
 encode = msgspec.json.Encoder().encode
 
 
-def ingesting_sender(key: ApiKey) -> Sender | PermissionDenied:
+class MayNotSend(PermissionDenied):
+    """Why the key of this actor may bring no logs."""
+
+    def __init__(self, denied: PermissionDenied, actor: Actor) -> None:
+        super().__init__(denied.detail)
+        self.actor = actor
+
+
+def ingesting_sender(key: ApiKey) -> Sender | MayNotSend:
     """Whose logs a key may bring, or why it may bring none."""
+    actor = actor_of_key(key)
     try:
-        require(actor_of_key(key), Scope.INGEST)
+        require(actor, Scope.INGEST)
         return sender_of(key)
     except PermissionDenied as denied:
-        return PermissionDenied(denied.detail)
+        return MayNotSend(denied, actor)
 
 
 class Lane:
@@ -89,7 +101,7 @@ class Lane:
         doors: Mapping[str, Door] = DOORS,
         find_door: Callable[[str], Door | None] = lambda path: None,
         notices: Notices | None = None,
-        keys: "KeyCache[Sender | PermissionDenied] | None" = None,
+        keys: "KeyCache[Sender | MayNotSend] | None" = None,
         make_commits: Callable[[], GroupCommit] = GroupCommit,
         room: Room | None = None,
     ) -> None:
@@ -181,7 +193,7 @@ class Lane:
         if self._small is None:
             raise ServerBusy  # before the server's start, or after its stop
         require_host(scope, headers)
-        sender = await self._sender(door.credential(headers))
+        sender = await self._sender(door.credential(headers), scope, headers)
         count_call(sender.organization_id, key_id=sender.key_id, mode=sender.mode)
         media_type = media_type_of(headers.get("content-type", ""))
         door.check(media_type)
@@ -207,7 +219,7 @@ class Lane:
                 await loop.run_in_executor(self._reports, keep_reports_steadily, reports, sender)
             return door.answer(kept)
 
-    async def _sender(self, raw: str | None) -> Sender:
+    async def _sender(self, raw: str | None, scope: Message, headers: Headers) -> Sender:
         """Who sends. Raises NotAuthenticated, AuthenticationFailed, PermissionDenied or ServerBusy."""
         if raw is None:
             raise NotAuthenticated(KEY_OR_SIGN_IN)
@@ -216,12 +228,21 @@ class Lane:
             known = await self._look_up(raw)
         if isinstance(known, Refusal):
             raise AuthenticationFailed(known.message, code=known.code)
-        if isinstance(known, PermissionDenied):
+        if isinstance(known, MayNotSend):
+            await self._tell_of(known, scope, headers)
             # Made afresh: a raised exception keeps the frames it passed.
             raise PermissionDenied(known.detail)
         return known
 
-    async def _look_up(self, raw: str) -> Sender | PermissionDenied | Refusal:
+    async def _tell_of(self, known: MayNotSend, scope: Message, headers: Headers) -> None:
+        """Have the audit log know of it, once an hour: what is refused all the time costs no statement."""
+        reason = str(known.detail)
+        if known.get_codes() in BEYOND_REACH and not is_denial_known(known.actor, reason):
+            visit = visit_in_front(scope, headers)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._look_ups, keep_denied, known.actor, reason, visit)
+
+    async def _look_up(self, raw: str) -> Sender | MayNotSend | Refusal:
         if self._looking_up >= MAX_LOOK_UPS:
             raise ServerBusy
         self._looking_up += 1
@@ -249,16 +270,29 @@ class Lane:
         return outcome.after(kept)
 
 
-Keys = KeyCache[Sender | PermissionDenied]
+Keys = KeyCache[Sender | MayNotSend]
 
 
-def look_up_steadily(keys: Keys, raw: str) -> Sender | PermissionDenied | Refusal:
+def look_up_steadily(keys: Keys, raw: str) -> Sender | MayNotSend | Refusal:
     """Look a key up, on a second connection when the first one is broken."""
     try:
         return keys.look_up(raw)
     except DATABASE_AWAY:
         connection.close()
         return keys.look_up(raw)
+
+
+def visit_in_front(scope: Message, headers: Headers) -> Visit:
+    """The request as the audit log tells of it; Django's own middleware does not see it."""
+    peer = scope.get("client")
+    return Visit(
+        face=Face.API,
+        method=scope["method"],
+        route=hide_client_id(scope["path"]).lstrip("/"),
+        ip=address_of(headers.get("x-forwarded-for", ""), peer[0] if peer else None) or "",
+        user_agent=headers.get("user-agent", ""),
+        request_id=current_request_id(),
+    )
 
 
 def lease_steadily(limits: Sequence[Limit], logs: int) -> None:

@@ -76,6 +76,8 @@ class StepRun:
     answer: Message | None = None
     certificate_until: datetime | None = None
     attempts: int = 1
+    # Whether the guard of addresses did not let it out.
+    is_blocked: bool = False
 
     @property
     def has_failed(self) -> bool:

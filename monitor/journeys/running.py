@@ -17,7 +17,7 @@ from monitor.journeys.results import Check, JourneyRun, Keeper, StepOutcome, Ste
 from monitor.journeys.scripting import CannotScript, ScriptAnswer, run_script
 from monitor.journeys.templates import BadTemplate, Scope, as_text, names_in
 from monitor.journeys.veil import Veil
-from monitor.lib.outbound import BLOCKED_MESSAGE, BadHeader, OutboundError, UnusableUrl
+from monitor.lib.outbound import BadHeader, OutboundError, UnusableUrl
 from monitor.lib.outbound.errors import BlockedTarget
 from monitor.lib.outbound.turns import HELD_UP_S, Turns, stood_still, take_turn, watched_turns
 from monitor.probing.assertion_lines import as_line
@@ -25,7 +25,7 @@ from monitor.probing.assertions import Assertion
 from monitor.probing.bounds import JUDGING, BadAssertion, TooSlow, judging
 from monitor.probing.certificates import Certificate, read_certificate
 from monitor.probing.comparing import within
-from monitor.probing.finding import Way
+from monitor.probing.finding import BLOCKED_WORDS, Way
 from monitor.probing.judging import Subject, Verdict, judge_all
 from monitor.probing.kinds.http import told
 from monitor.probing.logins import NoToken
@@ -215,6 +215,7 @@ def _ended(
 
 async def _attempt(run: _Run, step: Step, attempt: int) -> StepRun:
     sent: Prepared | None = None
+    is_blocked = False
     left_s = run.left_s(step)
     if left_s <= 0:
         # Each step before it had less time than was left: nothing but a stop of ours makes it so late.
@@ -239,8 +240,7 @@ async def _attempt(run: _Run, step: Step, attempt: int) -> StepRun:
         elif stood_still(since=began, limit_s=limit_s):
             outcome, message = StepOutcome.BROKEN, STOOD_STILL
     except BlockedTarget:
-        message = f"{BLOCKED_MESSAGE} OUTBOUND_ALLOW lists the private networks that are."
-        outcome = StepOutcome.BROKEN
+        outcome, message, is_blocked = StepOutcome.BROKEN, BLOCKED_WORDS, True
     except BadTemplate as error:
         # What an earlier answer should have brought is the target's; what nobody ever sets is the document's.
         was_due = error.name in run.known_names or (error.name and run.journey.has_scripts)
@@ -259,6 +259,7 @@ async def _attempt(run: _Run, step: Step, attempt: int) -> StepRun:
         console=_console(run, before),
         request=run.keeper.message(tuple(sent.headers), sent.options.body) if sent else None,
         attempts=attempt,
+        is_blocked=is_blocked,
     )
 
 

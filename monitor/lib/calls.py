@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from monitor.lib import masking
 from monitor.lib.kept_text import RULES, storable
-from monitor.lib.outbound import OutboundError, OutboundPolicy, OutboundResponse, send
+from monitor.lib.outbound import BLOCKED_MESSAGE, OutboundError, OutboundPolicy, OutboundResponse, send
 
 # Of the time that a call has, the part in which to connect.
 CONNECT_S = 5.0
@@ -31,6 +31,11 @@ class NotTold(Exception):
         super().__init__(message)
         self.message = message
         self.error_class, self.is_permanent, self.retry_after = error_class, is_permanent, retry_after
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the guard of addresses did not let it out."""
+        return self.message == BLOCKED_MESSAGE
 
 
 def call(

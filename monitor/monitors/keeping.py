@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from monitor.audit import note_blocked
 from monitor.lib import payload
 from monitor.lib.ids import moment_of, uuid7_at
 from monitor.lib.kept_text import storable
@@ -126,7 +127,16 @@ def keep_within(
     if told:
         tell(changes_of(told))
     look_again_at_groups(turned, now=now)
+    if blocked := {each.monitor_id for each in checked if each.finding.is_blocked} & held.keys():
+        note_blocked_monitors(blocked)
     return beats
+
+
+def note_blocked_monitors(monitor_ids: Iterable[UUID]) -> None:
+    """For the audit log, a row an hour each: such a monitor is looked at on and on."""
+    found = Monitor.objects.filter(id__in=monitor_ids).values_list("id", "name", "organization_id")
+    for id_, name, organization_id in found.order_by("id"):
+        note_blocked(organization_id=organization_id, target_type="monitor", target_id=id_, target_label=name)
 
 
 def check_of(mine: Held, each: Checked) -> CheckRow | None:

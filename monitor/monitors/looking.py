@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from monitor.api.errors import ServerBusy
+from monitor.audit import note_blocked_for_caller
 from monitor.models import Monitor, MonitorProxy
 from monitor.monitors.config import filled, takes_proxy, way_of
 from monitor.monitors.prober import outbound_policy
@@ -44,6 +45,9 @@ def look_once(
     if not looks.acquire(blocking=False):
         raise TooBusyToLook
     try:
-        return asyncio.run(look(kind, options, Way(policy=outbound_policy(), timeout_s=timeout_s)))
+        found = asyncio.run(look(kind, options, Way(policy=outbound_policy(), timeout_s=timeout_s)))
     finally:
         looks.release()
+    if found.is_blocked:
+        note_blocked_for_caller(kind.target(options))
+    return found

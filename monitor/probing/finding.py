@@ -6,9 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from monitor.lib.outbound import OutboundPolicy
+from monitor.lib.outbound import BLOCKED_MESSAGE, OutboundPolicy
 from monitor.lib.outbound.connecting import Resolve, system_resolve
 from monitor.lib.outbound.lines import Phases
+
+BLOCKED_WORDS = f"{BLOCKED_MESSAGE} OUTBOUND_ALLOW lists the private networks that are."
 
 
 class Outcome(StrEnum):
@@ -36,6 +38,8 @@ class Finding:
     phases: Phases | None = None
     certificate_until: datetime | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    # Whether the guard of addresses did not let it out.
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from monitor.lib.outbound import OutboundError, UnusableUrl, parse_url
+from monitor.lib.outbound.errors import BlockedTarget
 from monitor.lib.outbound.fetching import fetch
 from monitor.lib.outbound.lines import TlsWish
 from monitor.probing.finding import Way
@@ -132,6 +133,9 @@ async def _ask_for_token(auth: Auth, way: Way) -> tuple[str, float]:
             max_response_bytes=MAX_TOKEN_BYTES,
             resolve=way.resolve,
         )
+    except BlockedTarget:
+        # Our own setting, and no failure of the target.
+        raise
     except OutboundError as error:
         raise NoToken(f"No token: {error}") from None
     if answer.status_code != 200:

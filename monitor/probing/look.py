@@ -6,10 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from monitor.lib.outbound import BLOCKED_MESSAGE, OutboundError
+from monitor.lib.outbound import OutboundError
 from monitor.lib.outbound.errors import BlockedTarget
 from monitor.lib.outbound.turns import stood_still, watched_turns
-from monitor.probing.finding import Finding, Outcome, OwnError, Way
+from monitor.probing.finding import BLOCKED_WORDS, Finding, Outcome, OwnError, Way
 from monitor.probing.registry import Kind
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ async def looked(kind: Kind, probe: Probe, options: Any, way: Way) -> Finding:
             return unknown("This check had to wait for others, and its time ran out.")
         return Finding(outcome=Outcome.FAILED, message=f"No complete answer within {way.timeout_s:g} s.")
     except BlockedTarget:
-        return unknown(f"{BLOCKED_MESSAGE} OUTBOUND_ALLOW lists the private networks that are.")
+        return Finding(outcome=Outcome.UNKNOWN, message=BLOCKED_WORDS, is_blocked=True)
     except OwnError as error:
         return unknown(str(error))
     except OutboundError as error:

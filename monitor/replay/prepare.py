@@ -47,6 +47,12 @@ class ReplayRefused(Exception):
 class TargetNotAllowed(ReplayRefused):
     """The target is none of the service's origins."""
 
+    def __init__(self, field: str, origin: str) -> None:
+        super().__init__(
+            field, f"{origin} is not an allowed target. Add it to the service's base_url or replay_origins."
+        )
+        self.origin = origin
+
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
@@ -138,10 +144,7 @@ def check_target(url: str, *, service: Service, asked: bool) -> None:
         raise ReplayRefused(at_fault, str(error)) from None
     if target.origin in allowed_origins(service) or (settings.QUICK_START and names_loopback(target)):
         return
-    raise TargetNotAllowed(
-        at_fault,
-        f"{target.origin} is not an allowed target. Add it to the service's base_url or replay_origins.",
-    )
+    raise TargetNotAllowed(at_fault, target.origin)
 
 
 def names_loopback(target: ParsedUrl) -> bool:

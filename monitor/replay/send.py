@@ -7,13 +7,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from monitor.audit import note_blocked
 from monitor.events import record_event
 from monitor.lib import masking
 from monitor.lib.kept_text import RULES, content_type, cut, storable
-from monitor.lib.outbound import BadHeader, OutboundError, OutboundPolicy, OutboundResponse, send
-from monitor.models import Replay
+from monitor.lib.outbound import BadHeader, OutboundError, OutboundPolicy, OutboundResponse, origin_of, send
+from monitor.lib.outbound.errors import BlockedTarget
+from monitor.models import Replay, Service
 from monitor.models.replays import ReplayStatus
-from monitor.replay.prepare import Outgoing, Overrides, ReplayRefused, lines, prepare
+from monitor.replay.prepare import Outgoing, Overrides, ReplayRefused, TargetNotAllowed, lines, prepare
 from monitor.search import LogDetail
 from monitor.usage import Use, record_use
 
@@ -32,7 +34,11 @@ def replay(
     Any answer is a success, whatever its code; no answer is a failure, and says why. Redirects are not
     followed, so that they show. Raises ReplayRefused before anything is sent.
     """
-    outgoing = prepare(detail, overrides, service=detail.log.service)
+    try:
+        outgoing = prepare(detail, overrides, service=detail.log.service)
+    except TargetNotAllowed as refused:
+        note_blocked_target(detail.log.service, refused.origin)
+        raise
     record = Replay(
         service=detail.log.service,
         original_log_id=detail.log.id,
@@ -52,8 +58,21 @@ def replay(
     except OutboundError as error:
         record.status = ReplayStatus.FAILED
         record.error = storable(masking.mask_text(str(error), rules=RULES))
+        if isinstance(error, BlockedTarget):
+            note_blocked_target(detail.log.service, origin_of(outgoing.url))
     keep(record, detail, key_id=key_id)
     return record
+
+
+def note_blocked_target(service: Service, origin: str) -> None:
+    """That somebody would have had us call what may not be called for this service."""
+    note_blocked(
+        organization_id=service.organization_id,
+        target_type="service",
+        target_id=service.id,
+        target_label=service.name,
+        address=origin,
+    )
 
 
 @transaction.atomic

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 from django.db.models import F
 
+from monitor.audit import note_blocked
 from monitor.channels.claim import LEASE
 from monitor.channels.config import parts_of
 from monitor.channels.desk import lapse
@@ -231,11 +232,28 @@ def note(outcome: Outcome[Job], *, is_over: bool, now: datetime) -> None:
         mine.delete()
         return
     mine.update(last_error=outcome.error)
+    if outcome.is_blocked:
+        note_blocked_subscriber(outcome.job.subscriber_id)
     if is_over and is_refused(outcome):
         mine.update(failures_in_row=F("failures_in_row") + 1)
         gone, _ = mine.filter(failures_in_row__gte=MOST_FAILURES).delete()
         if gone:
             logger.warning("Subscriber %s was removed: nothing arrives there", outcome.job.subscriber_id)
+
+
+def note_blocked_subscriber(subscriber_id: UUID) -> None:
+    """Its address is a stranger's choice, and sealed; whose page it reads is known."""
+    found = StatusSubscriber.objects.filter(id=subscriber_id).values_list(
+        "page_id", "page__name", "page__organization_id"
+    )
+    for page_id, name, organization_id in found:
+        note_blocked(
+            organization_id=organization_id,
+            target_type="status_page",
+            target_id=page_id,
+            target_label=name,
+            address=f"of subscriber {subscriber_id}",
+        )
 
 
 def is_refused(outcome: Outcome[Job]) -> bool:

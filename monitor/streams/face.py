@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, ClassVar, Generic
 
 from django.db import connection
@@ -94,7 +95,7 @@ class StreamFace(ABC, Generic[AnyStream]):
     async def _open(self, scope: Message, headers: Headers) -> AnyStream:
         """Raises what the API answers to those who may not, and TooManyStreams."""
         loop = asyncio.get_running_loop()
-        stream = await loop.run_in_executor(self._door, self._admit, scope, headers, loop)
+        stream = await loop.run_in_executor(self._door, copy_context().run, self._admit, scope, headers, loop)
         if not self._hub.join(stream):
             raise TooManyStreams
         return stream

@@ -7,10 +7,13 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.handlers.asgi import ASGIRequest
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from monitor.api.authentication import ActorAuthentication
 from monitor.api.permissions import require
+from monitor.audit.refusals import keep_denied
+from monitor.ingest.lane import headers_of, visit_in_front
 from monitor.lib.actors import Actor, Scope
 
 
@@ -24,5 +27,9 @@ def reader_and_request(scope: Any) -> tuple[Actor, ASGIRequest]:
     request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     request.user = get_user(request)
     actor, _ = ActorAuthentication().authenticate(Request(request))
-    require(actor, Scope.READ)
+    try:
+        require(actor, Scope.READ)
+    except PermissionDenied as denied:
+        keep_denied(actor, str(denied.detail), visit_in_front(scope, headers_of(scope)))
+        raise
     return actor, request

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from monitor.audit import record
+from monitor.audit import note_blocked, record
 from monitor.events import Draft, record_events
 from monitor.events.body import rfc3339
 from monitor.lib.counting import count_webhook
+from monitor.lib.outbound import origin_of
 from monitor.mail import write_to_owners
 from monitor.models import WebhookAttempt, WebhookEndpoint
 from monitor.models.webhooks import DeliveryStatus
@@ -70,6 +71,15 @@ def keep_outcomes(outcomes: Sequence[Outcome], *, now: datetime, draw: Callable[
     tell(kept, endpoints, now=now)
     for outcome, _ in kept:
         count_webhook(outcome.error_class or "delivered")
+        if outcome.is_blocked:
+            endpoint = endpoints[outcome.job.endpoint_id]
+            note_blocked(
+                organization_id=endpoint.organization_id,
+                target_type="webhook_endpoint",
+                target_id=endpoint.id,
+                target_label=endpoint.description,
+                address=origin_of(endpoint.url),
+            )
     return len(kept)
 
 

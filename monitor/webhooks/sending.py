@@ -70,6 +70,8 @@ class Outcome:
     body: str = ""
     truncated: bool = False
     retry_after: str | None = None
+    # Whether the guard of addresses did not let it out.
+    is_blocked: bool = False
 
     @property
     def is_delivered(self) -> bool:
@@ -91,7 +93,7 @@ def attempt(job: Job, *, now: datetime, timeout_s: float = ATTEMPT_S) -> Outcome
         )
         facts = facts_of(answer)
     except NotTold as error:
-        facts = {"error_class": error.error_class, "error": error.message}
+        facts = {"error_class": error.error_class, "error": error.message, "is_blocked": error.is_blocked}
     except CannotOpen as error:
         facts = {"error_class": "internal", "error": str(error)}
     except Exception as error:

@@ -4,6 +4,7 @@ import ipaddress
 
 from django.conf import settings
 
+from monitor.audit import note_blocked_for_caller
 from monitor.lib.outbound import OutboundError, OutboundPolicy, UnusableUrl, parse_url, vet
 from monitor.models.keys import Mode
 from monitor.models.webhooks import MAX_URL_CHARS
@@ -59,6 +60,7 @@ def check_against(url: str, policy: OutboundPolicy) -> None:
         if literal := _literal(parsed.host):
             vet(literal, policy)
     except OutboundError as error:
+        note_blocked_for_caller(parsed.origin)
         raise TargetRefused(str(error)) from None
 
 

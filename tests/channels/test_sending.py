@@ -19,7 +19,13 @@ from monitor.channels.results import keep_outcomes
 from monitor.channels.schedule import DELAYS, next_delay
 from monitor.channels.sending import attempt
 from monitor.lib.secrets import seal
-from monitor.models import Notification, NotificationAttempt, NotificationChannel, NotificationDelivery
+from monitor.models import (
+    AuditEntry,
+    Notification,
+    NotificationAttempt,
+    NotificationChannel,
+    NotificationDelivery,
+)
 from tests.factories import a_service
 from tests.receiver import Reply
 
@@ -300,6 +306,11 @@ def test_what_the_door_refuses_is_blocked_and_not_tried_again(url, why, a_channe
     assert {(each.status, each.attempts, each.last_error) for each in told} == {
         ("blocked", 1, "The target address is not allowed.")
     }
+    # For the audit log, without the address: it often is a secret.
+    noted = AuditEntry.objects.filter(action="ssrf.blocked")
+    assert sorted(noted.values_list("target_label", "note")) == [
+        (kind, "") for kind in ("discord", "slack", "teams", "webhook")
+    ]
 
 
 def sealed_with(channel, url):

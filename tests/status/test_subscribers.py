@@ -454,6 +454,7 @@ def test_a_strangers_webhook_is_judged_again_where_it_is_sent(page, receiver, de
 
     assert receiver.arrived == []
     assert set(StatusDelivery.objects.values_list("status", flat=True)) == {"blocked"}
+    assert AuditEntry.objects.get(action="ssrf.blocked").target_id == str(page.id)
     # Our rule, not its refusal.
     subscriber.refresh_from_db()
     assert subscriber.failures_in_row == 0

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.access import revoke_key
-from monitor.models import arrivals
+from monitor.models import AuditEntry, arrivals
 from tests.factories import a_key, a_log, a_service, a_user, keep_logs
 from tests.tail.reading import tailing
 from tests.web import running_web_server
@@ -225,6 +225,8 @@ def test_who_may_not_or_asks_badly_gets_the_problem_that_the_api_answers(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    told = AuditEntry.objects.filter(action="api_key.scope_denied", route="v1/logs/tail")
+    assert [entry.request_id for entry in told] == [answer.json()["request_id"]] * (code == "scope_missing")
 
 
 def test_a_key_and_an_organization_have_so_many_streams_at_once_and_no_more():

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from monitor.audit import note_blocked_for_caller
 from monitor.channels.apprise_services import SCHEMES, scheme_of
 from monitor.channels.message import Message
 from monitor.channels.registry import Kind
@@ -36,6 +37,7 @@ def check(options: Options) -> None:
     try:
         vet(host, policy_for(Mode.LIVE))
     except OutboundError as error:
+        note_blocked_for_caller(host)
         raise BadConfig(str(error), field="url") from None
     except ValueError:
         # A name, or no host at all but a token: what is called is judged at every call.

@@ -10,7 +10,7 @@ import msgspec
 
 from monitor.lib import masking
 from monitor.lib.kept_text import RULES
-from monitor.lib.outbound import BLOCKED_MESSAGE, BadHeader, OutboundError, UnusableUrl, parse_url
+from monitor.lib.outbound import BadHeader, OutboundError, UnusableUrl, parse_url
 from monitor.lib.outbound.errors import BlockedTarget, TlsFailed
 from monitor.lib.outbound.fetching import Fetched, fetch
 from monitor.lib.outbound.lines import TlsWish
@@ -116,7 +116,7 @@ async def probe(options: HttpOptions, way: Way) -> Finding:
         return Finding(outcome=Outcome.FAILED, message=str(error))
     except BlockedTarget:
         # Our own setting says so; whether the target is well nobody knows.
-        raise OwnError(f"{BLOCKED_MESSAGE} OUTBOUND_ALLOW lists the private networks that are.") from None
+        raise
     except (UnusableUrl, BadHeader) as error:
         raise OwnError(str(error)) from None
     except OutboundError as error:

@@ -170,6 +170,7 @@ def finding_of(runs: list[JourneyRun]) -> Finding:
             "steps": [step.as_detail() for run in runs for step in run.steps],
             **({"rows": [len(run.steps) for run in runs]} if len(runs) > 1 else {}),
         },
+        is_blocked=any(step.is_blocked for run in runs for step in run.steps),
     )
 
 
