@@ -24,6 +24,7 @@ from rest_framework.views import set_rollback
 
 from monitor.audit.refusals import BEYOND_REACH, denied, note_refused
 from monitor.lib.actors import Actor
+from monitor.lib.masking import mask_text
 from monitor.lib.requestids import current_request_id
 from monitor.lib.time_limit import TookTooLong
 
@@ -311,7 +312,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     # What a view said is fit to be shown; the resolver's own exception lists all routes and is not.
     said = exception.args[0] if exception.args and isinstance(exception.args[0], str) else None
-    return error_answer(request, 404, said or f"There is nothing at {request.path}.")
+    return error_answer(request, 404, said or mask_text(f"There is nothing at {request.path}."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

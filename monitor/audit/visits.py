@@ -15,6 +15,7 @@ import msgspec
 from django.db import DatabaseError, InterfaceError, connection
 
 from monitor.lib.actors import NOBODY, Actor
+from monitor.lib.masking import mask_text
 
 logger = logging.getLogger(__name__)
 MAX_AGENT_CHARS = 300
@@ -140,7 +141,7 @@ def columns_of(visit: Visit, actor: Actor) -> dict[str, str]:
         "method": visit.method[:8],
         "route": visit.route[:200],
         "ip": visit.ip[:64],
-        "user_agent": visit.user_agent[:MAX_AGENT_CHARS],
+        "user_agent": mask_text(visit.user_agent)[:MAX_AGENT_CHARS],
         "request_id": visit.request_id[:64],
     }
 

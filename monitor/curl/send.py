@@ -63,8 +63,10 @@ def send_and_keep(
     sender = replace(Sender.of_service(service, mode=mode), exclusions=())
     outcome = accept([item], sender, now=now)
     if outcome.rejections:
-        refused = outcome.rejections[0]
-        raise ReplayRefused("command", f"It was sent, but cannot be kept. {refused.field}: {refused.message}")
+        rejected = outcome.rejections[0]
+        raise ReplayRefused(
+            "command", f"It was sent, but cannot be kept. {rejected.field}: {rejected.message}"
+        )
     return outcome.entries[0].id
 
 

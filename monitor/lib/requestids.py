@@ -5,6 +5,8 @@ from contextvars import ContextVar
 
 import uuid_utils
 
+from monitor.lib.apikeys import KEY_PATTERN
+
 _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
@@ -13,11 +15,13 @@ ACCEPTED = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 
 
 def request_id_for(sent: str | None) -> str:
-    """The id of a request: the caller's own where it is well-formed, else a new one.
+    """The id of a request: the caller's own where it is well-formed and no API key, else a new one.
 
     A caller may send the same one twice, so nothing is looked up by it as if it were unique.
     """
-    return sent if sent and ACCEPTED.fullmatch(sent) else new_request_id()
+    if sent and ACCEPTED.fullmatch(sent) and not KEY_PATTERN.search(sent):
+        return sent
+    return new_request_id()
 
 
 def new_request_id() -> str:

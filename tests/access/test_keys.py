@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from monitor.access import KeyRejected, authenticate_key, revoke_key, rotate_key
 from monitor.access.keys import KeyNotUsable
-from tests.factories import a_client, a_key, a_service, an_organization
+from monitor.lib.jsonlog import JsonFormatter
+from monitor.models import AuditEntry, Consumer, Endpoint, RequestLog
+from tests.factories import a_client, a_key, a_log, a_service, an_organization, post_json
 
 pytestmark = pytest.mark.django_db
 
@@ -149,3 +151,44 @@ def test_a_key_of_a_service_sees_that_one_alone():
     listed = a_client(a_key(service)[1]).get("/v1/services").json()
 
     assert [each["id"] for each in listed] == [str(service.id)]
+
+
+def test_the_text_of_a_key_is_in_no_log_line_no_problem_and_no_row(caplog):
+    """Wherever somebody puts it by mistake: in an address, a body, an id, a name."""
+    service = a_service()
+    _, raw = a_key(service, scopes=["ingest", "read"])
+    stranger, client = a_client(), a_client(raw)
+    misplaced = a_log(
+        url=f"https://shop.example/{raw}?q={raw}",
+        path=f"/{raw}",
+        error=f"no {raw}",
+        tags=[raw],
+        consumer=raw,
+        request_body=raw,
+    )
+    calls = [
+        lambda: stranger.get(f"/v1/logs?api_key={raw}"),
+        lambda: stranger.get(f"/v1/{raw}"),
+        lambda: stranger.get(f"/{raw}", headers={"Accept": "text/html"}),
+        lambda: stranger.get("/v1/logs", headers={"Authorization": f"Bearer {raw}x", "User-Agent": raw}),
+        lambda: stranger.post("/login", {"login": raw, "password": raw}, headers={"User-Agent": raw}),
+        lambda: client.get("/v1/logs", headers={"X-Request-Id": raw}),
+        lambda: client.get(f"/v1/logs/{raw}"),
+        lambda: client.get(f"/v1/logs?limit={raw}&q=status:{raw}"),
+        lambda: post_json(client, "/v1/services", {"name": raw}),
+        lambda: post_json(client, "/v1/logs", misplaced),
+        lambda: post_json(client, "/v1/logs", {**misplaced, "timestamp": raw}),
+        lambda: post_json(client, "/v1/logs", f"{{{raw}"),
+    ]
+    written = []
+
+    for call in calls:
+        answer = call()
+        is_problem = answer["Content-Type"] == "application/problem+json"
+        written += [answer.text if is_problem else "", answer["X-Request-Id"]]
+        written += [JsonFormatter().format(record) for record in caplog.records]
+        caplog.clear()
+
+    assert len(written) > 3 * len(calls) - 1
+    written += [str(list(table.objects.values())) for table in (AuditEntry, RequestLog, Consumer, Endpoint)]
+    assert [text for text in written if raw in text] == []

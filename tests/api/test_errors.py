@@ -115,8 +115,10 @@ def test_a_callers_own_id_names_the_request(caller, address):
         ("a line break", "abcdefgh\n"),
         ("digits of another script", "\u0661" * 9),
         ("nothing", ""),
+        ("an API key", "mkey_" + "0" * 38),
+        ("a token, not all of it", "for-mpat_0123456789abcdef"),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_only_plain_ids_are_taken(story, sent):
     assert re.fullmatch(r"req_[0-9a-z]{20}", request_id_for(sent))

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from standardwebhooks import WebhookVerificationError
@@ -596,6 +597,38 @@ def test_an_answer_that_comes_after_the_lease_changes_nothing(receiver, an_endpo
 
     assert the_delivery().status == "pending"
     assert WebhookAttempt.objects.count() == 1
+
+
+def test_nothing_is_overdue_for_a_minute_whatever_became_of_those_before_it(
+    receiver, other_receiver, an_endpoint, happen, deliver, clock
+):
+    """Receivers that answer, fail, ask to be let alone, are gone or off, and a deliverer that was killed."""
+    for url in (receiver.url, other_receiver.url, "http://127.0.0.1:9/", "http://10.0.0.7/"):
+        an_endpoint(url, events=("order.*",))
+    gone, _ = an_endpoint(receiver.url, events=("order.*",))
+    off, _ = an_endpoint(receiver.url, events=("order.*",))
+    other_receiver.replies(
+        FAILS, Reply(status=429, headers={"Retry-After": "40"}), Reply(status=302), Reply(status=503), Reply()
+    )
+    happen()
+    endpoints.change_endpoint(off, is_active=False, now=clock())
+    claim(free=3, late=3, now=clock())  # Killed with these in its hands.
+    deliver()
+    endpoints.remove_endpoint(gone, now=clock())
+
+    for _ in range(3):
+        clock.move(minutes=40)
+        happen()
+        deliver()
+        overdue = WebhookDelivery.objects.filter(
+            Q(status="pending", next_attempt_at__lt=clock() - timedelta(minutes=1))
+            | Q(status="leased", lease_until__lt=clock() - timedelta(minutes=1))
+        )
+        assert not overdue.exclude(endpoint=off).exists()
+
+    # What waits for one that is off waits until it is on.
+    assert overdue.filter(endpoint=off).count() == 1
+    assert not overdue.filter(endpoint=gone).exists()
 
 
 # --- Isolation ---------------------------------------------------------------------------------------------
