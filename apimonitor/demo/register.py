@@ -1,4 +1,4 @@
-"""The shop introduces itself to API Monitor: a service, a key and two alert rules, through the API."""
+"""The shop introduces itself to API Monitor through the API: a service, a key, alert rules, and who is told."""
 
 import json
 import os
@@ -24,7 +24,27 @@ RULES = [
         "condition_operator": ">",
         "condition_value": "1500",
     },
+    {
+        "name": "Endpoints are slow",
+        "description": "19 of 20 requests should take less than a second and a half.",
+        "kind": "metric",
+        "measure": "p95_latency",
+        "direction": "above",
+        "threshold": 1500,
+        "window_s": 300,
+        "per": "endpoint",
+        "severity": "warning",
+    },
+    {
+        "name": "95 % of requests go well",
+        "description": "What the shop promises its customers, over a week.",
+        "kind": "slo",
+        "measure": "error_rate",
+        "target": 95,
+        "period_days": 7,
+    },
 ]
+VERSION = "v1.5.0"
 
 
 class RegistrationRefused(Exception):
@@ -71,11 +91,28 @@ def _find_or_make_service(client: Client, address: dict[str, Any]) -> str:
     status, service = client.call("POST", "/v1/services", wanted)
     if status != 409:
         service = _expect((status, service))
-        for rule in RULES:
-            _expect(client.call("POST", "/v1/alerts", {"service_id": service["id"], **rule}))
+        _furnish(client, service["id"], shop_url=address["base_url"])
         return str(service["id"])
     services = _expect(client.call("GET", "/v1/services?limit=500"))
     return next(str(service["id"]) for service in services if service["name"] == NAME)
+
+
+def _furnish(client: Client, service_id: str, *, shop_url: str) -> None:
+    """Alert rules, a channel and a webhook that the shop itself takes, and a deployment in the charts."""
+    deployment = {"service": service_id, "version": VERSION, "environment": "production"}
+    hook = {
+        "url": f"{shop_url}/hooks/events",
+        "description": "The shop itself",
+        "enabled_events": ["alert.*", "monitor.*"],
+    }
+    desk = {"kind": "webhook", "name": "The shop's desk", "config": {"url": f"{shop_url}/hooks/desk"}}
+    for path, wanted in (
+        *(("/v1/alerts", {"service_id": service_id, **rule}) for rule in RULES),
+        ("/v1/notification-channels", desk),
+        ("/v1/webhook-endpoints", hook),
+        ("/v1/deployments", deployment),
+    ):
+        _expect(client.call("POST", path, wanted))
 
 
 def _expect(answered: tuple[int, Any]) -> Any:

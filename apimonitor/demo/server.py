@@ -61,6 +61,8 @@ class ShopHandler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(response_body)
+        if not answer.is_reported:
+            return
         self.server.report(
             {
                 "event_id": str(uuid4()),

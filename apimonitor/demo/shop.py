@@ -44,6 +44,8 @@ class Answer:
     error: str | None = None
     tags: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_reported: bool = True
+    """False for what API Monitor itself tells the shop, which is no customer's traffic."""
 
 
 def problem(status: int, title: str, **more: Any) -> Answer:
@@ -65,6 +67,7 @@ class Shop:
             ("GET", "/customers/{customer_id}", self.show_customer),
             ("POST", "/login", self.log_in),
             ("GET", "/reports/sales", self.report_sales),
+            ("POST", "/hooks/{desk}", self.take_notice),
         ]
 
     def answer(
@@ -154,6 +157,10 @@ class Shop:
             paid = [o for o in self._orders.values() if o["status"] == "paid"]
         sums = {name: round(sum(o["total"] for o in paid if o["product"] == name), 2) for name in PRODUCTS}
         return Answer(status=200, body={"paid_orders": len(paid), "sales": sums}, work_ms=self._around(900))
+
+    def take_notice(self, call: Call) -> Answer:
+        """What API Monitor tells by webhook: the shop nods."""
+        return Answer(status=200, body={"desk": call.parts["desk"], "taken": True}, is_reported=False)
 
     def _order(self, call: Call) -> dict[str, Any] | None:
         with self._lock:

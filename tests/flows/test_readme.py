@@ -24,7 +24,7 @@ def test_every_shell_line_of_the_readme_works_as_pasted(data_dir: Path, free_por
 
     assert done.returncode == 0, done.stdout + done.stderr
     answers = [answer.strip() for answer in done.stdout.split("=====")]
-    names = ("service", "key", "log", "batch", "found", "measured", "events", "replay")
+    names = ("service", "key", "log", "batch", "found", "measured", "events", "replay", "page")
     said = dict(zip(names, answers, strict=True))
     assert json.loads(said["log"])["url"].endswith("/health?token=***MASKED***")
     assert json.loads(said["batch"])["accepted"] == 2
@@ -34,3 +34,4 @@ def test_every_shell_line_of_the_readme_works_as_pasted(data_dir: Path, free_por
     replay = json.loads(said["replay"])
     assert (replay["status"], replay["status_code"]) == ("success", 200)
     assert replay["omitted_params"] == ["token"]
+    assert len(json.loads(said["page"])["groups"][0]["monitors"]) == 1
