@@ -52,7 +52,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
 
 
 def manageable(actor: Actor) -> list[Service]:
-    return list(Service.objects.within_reach_of(actor, Scope.MANAGE).order_by("name", "id")[:MAX_CHOICES])
+    return list(Service.objects.within_reach_of(actor, Scope.MANAGE).in_order_of_choice()[:MAX_CHOICES])
 
 
 def blank_form(request: HttpRequest, actor: Actor) -> NewRuleForm:

@@ -43,7 +43,7 @@ from monitor.lib.actors import Actor, Scope
 from monitor.lib.addresses import address_with
 from monitor.lib.time_limit import TookTooLong
 from monitor.metrics import TooMuchToCount
-from monitor.metrics.tiles import ceiling, floor
+from monitor.metrics.tiles import floor
 from monitor.models import AlertEvaluation, AlertEvent, AlertGroup, AlertRule, AlertSilence, Endpoint, Service
 from monitor.models.alerts import OF_NOTHING, Direction, EventKind, Measure, RuleKind, value_text
 
@@ -93,7 +93,7 @@ def new_rule(request: HttpRequest) -> HttpResponse:
     """The form of a rule, for the service and kind in the address. A POST tries it or saves it."""
     actor = page_actor(request)
     require(actor, Scope.MANAGE)
-    services = list(Service.objects.within_reach_of(actor, Scope.MANAGE).order_by("name", "id")[:MAX_CHOICES])
+    services = list(Service.objects.within_reach_of(actor, Scope.MANAGE).in_order_of_choice()[:MAX_CHOICES])
     asked = uuid_or_none(request.GET.get("service_id"))
     if asked is None and len(services) == 1:
         asked = services[0].id
@@ -189,7 +189,8 @@ def length_of(start: datetime, end: datetime) -> str:
 
 def chart_of(rule: AlertRule, tested: BackTest, *, now: datetime) -> SafeString:
     """The worst value of each hour, with the threshold or the band of what is usual as lines."""
-    start, end = floor(tested.since, CHART_STEP), ceiling(tested.until, CHART_STEP)
+    # The last judgement may be of a whole hour, and then begins one of its own.
+    start, end = floor(tested.since, CHART_STEP), floor(tested.until, CHART_STEP) + CHART_STEP
     axis = TimeAxis(start=start, end=end, step=CHART_STEP, now=now)
     unit, scale = unit_of(rule)
     drawn = worst_groups(rule, tested.points)
@@ -414,7 +415,7 @@ def silences(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "The silence is made.")
             return redirect("pages:alert-silences")
-    manageable = Service.objects.within_reach_of(actor, Scope.MANAGE).order_by("name", "id")[:MAX_CHOICES]
+    manageable = Service.objects.within_reach_of(actor, Scope.MANAGE).in_order_of_choice()[:MAX_CHOICES]
     listed = (
         AlertSilence.objects.visible_to(actor).select_related("service", "rule").order_by("-ends_at", "-id")
     )

@@ -117,7 +117,7 @@ def asked_kind(name: str) -> Kind:
 
 
 def known_services(actor: Actor) -> list[Service]:
-    return list(Service.objects.within_reach_of(actor, Scope.MANAGE).order_by("name", "id")[:MAX_SERVICES])
+    return list(Service.objects.within_reach_of(actor, Scope.MANAGE).in_order_of_choice()[:MAX_SERVICES])
 
 
 def manageable(actor: Actor) -> list[Organization]:

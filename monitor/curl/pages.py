@@ -97,7 +97,7 @@ def send_command(request: HttpRequest) -> HttpResponse:
 
 def services_of(actor: Actor) -> list[Service]:
     """Those that the actor may send to."""
-    found = Service.objects.alive().filter(organization__in=actor.organizations(Scope.REPLAY))
+    found = Service.objects.alive().filter(organization__in=actor.organizations(Scope.REPLAY), is_own=False)
     return list(found.order_by("name", "id")[:MAX_LISTED])
 
 

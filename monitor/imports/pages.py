@@ -95,7 +95,7 @@ def import_file(request: HttpRequest) -> HttpResponse:
 
 def services_of(actor: Actor) -> list[Service]:
     """Those that the actor may bring logs to."""
-    found = Service.objects.alive().filter(organization__in=actor.organizations(Scope.MANAGE))
+    found = Service.objects.alive().filter(organization__in=actor.organizations(Scope.MANAGE), is_own=False)
     return list(found.order_by("name", "id")[:MAX_LISTED])
 
 

@@ -31,6 +31,10 @@ class ServiceQuerySet(models.QuerySet["Service"]):
     def alive(self) -> Self:
         return self.filter(deleted_at=None)
 
+    def in_order_of_choice(self) -> Self:
+        """By name, and our own API last: few mean it."""
+        return self.order_by("is_own", "name", "id")
+
     def within_reach_of(self, actor: Actor, scope: Scope = Scope.READ) -> Self:
         """Every service of the organizations the actor holds the scope in."""
         return self.alive().filter(organization__in=actor.organizations(scope))

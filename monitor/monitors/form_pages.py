@@ -35,7 +35,7 @@ from monitor.probing import BadConfig, all_kinds, kind_named
 
 
 def manageable(actor: Actor) -> list[Service]:
-    return list(Service.objects.within_reach_of(actor, Scope.MANAGE).order_by("name", "id")[:MAX_CHOICES])
+    return list(Service.objects.within_reach_of(actor, Scope.MANAGE).in_order_of_choice()[:MAX_CHOICES])
 
 
 def others_of(actor: Actor, found: Monitor | None = None) -> list[Monitor]:

@@ -32,10 +32,13 @@ def whole(number: float | None) -> str:
 
 @register.filter
 def budget_left(part: float | None) -> str:
-    """What is left of a budget, as a part of it, in per cent; below 0 it is overdrawn."""
+    """What is left of a budget, as a part of it, in per cent; below 0 how many times it was used."""
     if part is None:
         return ""
-    return f"{100 * part:.3g} % left" if part >= 0 else f"overdrawn by {-100 * part:.3g} %"
+    if part >= 0:
+        return f"{100 * part:.3g} % left"
+    times = 1 - part
+    return f"overdrawn: used {times:,.0f} times" if times >= 10 else f"overdrawn: used {times:.1f} times"
 
 
 @register.filter

@@ -344,7 +344,14 @@ def test_days_of_two_things_together_are_not_kept_and_other_words_not_known(said
 
 
 @pytest.mark.parametrize(
-    ("left", "words"), [(None, ""), (1, "100 % left"), (0.5357, "53.6 % left"), (-1.82, "overdrawn by 182 %")]
+    ("left", "words"),
+    [
+        (None, ""),
+        (1, "100 % left"),
+        (0.5357, "53.6 % left"),
+        (-1.82, "overdrawn: used 2.8 times"),
+        (-29.3, "overdrawn: used 30 times"),
+    ],
 )
 def test_what_is_left_of_a_budget_is_said_in_words(left, words):
     assert budget_left(left) == words
