@@ -24,6 +24,13 @@ const focusSearch = () => {
   field?.select?.();
 };
 
+// Who was within comes back to the button: what has the focus must not vanish.
+const closeMenu = (menu) => {
+  if (!menu) return;
+  if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+  menu.open = false;
+};
+
 const GO = { s: "services", l: "logs", m: "metrics", a: "alerts", e: "endpoints", c: "consumers" };
 let goingSince = -Infinity; // timeStamp counts from the page's own start
 
@@ -48,7 +55,7 @@ const actions = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.key === "Escape") {
-    document.querySelector("details.menu[open]")?.removeAttribute("open");
+    closeMenu(document.querySelector("details.menu[open]"));
     if (event.target.matches("[data-search]")) event.target.blur();
     return;
   }

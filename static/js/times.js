@@ -43,6 +43,7 @@ const forms = {
 export const write = (at, form) => (forms[form] ?? forms.moment)(at);
 
 export const rewrite = (root) => {
+  for (const element of root.querySelectorAll("[data-zone]")) element.textContent = `Times are ${zone(new Date())}`;
   for (const element of root.querySelectorAll("time[datetime][data-time-form], [data-time][data-time-form]")) {
     const form = element.dataset.timeForm;
     const at = new Date(element.getAttribute("datetime") ?? element.dataset.time);
