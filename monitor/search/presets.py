@@ -14,6 +14,11 @@ class Preset:
     words: str
     length: timedelta | None = None
 
+    @property
+    def rule_window_s(self) -> int | None:
+        """The window of an alert rule that looks as far back; None where none does."""
+        return int(self.length.total_seconds()) if self.length and self.length <= timedelta(days=1) else None
+
     def since(self, now: datetime, *, oldest: datetime | None = None) -> datetime | None:
         """Where it begins, or at `oldest` where it has no length: at a step of its chart, so that the first
         bar counts a whole step.

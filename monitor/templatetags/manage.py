@@ -61,6 +61,23 @@ def event_count(count: int) -> SafeString:
     return tag("span", {"class": "events-some" if count else "dim"}, words)
 
 
+_FAULTS = {
+    "dns": "no such name",
+    "connect": "no connection",
+    "tls": "TLS failed",
+    "timeout": "timed out",
+    "protocol": "not HTTP",
+    "blocked": "not allowed",
+    "internal": "a fault of ours",
+}
+
+
+@register.filter
+def fault(error_class: str) -> str:
+    """Why nothing came back, in words; a class without words of its own as it is."""
+    return _FAULTS.get(error_class, error_class)
+
+
 @register.simple_tag
 def header_value(value: str | list[str]) -> SafeString:
     """A header's value, or its values line by line, with masks under their lock."""

@@ -56,9 +56,18 @@ def next_time(options: PushOptions, *, after: datetime) -> datetime:
 
 
 def described(options: PushOptions) -> str:
+    grace = f"{length(options.grace_s)} of grace"
     if options.schedule == "simple":
-        return f"a ping each {options.period_s} s, {options.grace_s} s of grace"
-    return f"a ping by {options.expression} ({options.timezone}), {options.grace_s} s of grace"
+        return f"a ping every {length(options.period_s)}, {grace}"
+    return f"a ping by {options.expression} ({options.timezone}), {grace}"
+
+
+def length(seconds: int) -> str:
+    """In its largest whole unit: 90 s, 5 min, 1 h, 7 d."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 KIND = Kind(
