@@ -1,4 +1,4 @@
-"""The shop introduces itself to API Monitor through the API: a service, a key, alert rules, and who is told."""
+"""The shop introduces itself to API Monitor through the API: a service, a key, rules, and who is told."""
 
 import json
 import os
