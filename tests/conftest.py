@@ -13,9 +13,9 @@ from django.core.cache import cache
 
 from monitor.events.listening import forget_listeners
 from monitor.ingest.naming import forget_names
-from monitor.models.dictionaries import forget_dictionaries
 from monitor.ingest.store import forget_days
 from monitor.metrics.counted import forget_counted_days
+from monitor.models.dictionaries import forget_dictionaries
 from monitor.models.services import LONGEST_CHOSEN
 from monitor.monitors.days import forget_beat_days
 from tests.installation import data_dir, free_port

@@ -106,13 +106,14 @@ def _furnish(client: Client, service_id: str, *, shop_url: str) -> None:
         "enabled_events": ["alert.*", "monitor.*"],
     }
     desk = {"kind": "webhook", "name": "The shop's desk", "config": {"url": f"{shop_url}/hooks/desk"}}
-    for path, wanted in (
+    wanted: list[tuple[str, dict[str, Any]]] = [
         *(("/v1/alerts", {"service_id": service_id, **rule}) for rule in RULES),
         ("/v1/notification-channels", desk),
         ("/v1/webhook-endpoints", hook),
         ("/v1/deployments", deployment),
-    ):
-        _expect(client.call("POST", path, wanted))
+    ]
+    for path, fields in wanted:
+        _expect(client.call("POST", path, fields))
 
 
 def _expect(answered: tuple[int, Any]) -> Any:

@@ -106,8 +106,10 @@ def heartbeat(beats: Sequence[Beat], *, label: str, height: int = _BEAT_HEIGHT, 
 
 def _nothing(share: float, room: int) -> SafeString:
     """What lies before the first beat."""
-    line = {"class": "beat-none", "y": room / 2 - 1, "width": percent(share), "height": 2, "rx": 1}
-    return tag("rect", line)
+    return tag(
+        "rect",
+        {"class": "beat-none", "y": room / 2 - 1, "width": percent(share), "height": 2, "rx": 1},
+    )
 
 
 def _counted(beats: Sequence[Beat], label: str) -> str:

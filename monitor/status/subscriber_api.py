@@ -43,7 +43,10 @@ class StatusSubscriberSerializer(serializers.ModelSerializer[StatusSubscriber]):
 
     class Meta:
         model = StatusSubscriber
-        fields = ("id", "kind", "target", "state", "asked_at", "confirmed_at", "last_told_at", "last_error")
+        fields: tuple[str, ...] = (
+            *("id", "kind", "target", "state"),
+            *("asked_at", "confirmed_at", "last_told_at", "last_error"),
+        )
         read_only_fields = fields
 
     def get_target(self, subscriber: StatusSubscriber) -> str:
@@ -58,7 +61,7 @@ class AddedSubscriberSerializer(StatusSubscriberSerializer):
     )
 
     class Meta(StatusSubscriberSerializer.Meta):
-        fields = (*StatusSubscriberSerializer.Meta.fields, "secret")  # type: ignore[assignment] # one more
+        fields = (*StatusSubscriberSerializer.Meta.fields, "secret")
         read_only_fields = fields
 
     def get_secret(self, subscriber: StatusSubscriber) -> str | None:

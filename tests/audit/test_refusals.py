@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 from django.utils import timezone
+from monitor.webhooks.deliverer import Deliverer
 
 from monitor.access.tokens import issue_token
 from monitor.audit import refusals
@@ -15,7 +16,6 @@ from monitor.lib.ids import uuid7_at
 from monitor.models import AuditEntry
 from monitor.probing import Outcome
 from monitor.replay.send import note_blocked_target
-from monitor.webhooks.deliverer import Deliverer
 from monitor.webhooks.endpoints import make_endpoint
 from tests.asgi import lane_on
 from tests.factories import a_client, a_key, a_log, a_service, a_user, an_organization, keep_logs, post_json
