@@ -9,7 +9,7 @@ from typing import Any
 from apimonitor.demo.client import Client
 
 NAME = "demo-shop"
-RULES = [
+RULES: list[dict[str, Any]] = [
     {
         "name": "Payments fail",
         "description": "The shop answered with a server error.",
