@@ -9,9 +9,12 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from monitor.lib.addresses import PICKED_NAMES, address_with
 from monitor.search.asked import WINDOW_NAMES, Asked, tidy_query
+from monitor.search.language.completion import offers
 from monitor.search.picked import address_as_picked, said_empty
 
 FORM_ID = "log-filter"
+# Where the search box has the values of a field counted.
+OFFERS_AT = "/v1/logs/facets"
 # Offered first; any other method can stand in the address.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 # Fields that fold away unless one of them is in use.
@@ -54,6 +57,8 @@ def filter_context(request: HttpRequest, asked: Asked) -> dict[str, Any]:
         "asked": asked,
         "form": form,
         "methods": METHODS,
+        "offers": offers(),
+        "offers_at": OFFERS_AT,
         "fields": [form[name] for name in FIELDS if name != "q"],
         "more_fields": [form[name] for name in MORE_FIELDS],
         "more_is_open": any(

@@ -82,6 +82,35 @@ def test_a_reader_goes_through_the_table_by_keys_alone(table):
     expect(table.get_by_text("Only, exclude or copy the focused value")).to_be_visible()
 
 
+def test_the_search_box_offers_fields_and_values_under_the_caret(table):
+    box, offered = (
+        table.locator("#id_q"),
+        table.get_by_role("listbox", name="What may stand here").locator("li"),
+    )
+    table.keyboard.press("/")
+    table.keyboard.type("method:POST -con")
+    expect(offered).to_have_text([re.compile("^-consumer:")])
+    table.keyboard.press("ArrowDown")
+    table.keyboard.press("Enter")
+    expect(box).to_have_value("method:POST -consumer:")
+    expect(offered).to_have_text(["acme & co5", "zen3"])
+
+    table.keyboard.type("AC")
+    expect(offered).to_have_text(["acme & co5"])
+    offered.first.click()
+    expect(box).to_have_value('method:POST -consumer:"acme & co" ')
+    expect(box).to_be_focused()
+    expect(rows(table)).to_have_count(2)
+
+    # What is typed is never taken for what is offered, and Escape closes the list before it leaves the box.
+    table.keyboard.type("st")
+    expect(offered).to_have_text([re.compile("^status:")])
+    table.keyboard.press("Escape")
+    expect(offered).to_have_count(0)
+    expect(box).to_be_focused()
+    assert box.input_value().endswith(" st")
+
+
 def test_the_focused_cell_is_what_keys_mean(table):
     table.keyboard.press("j")
     cell = rows(table).first.locator(".c-consumer a")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.search.facets import FIELDS
 from monitor.search.language import (
     MAX_CHARS,
     MAX_TERMS,
@@ -26,6 +27,7 @@ from monitor.search.language import (
     parse,
     write,
 )
+from monitor.search.language.completion import OFFERS
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -232,3 +234,13 @@ def test_any_text_is_a_search_that_normalises_once_or_an_error_with_a_place(text
         assert parse(write(query)) == query
         assert write(parse(write(query))) == write(query)
     assert 0 <= start < end <= max(len(text), 1)
+
+
+def test_a_search_box_offers_every_field_with_values_that_can_be_read():
+    assert {*OFFERS, Field.TEXT} == set(Field)
+    for field, offer in OFFERS.items():
+        for value in offer.values:
+            assert [term.field for term in parse(f"{field}:{value}").terms] == [field]
+    # The others are told ahead, or are anything.
+    counted = {field for field, offer in OFFERS.items() if offer.is_counted}
+    assert counted == {*FIELDS} - {Field.STATUS}
