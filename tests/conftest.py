@@ -4,12 +4,14 @@ import ipaddress
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
+from django.test import TransactionTestCase
 
 from monitor.events.listening import forget_listeners
 from monitor.ingest.naming import forget_names
@@ -18,6 +20,7 @@ from monitor.metrics.counted import forget_counted_days
 from monitor.models.dictionaries import forget_dictionaries
 from monitor.models.services import LONGEST_CHOSEN
 from monitor.monitors.days import forget_beat_days
+from tests.emptying import empty_quickly
 from tests.installation import data_dir, free_port
 from tests.web import plain_web_server, web_server
 
@@ -66,6 +69,14 @@ def _closed_network() -> Iterator[None]:
 
     patch.setattr(socket.socket, "connect", guarded_connect)
     patch.setattr(socket, "getaddrinfo", guarded_look_up)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_emptying() -> Iterator[None]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(TransactionTestCase, "_fixture_teardown", empty_quickly)
     yield
     patch.undo()
 

@@ -45,6 +45,11 @@ SETTINGS = {
 SETTINGS_SINCE_18 = {"io_method": "sync"}
 # What a test database may lose: it is made afresh for each run.
 EPHEMERAL_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# And what its role may do beyond an ordinary one: make databases, and empty them without their triggers.
+EPHEMERAL_RIGHTS = [
+    f"ALTER ROLE {NAME} CREATEDB",
+    f"GRANT SET ON PARAMETER session_replication_role TO {NAME}",
+]
 
 
 class Cluster:
@@ -134,8 +139,9 @@ class Cluster:
         with (aside / "postgresql.conf").open("a") as file:
             file.write("\n# --- API Monitor\n" + "".join(lines))
         (aside / "pg_hba.conf").write_text(f"local all {NAME} scram-sha-256\n")
-        rights = "LOGIN CREATEDB" if self._ephemeral else "LOGIN"
-        self._single_user(aside, f"CREATE ROLE {NAME} {rights}", f"CREATE DATABASE {NAME} OWNER {NAME}")
+        statements = [f"CREATE ROLE {NAME} LOGIN", f"CREATE DATABASE {NAME} OWNER {NAME}"]
+        statements += EPHEMERAL_RIGHTS if self._ephemeral else []
+        self._single_user(aside, *statements)
         self._set_password(aside)
         aside.rename(self.data)
 
