@@ -102,7 +102,38 @@ def _strangers_see_nothing(settings: Any) -> None:
     settings.ANONYMOUS_ACCESS = "none"
 
 
+# What takes longest, of tests and of files: begun at the end, one of them keeps a whole run waiting.
+LONG = (
+    *("tests/bench/test_parts.py", "tests/flows/", "tests/published/", "tests/supervisor/test_up.py"),
+    *("tests/clients/test_python.py", "tests/admin/test_browser.py", "tests/supervisor/test_postgres.py"),
+    *("tests/channels/test_process.py", "tests/status/test_process.py", "tests/webhooks/test_process.py"),
+    *(
+        "tests/monitors/test_prober.py",
+        "tests/live/test_page.py",
+        "tests/tail/",
+        "tests/access/test_browser.py",
+    ),
+)
+
+
+def begin_with_the_long(items: list[pytest.Item], processes: int) -> None:
+    """Put them where the last process of a run begins; all others keep their order.
+
+    xdist gives each process an even share, in the order of the list, and lets who is done take from the end
+    of another's. In front of the last share are the tests that roll back, which pytest-django wants to run
+    before those that commit.
+    """
+    begin = 0
+    for left in range(processes, 1, -1):
+        begin += (len(items) - begin) // left
+    long = [item for start in LONG for item in items if item.nodeid.startswith(start)]
+    others = [item for item in items if not item.nodeid.startswith(LONG)]
+    items[:] = [*others[:begin], *long, *others[begin:]]
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if worker := getattr(config, "workerinput", None):
+        begin_with_the_long(items, int(worker["workercount"]))
     # Left out rather than skipped: on this server they have nothing to say, in CI either.
     if "TEST_POSTGRES" not in os.environ:
         without = [item for item in items if item.get_closest_marker("trgm")]
