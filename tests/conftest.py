@@ -146,6 +146,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_sessionfinish() -> None:
+    # Imported by those who need one: most runs of a single file do not.
+    if browser := sys.modules.get("tests.browser"):
+        browser.stop_browser()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """In CI a test that does not run is a failure: a green run promises that everything was tried."""

@@ -1,18 +1,18 @@
 """The admin in a real Chromium: what the content policy blocks shows in its console."""
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 from django.urls import reverse
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from monitor.lib.apikeys import KEY_PATTERN, looks_valid
 from monitor.models import ApiKey, Membership, Organization, Service
 from tests.admin.conftest import keep
+from tests.browser import browser_page
 
 pytestmark = [
     pytest.mark.browser,
@@ -25,18 +25,10 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     """A page of 360 px that fails its test when the console holds an error or a blocked resource."""
     # Playwright runs a loop in this thread, beside which Django would refuse to use the database.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 360, "height": 740})
-        page = context.new_page()
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    with browser_page(viewport={"width": 360, "height": 740}) as page:
         yield page
-        browser.close()
         # Made beside that loop, they are out of sight once it ends, and would keep the database in use.
         connections.close_all()
-    assert complaints == []
 
 
 @pytest.fixture
