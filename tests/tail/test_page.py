@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
 from django.db import connections
 from playwright.sync_api import Page, expect
@@ -106,4 +107,6 @@ def test_it_says_when_it_is_not_connected_and_catches_up_afterwards(service):
         keep(service, a_log(path="/meanwhile"))
         page.context.set_offline(False)
         expect(words).to_have_text("New requests show at once", timeout=20_000)
+        # The new process reads its templates once; how long that takes is not what is looked at here.
+        assert httpx.get(f"{server.address}/dashboard", timeout=60).status_code == 200
         expect(rows(page)).to_have_text(["/meanwhile", "/first"])
