@@ -49,7 +49,7 @@ def header_of(scope: Message, name: bytes) -> str:
 async def respond(scope: Message, send: Send, answer: Answer) -> None:
     headers = answer.headers()
     is_known = answer.is_known_to(header_of(scope, b"if-none-match"))
-    body = b"" if is_known else answer.body
+    body = b"" if is_known else answer.body_for(header_of(scope, b"accept-encoding"), headers)
     if is_known:
         del headers["Content-Type"]
     else:

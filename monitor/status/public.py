@@ -96,7 +96,9 @@ def sent(request: HttpRequest, made: Answer, *, is_private: bool = False) -> Htt
     headers = made.headers(is_private=is_private)
     if not is_private and made.is_known_to(request.headers.get("If-None-Match", "")):
         return HttpResponseNotModified(headers={k: v for k, v in headers.items() if k != "Content-Type"})
-    return HttpResponse(made.body, headers=headers)
+    # Behind a password nothing is packed: what is secret beside what a stranger chose tells itself by sizes.
+    body = made.body if is_private else made.body_for(request.headers.get("Accept-Encoding", ""), headers)
+    return HttpResponse(body, headers=headers)
 
 
 # --- Passwords ---------------------------------------------------------------------------------------------

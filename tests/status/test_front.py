@@ -1,6 +1,7 @@
 """What the event loop answers by itself, and what it leaves to Django."""
 
 import asyncio
+import gzip
 import time
 from uuid import uuid4
 
@@ -58,6 +59,32 @@ def test_what_is_fresh_is_answered_and_a_head_has_no_body(cache):
     start, body = ask(cache, **{"if-none-match": known})
     assert (start["status"], body["body"]) == (304, b"")
     assert b"content-type" not in dict(start["headers"])
+
+
+@pytest.mark.parametrize(
+    ("takes", "is_packed"),
+    [
+        (b"gzip, br", True),
+        (b"br;q=1.0, GZIP;q=0.5", True),
+        (b"gzip;q=0", False),
+        (b"br", False),
+        (b"", False),
+    ],
+)
+def test_a_long_page_is_sent_packed_to_those_who_take_it(db, takes, is_packed):
+    cache, page = AnswerCache(), Answer.of(b"a bar " * 1000, "text/html")
+    cache.keep(KEY, page, page_id=uuid4())
+
+    start, body = ask(cache, **{"accept-encoding": takes})
+
+    headers = dict(start["headers"])
+    assert headers[b"vary"] == b"Accept-Encoding"
+    assert (headers.get(b"content-encoding") == b"gzip") == is_packed
+    assert int(headers[b"content-length"]) == len(body["body"])
+    assert (gzip.decompress(body["body"]) if is_packed else body["body"]) == page.body
+    # Whichever was sent, a reader who has it is sent no bytes.
+    again, nothing = ask(cache, **{"accept-encoding": takes, "if-none-match": headers[b"etag"]})
+    assert (again["status"], nothing["body"]) == (304, b"")
 
 
 @pytest.mark.parametrize(

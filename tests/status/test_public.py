@@ -314,6 +314,21 @@ def test_a_second_reader_costs_no_query_and_a_third_who_knows_it_no_bytes(
     assert first["Content-Security-Policy"].startswith("default-src 'none'")
 
 
+def test_django_packs_a_page_as_the_front_does_and_none_behind_a_password(reader, organization):
+    page = a_page(organization, a_monitor(organization))
+    packed = reader.get("/status/shop", headers={"Accept-Encoding": "gzip"})
+    CACHE.clear()
+    plain = reader.get("/status/shop", headers={"Accept-Encoding": "gzip;q=0"})
+
+    assert packed["Content-Encoding"] == "gzip"
+    assert len(packed.content) * 4 < len(plain.content)
+    assert "Content-Encoding" not in plain
+    save_page(page, {"password": hashed("hush")}, None)
+    reader.post("/status/shop", {"password": "hush"})
+    private = reader.get("/status/shop", headers={"Accept-Encoding": "gzip"})
+    assert (private.status_code, "Content-Encoding" in private) == (200, False)
+
+
 def test_a_page_that_grows_old_is_made_by_one_reader_while_the_others_have_the_old_one():
     now = [0.0]
     cache = AnswerCache(clock=lambda: now[0])
