@@ -2,9 +2,11 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from io import StringIO
+from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
@@ -13,9 +15,10 @@ from monitor.export.as_csv import safe
 from monitor.lib.ids import uuid7_since
 from monitor.models import AuditEntry
 from monitor.models.audit import Face
-from monitor.search.filters import MomentFilter
+from monitor.search.filters import MomentField, MomentFilter
 
 PAGE = 500
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 COLUMNS = (
     *("id", "happened_at", "organization_id", "actor_kind", "actor_id", "actor_label", "face", "action"),
     *("target_type", "target_id", "target_label", "changes", "note", "ip", "user_agent", "request_id"),
@@ -23,9 +26,21 @@ COLUMNS = (
 )
 
 
+class DayOrMomentField(MomentField):
+    """A moment, or a day in UTC, as browsers give it, for its beginning."""
+
+    def to_python(self, value: Any) -> Any:
+        text = str(value or "").strip()
+        return super().to_python(f"{text}T00:00:00Z" if DAY.fullmatch(text) else value)
+
+
+class DayOrMomentFilter(MomentFilter):
+    field_class = DayOrMomentField
+
+
 class AuditFilter(django_filters.FilterSet):
-    since = MomentFilter(method="from_then")
-    until = MomentFilter(method="before_then")
+    since = DayOrMomentFilter(method="from_then")
+    until = DayOrMomentFilter(method="before_then")
     action = django_filters.CharFilter(method="of_action", max_length=64)
     actor = django_filters.CharFilter(method="of_actor", max_length=200)
     target_type = django_filters.CharFilter(max_length=32)

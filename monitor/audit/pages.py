@@ -29,7 +29,7 @@ KINDS = (
     ("webhook*", "Webhooks"),
     ("replay.*", "Replays"),
     ("logs.*", "Exports"),
-    ("ssrf.*", "Addresses refused"),
+    ("ssrf.*", "Blocked calls"),
 )
 
 

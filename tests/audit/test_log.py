@@ -312,6 +312,18 @@ def test_the_page_narrows_and_gives_files(done):
     assert b"api_key.created" not in b"".join(file.streaming_content)
 
 
+def test_the_page_narrows_to_days_as_browsers_give_them(done):
+    person, _ = done
+    today, tomorrow = (f"{timezone.now() + timedelta(days=days):%Y-%m-%d}" for days in (0, 1))
+
+    page = person.get(f"/audit?since={today}&until={tomorrow}").content.decode()
+
+    assert "service.updated" in page
+    assert f'name="since" id="id_since" value="{today}"' in page
+    assert "service.updated" not in person.get(f"/audit?until={today}").content.decode()
+    assert "Use RFC 3339" in person.get("/audit?since=2026-11-1").content.decode()
+
+
 def test_the_page_is_for_those_who_manage(organization):
     assert a_client(user=a_user(organization, "member")).get("/audit").status_code == 403
 
