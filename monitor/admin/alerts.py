@@ -13,11 +13,12 @@ from django.utils.safestring import SafeString
 from monitor.admin.endless import EndlessAdmin
 from monitor.admin.shared import LeanDeletionAdmin, ReadOnlyAdmin
 from monitor.admin.shown import NOTHING, code, link_to, list_of, moment
-from monitor.alerts.definitions import DEFAULTS, default_of, problems_of
+from monitor.alerts.definitions import CONDITION, DEFAULTS, default_of, problems_of
 from monitor.alerts.ending import remove_rule
 from monitor.alerts.states import begin_anew, state_of, with_states
 from monitor.models import AlertEvent, AlertRule, Endpoint, RequestLog
 from monitor.models.alert_groups import GroupState
+from monitor.models.alerts import RuleKind
 
 HYGIENE = ("severity", "runbook_url", "notes", "cooldown_s", "remind_s")
 WITH_DEFAULT = frozenset(
@@ -27,6 +28,14 @@ WITH_DEFAULT = frozenset(
     }
 )
 SPOKEN = tuple("endpoint" if name == "endpoint_id" else name for name in DEFAULTS)
+
+
+STANDING = ("health", "events", "created")
+
+
+def part(fields: tuple[str, ...], *, is_open: bool) -> dict[str, Any]:
+    """A part of a form. One that is folded opens by itself where something in it is wrong."""
+    return {"fields": fields, "classes": () if is_open else ("collapse",)}
 
 
 class AlertRuleForm(forms.ModelForm):
@@ -82,13 +91,22 @@ class AlertRuleAdmin(LeanDeletionAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertRule]:
         return with_states(super().get_queryset(request).filter(service__deleted_at=None))
 
-    def get_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
-        fields = AlertRuleForm.Meta.fields
-        return fields if obj is None else (*fields, "health", "events", "created")
+    def get_fieldsets(self, request: HttpRequest, obj: AlertRule | None = None) -> Any:
+        """In parts: what a rule of its kind does not ask for is folded away."""
+        asks_each = obj is None or obj.kind == RuleKind.LOG
+        asks_windows = obj is None or obj.kind != RuleKind.LOG
+        over_windows = tuple(name for name in SPOKEN if name not in CONDITION)
+        parts = [
+            (None, {"fields": ("service", "name", "description", "kind", "is_active")}),
+            ("On each request", part(CONDITION, is_open=asks_each)),
+            ("Over windows, baselines, objectives", part(over_windows, is_open=asks_windows)),
+            ("How it is told", part(HYGIENE, is_open=False)),
+        ]
+        return parts if obj is None else [*parts, ("How it stands", part(STANDING, is_open=True))]
 
     def get_readonly_fields(self, request: HttpRequest, obj: AlertRule | None = None) -> tuple[str, ...]:
         """A rule stays with its service, whose logs its events are about, and of its kind."""
-        return () if obj is None else ("service", "kind", "health", "events", "created")
+        return () if obj is None else ("service", "kind", *STANDING)
 
     def goes_along(self, obj: AlertRule) -> str:
         return "with its events"
