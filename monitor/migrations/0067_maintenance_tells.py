@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Maintenance that comes often is told to subscribers too, unless its planner says no."""
 
-    dependencies = [("monitor", "0071_subscriber_secret")]
+    dependencies = [("monitor", "0066_subscriber_secret")]
 
     operations = [
         migrations.AddField(

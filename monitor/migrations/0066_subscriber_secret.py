@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """What the calls to a subscriber's webhook are signed with."""
 
-    dependencies = [("monitor", "0069_monitor_days")]
+    dependencies = [("monitor", "0065_monitor_days")]
 
     operations = [
         migrations.AddField(

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     index in both directions.
     """
 
-    dependencies = [("monitor", "0072_maintenance_tells")]
+    dependencies = [("monitor", "0067_maintenance_tells")]
 
     operations = [
         migrations.CreateModel(
