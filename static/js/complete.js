@@ -1,6 +1,6 @@
 // The search box offers what may stand under the caret: fields, as #search-offers has them, and their values, those in the
 // logs with how many requests have each. [data-completes] is where values are counted. Nothing is taken unless chosen.
-const MOST = 10;
+const MOST = 20;
 const VALUES = 200;
 const PAUSE_MS = 120;
 const REMEMBER_MS = 60_000;
