@@ -1,4 +1,4 @@
-// The search box offers what may stand under the caret: fields, as #search-offers has them, and their values, those in the
+// The search box offers what may stand under the caret: fields, as its data-offers has them, and their values, those in the
 // logs with how many requests have each. [data-completes] is where values are counted. Nothing is taken unless chosen.
 const MOST = 20;
 const VALUES = 200;
@@ -8,7 +8,7 @@ const REMEMBER_MS = 60_000;
 const OF_THE_PAGE = ["service_id", "mode"];
 
 const box = document.querySelector("[data-completes]");
-const offers = JSON.parse(document.querySelector("#search-offers")?.textContent ?? "[]");
+const offers = JSON.parse(box?.dataset.offers ?? "[]");
 
 // ---- What stands under the caret ----
 

@@ -1,5 +1,6 @@
 """What a search box offers: the fields, what each takes, and the values that need no look at the logs."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,9 +38,9 @@ OFFERS: Mapping[Field, Offer] = {
 }
 
 
-def offers() -> list[dict[str, object]]:
-    """As the page's script reads them."""
-    return [
+def offers() -> str:
+    """As the page's script reads them: JSON, for an attribute, as pages have no script of their own."""
+    told = [
         {
             "field": field.value,
             "means": offer.means,
@@ -48,3 +49,4 @@ def offers() -> list[dict[str, object]]:
         }
         for field, offer in OFFERS.items()
     ]
+    return json.dumps(told, ensure_ascii=False)
