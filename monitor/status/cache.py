@@ -56,6 +56,11 @@ class AnswerCache:
                 return None
         return kept.answer
 
+    def last(self, key: Key) -> Answer | None:
+        """The answer, however old."""
+        kept = self._kept.get(key)
+        return None if kept is None else kept.answer
+
     def keep(self, key: Key, answer: Answer, *, page_id: UUID) -> None:
         with self._lock:
             if len(self._kept) >= MOST_ANSWERS:

@@ -49,6 +49,39 @@ def ask(cache, method="GET", *, host=b"shop.example", path="/status/shop", schem
     return sent
 
 
+@pytest.mark.parametrize(("takes_s", "told"), [(0.0, b"the new page"), (5.0, b"the page")])
+def test_a_reader_who_would_wait_too_long_for_a_new_page_is_given_the_old_one(takes_s, told):
+    now, made = [0.0], []
+    cache = AnswerCache(clock=lambda: now[0])
+    cache.keep(KEY, Answer.of(b"the page", "text/html"), page_id=uuid4())
+    now[0] += 60
+
+    async def behind(scope, receive, send):
+        await asyncio.sleep(takes_s)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"the new page"})
+        made.append(True)
+
+    async def asked():
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        headers = [(b"host", KEY[0].encode())]
+        scope = {"type": "http", "method": "GET", "path": KEY[1], "scheme": "http", "headers": headers}
+        front = StatusFront(behind, cache=cache, patience_s=0.2)
+        began = time.monotonic()
+        await front(scope, None, send)
+        assert time.monotonic() - began < 3
+        return sent
+
+    start, body = asyncio.run(asked())
+
+    assert (start["status"], body["body"]) == (200, told)
+    assert made == ([True] if takes_s == 0 else [])
+
+
 def test_what_is_fresh_is_answered_and_a_head_has_no_body(cache):
     start, body = ask(cache)
     assert (start["status"], body["body"]) == (200, b"the page")
