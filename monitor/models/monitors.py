@@ -328,12 +328,10 @@ class Beat(models.Model):
         return f"beat of {self.monitor_id}"
 
 
-class MonitorHour(models.Model):
-    """How long a monitor was in which state within an hour, in milliseconds, and how quickly it answered."""
+class MonitorSpan(models.Model):
+    """How long a monitor was in which state within a span of time, in milliseconds, and how quickly it
+    answered: `response_ms` is the sum over `answers`."""
 
-    pk = models.CompositePrimaryKey("monitor_id", "hour")
-    monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="hours", db_index=False)
-    hour = models.DateTimeField()
     up_ms = models.BigIntegerField(default=0)
     down_ms = models.BigIntegerField(default=0)
     maintenance_ms = models.BigIntegerField(default=0)
@@ -341,6 +339,17 @@ class MonitorHour(models.Model):
     failures = models.IntegerField(default=0)
     answers = models.IntegerField(default=0)
     response_ms = models.FloatField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class MonitorHour(MonitorSpan):
+    """Counted as checks are kept."""
+
+    pk = models.CompositePrimaryKey("monitor_id", "hour")
+    monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="hours", db_index=False)
+    hour = models.DateTimeField()
 
     class Meta:
         db_table = "monitor_hour"
@@ -351,19 +360,12 @@ class MonitorHour(models.Model):
         return f"{self.hour:%Y-%m-%d %H}:00 of {self.monitor_id}"
 
 
-class MonitorDay(models.Model):
+class MonitorDay(MonitorSpan):
     """The hours of a day (UTC) added up, with how the answers were spread; see monitor.monitors.folding."""
 
     pk = models.CompositePrimaryKey("monitor_id", "day")
     monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="days", db_index=False)
     day = models.DateField()
-    up_ms = models.BigIntegerField(default=0)
-    down_ms = models.BigIntegerField(default=0)
-    maintenance_ms = models.BigIntegerField(default=0)
-    checks = models.IntegerField(default=0)
-    failures = models.IntegerField(default=0)
-    answers = models.IntegerField(default=0)
-    response_ms = models.FloatField(default=0)
     # Buckets of monitor.lib.histogram that hold answers of checks that found it up, and how many each; null
     # where the single checks were let go before the day was folded.
     buckets = ArrayField(models.SmallIntegerField(), null=True)
