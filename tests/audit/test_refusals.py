@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 from django.utils import timezone
-from monitor.webhooks.deliverer import Deliverer
 
 from monitor.access.tokens import issue_token
 from monitor.audit import refusals
@@ -16,7 +15,9 @@ from monitor.lib.ids import uuid7_at
 from monitor.models import AuditEntry
 from monitor.probing import Outcome
 from monitor.replay.send import note_blocked_target
+from monitor.webhooks.desk import WebhookDesk
 from monitor.webhooks.endpoints import make_endpoint
+from monitor.webhooks.sender import Sender
 from tests.asgi import lane_on
 from tests.factories import a_client, a_key, a_log, a_service, a_user, an_organization, keep_logs, post_json
 from tests.monitors.scenes import a_monitor, check
@@ -89,12 +90,11 @@ def test_a_webhook_that_is_not_let_out_is_told_once_an_hour_however_often_it_is_
     for _ in range(3):
         record_event(organization_id=service.organization_id, type="order.shipped", data={}, now=now)
 
-    deliverer = Deliverer(slots=4)
+    sender = Sender(WebhookDesk(), slots=4)
     until = time.monotonic() + 10
     while endpoint.deliveries.exclude(status="blocked").exists() and time.monotonic() < until:
-        deliverer.turn()
-    for _ in deliverer._threads:
-        deliverer._jobs.put(None)
+        sender.turn()
+    sender.close()
 
     [entry] = blocked()
     assert (entry.target_id, entry.note) == (str(endpoint.id), "https://10.0.0.7:443")
