@@ -29,6 +29,9 @@ SHARE_OF_DAYS = 0.33
 SLICE = 20_000
 SMALLEST_SLICE = 1_000
 QUICK_S = 0.04
+# Rows that are asked for at least. For a few more of what is rare the planner would bet that they come soon,
+# and walk a day by time in place of using an index: 17 ms for four rows.
+FEWEST_ASKED = 50
 # A slice so small ends in time on any disk that works; without it a search might never come forward.
 LAST_RESORT = timedelta(seconds=5)
 
@@ -111,7 +114,7 @@ class Walk:
         rows: list[RequestLog] = []
 
         def read(logs: RequestLogQuerySet, wanted: int) -> Stretch:
-            found = list(logs[:wanted])
+            found = list(logs[: max(wanted, FEWEST_ASKED)])[:wanted]
             rows.extend(found)
             return Stretch(count=len(found), last=found[-1].id if found else None)
 
