@@ -20,9 +20,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 MILLISECOND = timedelta(milliseconds=1)
 NO_TIME = timedelta()
-# Days of a step, then the rest: what is common is found in the newest, and what is rare takes few steps to
-# the end. One query over all would walk the newest days in vain for a value that was common before them.
-STEPS = (1, 3, 10)
+# Days of a step, the first beside the one where it begins; then the rest. What is common is found in the
+# newest, and what is rare takes few steps to the end. One query over all would walk the newest days in vain
+# for a value that was common before them.
+STEPS = (1, 3)
 # Of the whole time, what a step of days may take before days are cut into slices.
 SHARE_OF_DAYS = 0.33
 # Rows of a slice, of all services: tens of milliseconds for a pattern over paths that are in memory.
@@ -152,8 +153,8 @@ class Walk:
             # `high` is not part of the walk: at midnight, its day is the one before.
             end = midnight_before(UUID(int=self.high.int - 1))
         for days in STEPS:
-            yield uuid7_floor(end)
             end += days * DAY if self.upwards else -days * DAY
+            yield uuid7_floor(end)
         yield self.high if self.upwards else self.low
 
     def _take_slices(self, count: int, read: Read) -> None:

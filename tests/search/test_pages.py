@@ -536,8 +536,8 @@ def test_one_log_costs_few_queries(reader, service, django_assert_num_queries):
     log_id = keep_logs(service, *(a_log(consumer="acme") for _ in range(30)))[15]
 
     # 3 who asks, 1 services, 1 log, 1 payload, 1 alert events, 1 replays, 1 both neighbours; the latencies in
-    # 4 steps of days, within a time limit: a savepoint, its limit set and taken back, its end.
-    with django_assert_num_queries(17):
+    # 3 steps of days, within a time limit: a savepoint, its limit set and taken back, its end.
+    with django_assert_num_queries(16):
         reader.get(f"/log/{log_id}")
 
 

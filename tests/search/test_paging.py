@@ -138,13 +138,13 @@ def test_query_budget_of_the_log_list(service, reader, django_assert_num_queries
     reader.get("/v1/logs")
 
     # the key; the services in reach; within a limit of time (savepoint, set, set back, release) the newest
-    # day's rows with services, endpoints and consumers joined: a full page.
+    # days' rows with services, endpoints and consumers joined: a full page.
     with django_assert_num_queries(7):
         rows = reader.get("/v1/logs?limit=5").json()
     assert len({row["route"] for row in rows}) == len({row["consumer"] for row in rows}) == 3
-    # and, where that does not fill the page, three steps of days to the end of what is kept.
-    with django_assert_num_queries(10):
+    # and, where that does not fill the page, two steps of days to the end of what is kept.
+    with django_assert_num_queries(9):
         reader.get("/v1/logs")
     # and the ids of the consumers of that name; and the count within its own limit.
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(15):
         reader.get("/v1/logs?count=exact&path=o&status_class=2xx&tag=a&consumer=one")

@@ -204,12 +204,12 @@ def test_a_long_trace_is_cut_and_still_shows_the_log_that_is_looked_at(service, 
 def test_the_page_states_what_the_waterfall_asks_the_database(service, reader, django_assert_num_queries):
     without = keep_logs(service, *(a_log() for _ in range(30)))
     ids = keep_logs(service, *(a_log(trace_id="t", path=f"/{number}") for number in range(30)))
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         reader.get(f"/log/{without[15]}")
 
     # And 1 logs of the trace, 1 their payloads, within a time limit: a savepoint, its limit set and taken
     # back, its end.
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(22):
         reader.get(f"/log/{ids[15]}")
 
 
