@@ -17,7 +17,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from monitor.metrics import facts, rollups, tiles
-from monitor.metrics.cells import answer_of_subject, answers_of, subject_of
+from monitor.metrics.cells import answer_of_subject, answers_in_all, subject_of
 from monitor.metrics.facts import Fact
 from monitor.metrics.folds import Standing, standing
 from monitor.metrics.tiles import EPOCH, Plan, Span, Tile
@@ -104,13 +104,13 @@ class Breakdown:
             statement, params = self.statement(plans, with_answers, step)
             with connection.cursor() as cursor:
                 cursor.execute(statement, params)
-                for kind, family, *place, requests, packed, method, status_code in cursor.fetchall():
+                for kind, family, *place, requests, packed, rows, method, status_code in cursor.fetchall():
                     if kind == "delta":
                         add_facts(sums, self.asked(facts.unpack(packed or b"")), plans, step)
                     elif kind == "edge":
                         sums[family][Place(*place)][method, status_code] += requests
                     else:
-                        add_rollup(sums[family], family, Place(*place), requests, packed)
+                        add_rollups(sums[family], family, Place(*place), requests, packed, rows)
         return {family: self.taken(family, places) for family, places in sums.items()}
 
     def taken(self, family: Family, sums: Sums) -> Parts:
@@ -171,11 +171,13 @@ class Breakdown:
     def rollups_of(
         self, family: Family, tile: Tile, is_packed: bool, step: timedelta | None
     ) -> tuple[str, list[Any]]:
+        """A row for each place, what its rows have packed laid end to end: to take up a row costs as much as
+        to unpack it."""
         start, params = binned("start", step)
-        requests, packed = ("requests", "packed") if is_packed else ("sum(requests)::int8", "NULL::bytea")
+        packed = "string_agg(packed, ''), count(*)::int" if is_packed else "NULL::bytea, NULL::int"
         text = (
             "SELECT 'rollup', family::text, service_id::text, environment::text, mode::text, subject::text,"  # noqa: S608 - our own words
-            f" {start}, {requests}, {packed}, NULL::text, NULL::int FROM metric_rollup"
+            f" {start}, sum(requests)::int8, {packed}, NULL::text, NULL::int FROM metric_rollup"
             " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
             " AND source = 'logs'"
         )
@@ -183,7 +185,7 @@ class Breakdown:
         if self.subjects is not None and family in SUBJECT_COLUMNS:
             text += " AND subject = ANY(%s)"
             params.append(list(self.subjects))
-        return (text if is_packed else text + " GROUP BY 2, 3, 4, 5, 6, 7"), params
+        return text + " GROUP BY 2, 3, 4, 5, 6, 7", params
 
     def sql_of(self, edge: Span) -> list[tuple[str, tuple[Any, ...]]]:
         """The logs of an edge in SQL; none where Django knows that nothing can match."""
@@ -200,16 +202,17 @@ class Breakdown:
         subject = SUBJECT_COLUMNS.get(family, "NULL")
         text = (
             "SELECT 'edge', %s, service_id::text, environment::text, mode::text,"  # noqa: S608 - our own words
-            f" coalesce({subject}::text, ''), {start}, count(*), NULL::bytea, method::text, status_code::int"
+            f" coalesce({subject}::text, ''), {start}, count(*), NULL::bytea, NULL::int,"
+            " method::text, status_code::int"
             f" FROM ({' UNION ALL '.join(text for text, _ in compiled)}) AS edge"
-            " GROUP BY 2, 3, 4, 5, 6, 7, 10, 11"
+            " GROUP BY 2, 3, 4, 5, 6, 7, 11, 12"
         )
         return text, [family.value, *params, *(each for _, ps in compiled for each in ps)]
 
     def deltas(self) -> tuple[str, list[Any]]:
         return (
             "SELECT 'delta', NULL, NULL, NULL, NULL, NULL, NULL::timestamptz, NULL::int8, packed, NULL,"
-            " NULL::int"
+            " NULL, NULL::int"
             " FROM metric_delta WHERE services && %s",
             [list(self.service_ids)],
         )
@@ -219,15 +222,17 @@ def binned(column: str, step: timedelta | None) -> tuple[str, list[Any]]:
     return ("NULL::timestamptz", []) if step is None else (f"date_bin(%s, {column}, %s)", [step, EPOCH])
 
 
-def add_rollup(sums: Sums, family: str, place: Place, requests: int, packed: bytes | None) -> None:
-    """Add a row: one answer, or each method and status that it has packed."""
+def add_rollups(
+    sums: Sums, family: str, place: Place, requests: int, packed: bytes | None, rows: int
+) -> None:
+    """Add rows of one place: one answer, or each method and status that they have packed."""
     if family == Family.ANSWER:
         sums[place._replace(subject="")][answer_of_subject(place.subject)] += requests
     elif packed is None:
         sums[place][NO_ANSWER] += requests
     else:
         answers = sums[place]
-        for method, status_code, count in answers_of(packed):
+        for method, status_code, count in answers_in_all(packed, rows):
             answers[method, status_code] += count
 
 

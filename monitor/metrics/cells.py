@@ -2,7 +2,7 @@
 
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
@@ -197,6 +197,7 @@ LIST_OF = struct.Struct(">BI")
 LIST_32 = 0xDD
 _decode = msgspec.msgpack.Decoder(_Packed).decode
 _decode_answers = msgspec.msgpack.Decoder(_PackedAnswers).decode
+_decode_all_answers = msgspec.msgpack.Decoder(list[_PackedAnswers]).decode
 
 
 def pack(cell: Cell) -> bytes:
@@ -217,6 +218,12 @@ def pack(cell: Cell) -> bytes:
 def answers_of(packed: bytes | memoryview) -> list[tuple[str, int | None, int]]:
     """Method, status code and requests of each answer that `pack` packed."""
     return _decode_answers(packed).answers
+
+
+def answers_in_all(packed: bytes, count: int) -> Iterator[tuple[str, int | None, int]]:
+    """Method, status code and requests of each answer that `pack` packed so many times, end to end."""
+    for read in _decode_all_answers(LIST_OF.pack(LIST_32, count) + packed):
+        yield from read.answers
 
 
 def unpack_into(cell: Cell, packed: bytes | memoryview, *, latency_ms: float) -> None:
