@@ -76,7 +76,7 @@ def note(monitor: Monitor, what: ExpiringThing, until: datetime, *, now: datetim
         beat_id=newest or new_uuid7(),
         happened_at=now,
     )
-    announce([announcement_of(monitor, what, message, now=now)])
+    announce([announcement_of(monitor, what, message, is_over=days < 0, now=now)])
     record_events(
         [
             Draft(
@@ -99,7 +99,9 @@ def note(monitor: Monitor, what: ExpiringThing, until: datetime, *, now: datetim
     return event
 
 
-def announcement_of(monitor: Monitor, what: ExpiringThing, message: str, *, now: datetime) -> Announcement:
+def announcement_of(
+    monitor: Monitor, what: ExpiringThing, message: str, *, is_over: bool, now: datetime
+) -> Announcement:
     """As channels take it: a warning of its own, which no recovery closes."""
     return Announcement(
         organization_id=monitor.organization_id,
@@ -108,7 +110,7 @@ def announcement_of(monitor: Monitor, what: ExpiringThing, message: str, *, now:
         severity=Severity.WARNING,
         service_id=monitor.service_id,
         key=f"expiring:{monitor.id}:{what}:{now:%Y%m%d}",
-        title=f"{what.label} ends soon: {monitor.name}",
+        title=f"{what.label} {'has ended' if is_over else 'ends soon'}: {monitor.name}",
         message=message,
         happened_at=now,
         facts=[("Monitor", monitor.name), ("Target", target_of(monitor))],

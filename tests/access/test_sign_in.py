@@ -237,7 +237,7 @@ def test_a_forgotten_password_is_reset_by_a_link_that_works_once(known, mailoutb
     again = Client().get(link, follow=True)
 
     assert asked.headers["Location"] == "/password/reset/sent"
-    assert mail.to == ["ada@example.com"]
+    assert (mail.to, mail.subject) == (["ada@example.com"], "API Monitor: choose a new password")
     assert done.headers["Location"] == "/password/reset/done"
     known.refresh_from_db()
     assert known.check_password("another fine battery")

@@ -5,7 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.models import Event, MonitorEvent, MonitorExpiry, MonitorStanding
+from monitor.channels.register import make_channel
+from monitor.models import (
+    Event,
+    MonitorEvent,
+    MonitorExpiry,
+    MonitorStanding,
+    Notification,
+    NotificationChannel,
+)
 from monitor.monitors.expiring import crossed, sentence, tell_expiring
 from monitor.monitors.registries import ask_registries, host_of
 from monitor.probing import Outcome
@@ -55,6 +63,20 @@ def test_a_certificate_first_seen_at_five_days_is_one_notice():
 
     assert told() == [("certificate", "The certificate ends in 5 days, on 2026-11-26.")]
     assert json.loads(Event.objects.get(type="monitor.expiring").body)["data"]["what"] == "certificate"
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(5, "Certificate ends soon: Shop"), (-2, "Certificate has ended: Shop")]
+)
+def test_a_notice_says_whether_it_is_over(days, words):
+    monitor = a_monitor(name="Shop")
+    channel = NotificationChannel(organization=monitor.organization, kind="webhook", name="Desk")
+    make_channel(channel, {"url": "https://shop.example/hook"}, is_default=True)
+
+    with_certificate(days, monitor)
+    tell_expiring(now=NOON)
+
+    assert Notification.objects.get(kind="certificate").title == words
 
 
 def test_each_threshold_is_told_once_on_its_day():

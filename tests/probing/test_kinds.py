@@ -111,7 +111,14 @@ def test_smtp_greets_and_offers_what_it_must():
 
 @pytest.mark.parametrize(
     ("days", "outcome", "words"),
-    [(90, OK, "days left"), (14, SLOW, "days left"), (3, FAILED, "days left"), (-2, FAILED, "Expired")],
+    [
+        (90, OK, "90 days left"),
+        (14, SLOW, "14 days left"),
+        (3, FAILED, "3 days left"),
+        (1, FAILED, "1 day left"),
+        (-1, FAILED, "Expired 1 day ago"),
+        (-2, FAILED, "Expired 2 days ago"),
+    ],
 )
 def test_a_certificate_is_judged_by_its_days(tmp_path, days, outcome, words):
     issued = issue(days=days, age_days=30)

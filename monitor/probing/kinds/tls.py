@@ -62,7 +62,8 @@ async def probe(options: TlsOptions, way: Way) -> Finding:
         outcome = Outcome.FAILED
     elif left < options.warn_days:
         outcome = Outcome.SLOW
-    words = f"{left:.0f} days left" if left >= 0 else f"Expired {-left:.0f} days ago"
+    days = f"{abs(left):.0f} day{'' if round(abs(left)) == 1 else 's'}"
+    words = f"{days} left" if left >= 0 else f"Expired {days} ago"
     return Finding(
         outcome=outcome,
         message=f"{problem} {words}".strip(),
