@@ -38,10 +38,18 @@ def main(arguments: list[str]) -> int:
             results.append(measures[name](bench))
             say(show(results[-1]))
     if options.write:
-        command = shlex.join(["scripts/bench", *(part for part in arguments if part != "--write")])
+        command = command_told(arguments)
         day = f"{datetime.now(UTC):%Y-%m-%d}"
         report.write(results, machine=described, command=command, day=day)
     return 0
+
+
+def command_told(arguments: list[str]) -> str:
+    """The command as a reader repeats it: figures are committed, so it names no folder of one machine."""
+    told = [each for each in arguments if each != "--write"]
+    if "--data" in told[:-1]:
+        told[told.index("--data") + 1] = "var/bench-data"
+    return shlex.join(["scripts/bench", *told])
 
 
 if __name__ == "__main__":
