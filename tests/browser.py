@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 # It speaks to loopback alone; without these it looks its maker up at every start.
 ARGUMENTS = [
@@ -18,6 +18,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# How long a page may take is no matter of these tests, and beside others it takes its time.
+expect.set_options(timeout=15_000)
 
 
 class Started:

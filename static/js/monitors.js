@@ -151,6 +151,23 @@ const ask = async () => {
   }
 };
 
+// All that the page would show now: what came before the stream was heard is named by nobody.
+const lookAtAll = async () => {
+  try {
+    const answer = await fetched(location.href);
+    stale = new Set(rows().map((row) => row.dataset.id));
+    for (const fresh of answer.querySelectorAll("[data-monitors] [data-row]")) {
+      const row = rowOf(fresh.dataset.id);
+      stale.delete(fresh.dataset.id);
+      if (row) change(row, fresh);
+      else if (body()) insert(fresh);
+    }
+    recount(answer);
+  } catch {
+    retryAt ||= Date.now() + RETRY_MS;
+  }
+};
+
 // It is gone, or the filters hold it no longer.
 const drop = (row) => {
   if (row.contains(document.activeElement)) return;
@@ -236,8 +253,9 @@ const look = async () => {
       mustLook = false;
       await renew();
     } else if (list()) {
-      if (mustLook) for (const row of rows()) stale.add(row.dataset.id);
+      const isWhole = mustLook;
       mustLook = false;
+      if (isWhole) await lookAtAll();
       await ask();
     }
   } finally {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from monitor.models import Monitor
 from monitor.monitors import set_active
@@ -18,17 +18,27 @@ from tests.factories import the_default_organization
 from tests.monitors.scenes import a_monitor, check
 from tests.web import running_web_server
 
+# A page without a stream looks after ten seconds: what shows before that, the stream has told.
+SOON_MS = 8_000
+
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @contextmanager
-def open_page(path: str, *, access: str = "full", interface: str = "asgi") -> Iterator[Page]:
+def open_page(
+    path: str,
+    *,
+    access: str = "full",
+    interface: str = "asgi",
+    before: Callable[[Page], None] = lambda page: None,
+) -> Iterator[Page]:
     with (
         running_web_server(
             ANONYMOUS_ACCESS=access, DJANGO_SETTINGS_MODULE="tests.settings", WEB_INTERFACE=interface
         ) as server,
         browser_page() as page,
     ):
+        before(page)
         page.goto(server.address + path)
         yield page
 
@@ -66,7 +76,7 @@ def test_a_change_shows_in_its_own_row_and_nothing_else_is_drawn_anew():
         )
         row(page, "one").locator("input[type=checkbox]").check()
         aside(lambda: check(one, Outcome.FAILED, message="Broken."))
-        expect(row(page, "one").locator(".pill")).to_have_text("Down", timeout=4_000)
+        expect(row(page, "one").locator(".pill")).to_have_text("Down", timeout=SOON_MS)
         expect(page.locator("#counts")).to_contain_text("Down")
         same = page.evaluate(
             "() => [...document.querySelectorAll('[data-row] .m-name')].map((cell) => cell.kept)"
@@ -84,9 +94,24 @@ def test_new_monitors_come_and_those_that_go_leave():
     with open_page("/monitors") as page:
         expect(row(page, "first")).to_have_count(1)
         aside(lambda: a_monitor(organization, name="second"))
-        expect(page.locator("#monitors .monitor-link")).to_have_text(["second", "first"], timeout=4_000)
+        expect(page.locator("#monitors .monitor-link")).to_have_text(["second", "first"], timeout=SOON_MS)
         aside(lambda: set_active([Monitor.objects.get(id=first.id)], is_active=False, now=timezone.now()))
-        expect(row(page, "first").locator(".pill")).to_have_text("Paused", timeout=4_000)
+        expect(row(page, "first").locator(".pill")).to_have_text("Paused", timeout=SOON_MS)
+
+
+def test_what_came_before_the_stream_was_heard_shows_too():
+    organization = the_default_organization()
+    a_monitor(organization, name="first")
+
+    def before(page: Page) -> None:
+        def meanwhile(route: Route) -> None:
+            aside(lambda: a_monitor(organization, name="second"))
+            route.continue_()
+
+        page.route("**/monitors/changes*", meanwhile, times=1)
+
+    with open_page("/monitors", before=before) as page:
+        expect(page.locator("#monitors .monitor-link")).to_have_text(["second", "first"], timeout=SOON_MS)
 
 
 def test_a_list_of_those_that_are_down_lets_go_of_one_that_is_up_again_and_takes_in_another():
@@ -100,9 +125,9 @@ def test_a_list_of_those_that_are_down_lets_go_of_one_that_is_up_again_and_takes
         names = page.locator("#monitors .monitor-link")
         expect(names).to_have_text(["stays down", "was down"])
         aside(lambda: check(up, Outcome.FAILED))
-        expect(names).to_have_text(["stays down", "was up", "was down"], timeout=4_000)
+        expect(names).to_have_text(["stays down", "was up", "was down"], timeout=SOON_MS)
         aside(lambda: check(down))
-        expect(names).to_have_text(["stays down", "was up"], timeout=4_000)
+        expect(names).to_have_text(["stays down", "was up"], timeout=SOON_MS)
 
 
 def test_a_monitors_own_page_follows_it_part_by_part():
@@ -114,7 +139,7 @@ def test_a_monitors_own_page_follows_it_part_by_part():
         expect(page.locator("#checks tbody tr")).to_have_count(1)
         page.evaluate("() => { document.querySelector('[data-part=chart]').kept = true; }")
         aside(lambda: check(monitor, Outcome.FAILED, message="No answer."))
-        expect(page.locator("[data-part=strip] .pill").first).to_have_text("Down", timeout=5_000)
+        expect(page.locator("[data-part=strip] .pill").first).to_have_text("Down", timeout=SOON_MS)
         expect(page.locator("#checks tbody tr")).to_have_count(2)
         expect(page.locator("#events")).to_contain_text("Down")
         expect(page.locator("#failure")).to_contain_text("No answer.")
@@ -147,5 +172,5 @@ def test_a_list_of_hundreds_goes_on_as_one_scrolls_and_its_far_rows_stay_true():
         expect(page.locator("#monitors .pagination [rel=next]")).to_have_count(0)
         page.keyboard.press("End")
         aside(lambda: check(oldest, Outcome.FAILED))
-        expect(row(page, "the oldest").locator(".pill")).to_have_text("Down", timeout=4_000)
+        expect(row(page, "the oldest").locator(".pill")).to_have_text("Down", timeout=SOON_MS)
         expect(page.locator("#monitors [data-row]")).to_have_count(150)
