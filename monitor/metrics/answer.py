@@ -22,8 +22,9 @@ from monitor.models.metrics import Source
 
 PercentileMethod = Literal["exact", "histogram"]
 Told = Literal["logs", "client", "both"]
-# Up to so many matching logs are read for their percentiles. Beyond, histograms speak, true to 0.54 %.
-EXACT_UP_TO = 50_000
+# Up to so many matching logs are read for their percentiles, which doubles the time of an answer. Beyond,
+# histograms speak, true to 0.54 %.
+EXACT_UP_TO = 25_000
 # The same for steps and groups: to sort each of them apart takes several times as long.
 PARTS_EXACT_UP_TO = 5_000
 LIMIT = timedelta(seconds=8)

@@ -136,7 +136,7 @@ class MeasurementSerializer(serializers.Serializer[Any]):
     )
     p95_method = serializers.ChoiceField(
         choices=list(get_args(PercentileMethod)),
-        help_text="`exact`: from every log, up to 50,000. `histogram`: within 0.54 % of the latencies.",
+        help_text="`exact`: from every log, up to 25,000. `histogram`: within 0.54 % of the latencies.",
     )
     source = serializers.ChoiceField(  # type: ignore[assignment] # the member's name
         choices=list(get_args(Told)),

@@ -160,8 +160,9 @@ class Breakdown:
     ) -> tuple[str, list[Any]]:
         selects: list[tuple[str, list[Any]]] = []
         for family, plan in plans.items():
-            is_packed = with_answers and family != Family.ANSWER
-            selects += [self.rollups_of(family, tile, is_packed, step) for tile in plan.tiles]
+            if plan.tiles:
+                is_packed = with_answers and family != Family.ANSWER
+                selects.append(self.rollups_of(family, plan.tiles, is_packed, step))
             compiled = [text for edge in plan.edges for text in self.sql_of(edge)]
             if compiled:
                 selects.append(self.logs_of(family, compiled, step))
@@ -169,23 +170,31 @@ class Breakdown:
         return " UNION ALL ".join(text for text, _ in selects), [each for _, ps in selects for each in ps]
 
     def rollups_of(
-        self, family: Family, tile: Tile, is_packed: bool, step: timedelta | None
+        self, family: Family, tiles_read: Iterable[Tile], is_packed: bool, step: timedelta | None
     ) -> tuple[str, list[Any]]:
         """A row for each place, what its rows have packed laid end to end: to take up a row costs as much as
         to unpack it."""
         start, params = binned("start", step)
         packed = "string_agg(packed, ''), count(*)::int" if is_packed else "NULL::bytea, NULL::int"
+        each = [self.tile_of(family, tile) for tile in tiles_read]
         text = (
-            "SELECT 'rollup', family::text, service_id::text, environment::text, mode::text, subject::text,"  # noqa: S608 - our own words
-            f" {start}, sum(requests)::int8, {packed}, NULL::text, NULL::int FROM metric_rollup"
+            "SELECT 'rollup', %s, service_id::text, environment::text, mode::text, subject::text,"  # noqa: S608 - our own words
+            f" {start}, sum(requests)::int8, {packed}, NULL::text, NULL::int"
+            f" FROM ({' UNION ALL '.join(text for text, _ in each)}) AS tile GROUP BY 3, 4, 5, 6, 7"
+        )
+        return text, [family.value, *params, *(param for _, ps in each for param in ps)]
+
+    def tile_of(self, family: Family, tile: Tile) -> tuple[str, list[Any]]:
+        text = (
+            "SELECT start, service_id, environment, mode, subject, requests, packed FROM metric_rollup"
             " WHERE service_id = ANY(%s) AND family = %s AND resolution = %s AND start >= %s AND start < %s"
             " AND source = 'logs'"
         )
-        params += [list(self.service_ids), family.value, tile.resolution.value, tile.since, tile.until]
+        params = [list(self.service_ids), family.value, tile.resolution.value, tile.since, tile.until]
         if self.subjects is not None and family in SUBJECT_COLUMNS:
             text += " AND subject = ANY(%s)"
             params.append(list(self.subjects))
-        return text + " GROUP BY 2, 3, 4, 5, 6, 7", params
+        return text, params
 
     def sql_of(self, edge: Span) -> list[tuple[str, tuple[Any, ...]]]:
         """The logs of an edge in SQL; none where Django knows that nothing can match."""
