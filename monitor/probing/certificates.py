@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 from cryptography import x509
@@ -20,7 +21,8 @@ SHOWN_NAMES = 20
 class Certificate:
     subject: str
     issuer: str
-    names: tuple[str, ...]
+    hosts: tuple[str, ...]
+    addresses: tuple[str, ...]
     serial: str
     valid_from: datetime
     valid_until: datetime
@@ -31,11 +33,25 @@ class Certificate:
         """Negative once it has expired."""
         return round((self.valid_until - now).total_seconds() / 86_400, 2)
 
-    def as_detail(self) -> dict[str, Any]:
+    def covers(self, host: str) -> bool:
+        """Whether it names the host (RFC 9525): an address as such alone, a wildcard for one part."""
+        try:
+            return str(ip_address(host)) in self.addresses
+        except ValueError:
+            asked = host.lower().rstrip(".")
+        known = {name.lower() for name in self.hosts}
+        return asked in known or f"*.{asked.partition('.')[2]}" in known
+
+    def as_detail(self, host: str) -> dict[str, Any]:
+        """What is kept of it, and whether it is one for this host."""
+        names = [*self.hosts, *self.addresses]
         return {
             "subject": self.subject,
             "issuer": self.issuer,
-            "names": list(self.names),
+            "names": names[:SHOWN_NAMES],
+            "names_left_off": len(names[SHOWN_NAMES:]),
+            "host": host,
+            "covers_host": self.covers(host),
             "serial": self.serial,
             "valid_from": self.valid_from.isoformat(),
             "valid_until": self.valid_until.isoformat(),
@@ -48,10 +64,12 @@ def read_certificate(der: bytes) -> Certificate | None:
     """None for what is no certificate we can read."""
     try:
         parsed = x509.load_der_x509_certificate(der)
+        hosts, addresses = _names(parsed)
         return Certificate(
             subject=parsed.subject.rfc4514_string()[:300],
             issuer=parsed.issuer.rfc4514_string()[:300],
-            names=_names(parsed),
+            hosts=hosts,
+            addresses=addresses,
             serial=f"{parsed.serial_number:x}",
             valid_from=parsed.not_valid_before_utc.astimezone(UTC),
             valid_until=parsed.not_valid_after_utc.astimezone(UTC),
@@ -62,12 +80,14 @@ def read_certificate(der: bytes) -> Certificate | None:
         return None
 
 
-def _names(parsed: x509.Certificate) -> tuple[str, ...]:
+def _names(parsed: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Hosts, and addresses in their one spelling."""
     try:
         found = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return ()
-    return tuple(found.get_values_for_type(x509.DNSName))[:SHOWN_NAMES]
+        return (), ()
+    addresses = tuple(str(address) for address in found.get_values_for_type(x509.IPAddress))
+    return tuple(found.get_values_for_type(x509.DNSName)), addresses
 
 
 def _key(parsed: x509.Certificate) -> str:

@@ -1,6 +1,7 @@
 """Filters of the reading pages: numbers and texts as readers take them."""
 
 import re
+from datetime import datetime
 
 from django import template
 from django.utils.safestring import SafeString
@@ -18,6 +19,12 @@ _MASK = re.compile(r"((?:\*|%2A){3}MASKED(?:\*|%2A){3})", re.IGNORECASE)
 def count(number: float | None) -> str:
     """1,234,567; a dash for none."""
     return value_text(number, Unit.COUNT)
+
+
+@register.filter
+def kept_moment(text: str) -> datetime:
+    """A moment that JSON keeps as text."""
+    return datetime.fromisoformat(text)
 
 
 @register.filter

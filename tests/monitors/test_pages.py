@@ -3,6 +3,7 @@
 import html
 import re
 from datetime import timedelta
+from ssl import PEM_cert_to_DER_cert
 
 import pytest
 from django.utils import timezone
@@ -14,9 +15,10 @@ from monitor.models import Monitor, MonitorStanding, NotificationChannel, Notifi
 from monitor.monitors.config import options_of
 from monitor.monitors.words import state_in_sql, state_of
 from monitor.probing import Outcome, all_kinds
+from monitor.probing.certificates import read_certificate
 from tests.factories import a_client, a_log, a_service, a_user, an_organization, keep_logs
 from tests.monitors.scenes import a_monitor, check, each_minute
-from tests.probing.http_target import Answer, http_target
+from tests.probing.http_target import Answer, http_target, issue
 
 pytestmark = pytest.mark.django_db
 
@@ -129,7 +131,10 @@ def test_a_detail_page_tells_the_story(client, organization):
         Outcome.FAILED,
         at=start + timedelta(minutes=2),
         message="The status is 503.",
-        detail={"answer": {"status": 503, "headers": {"X": "y"}, "body": "<script>", "truncated": False}},
+        detail={
+            "answer": {"status": 503, "headers": {"X": "y"}, "body": "<script>", "truncated": False},
+            "certificate": read_certificate(PEM_cert_to_DER_cert(issue().certificate)).as_detail("10.0.0.7"),
+        },
     )
 
     page = client.get(f"/monitors/{monitor.id}").content.decode()
@@ -139,6 +144,8 @@ def test_a_detail_page_tells_the_story(client, organization):
     assert "&lt;script&gt;" in page
     assert "<script>" not in page.replace("<script type=", "")
     assert "Response time" in page
+    assert page.count("localhost, 127.0.0.1") == 1
+    assert "None of its names is 10.0.0.7." in page
 
 
 def test_an_outage_shows_the_requests_that_its_service_logged_then(client, organization):

@@ -2,7 +2,7 @@
 
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -112,8 +112,14 @@ class Issued:
         return context
 
 
-def issue(*, days: float = 90, age_days: float = 1) -> Issued:
-    """A certificate that is valid from `age_days` ago until `days` from now."""
+def issue(
+    *,
+    days: float = 90,
+    age_days: float = 1,
+    hosts: Sequence[str] = ("localhost",),
+    addresses: Sequence[str] = ("127.0.0.1",),
+) -> Issued:
+    """A certificate for these that is valid from `age_days` ago until `days` from now."""
     import ipaddress
 
     now = datetime.now(UTC)
@@ -142,7 +148,10 @@ def issue(*, days: float = 90, age_days: float = 1) -> Issued:
         .sign(authority_key, hashes.SHA256())
     )
     names = x509.SubjectAlternativeName(
-        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+        [
+            *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
+            *(x509.DNSName(host) for host in hosts),
+        ]
     )
     certificate = (
         builder("127.0.0.1", key.public_key())

@@ -175,7 +175,7 @@ def test_a_certificate_is_read_and_its_days_asserted(tmp_path):
 
     assert fine.outcome == Outcome.OK
     assert fine.phases.tls > 0
-    assert fine.detail["certificate"]["names"] == ["localhost"]
+    assert fine.detail["certificate"]["names"] == ["localhost", "127.0.0.1"]
     assert soon.outcome == Outcome.FAILED
     assert "tls_days should be > 14" in soon.message
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 
 from monitor.lib.outbound import OutboundPolicy, turns
 from monitor.probing import BadConfig, Outcome, all_kinds, kind_named
+from monitor.probing.certificates import read_certificate
 from monitor.probing.finding import Way
 from monitor.probing.kinds.ping import checksum, packed
 from monitor.probing.look import look
@@ -137,6 +139,38 @@ def test_a_certificate_of_nobody_known_is_refused_and_still_read(tmp_path):
     assert found.outcome == FAILED
     assert "refused" in found.message
     assert found.detail["certificate"]["issuer"] == "CN=tests authority"
+
+
+@pytest.mark.parametrize(
+    ("host", "covered"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.2", False),
+        ("0:0:0:0:0:0:0:1", True),
+        ("Shop.Example.", True),
+        ("api.shop.example", True),
+        ("a.api.shop.example", False),
+        ("example", False),
+        ("10.0.0.7", False),
+    ],
+)
+def test_a_certificate_covers_its_names_and_addresses_alone(host, covered):
+    issued = issue(hosts=["shop.example", "*.shop.example", "10.0.0.7"], addresses=["127.0.0.1", "::1"])
+    certificate = read_certificate(ssl.PEM_cert_to_DER_cert(issued.certificate))
+
+    shown = certificate.as_detail(host)
+    assert shown["names"] == ["shop.example", "*.shop.example", "10.0.0.7", "127.0.0.1", "::1"]
+    assert (shown["host"], shown["covers_host"]) == (host, covered)
+
+
+def test_a_certificate_without_the_address_that_is_asked_is_refused_and_says_what_it_names(tmp_path):
+    issued = issue(addresses=["192.0.2.1"])
+    with http_target(tls=issued.server_context(tmp_path)) as target:
+        found = look_at("tls", host="127.0.0.1", port=target.port, authorities=issued.authority)
+
+    assert found.outcome == FAILED
+    assert found.detail["certificate"]["names"] == ["localhost", "192.0.2.1"]
+    assert found.detail["certificate"]["covers_host"] is False
 
 
 def test_dns_gives_records_that_match():

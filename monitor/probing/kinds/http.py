@@ -125,7 +125,7 @@ async def probe(options: HttpOptions, way: Way) -> Finding:
             outcome=Outcome.FAILED,
             message=str(error),
             certificate_until=certificate.valid_until if certificate else None,
-            detail={"certificate": certificate.as_detail()} if certificate else {},
+            detail={"certificate": certificate.as_detail(parse_url(options.url).host)} if certificate else {},
         )
     if not options.assertions:
         return judged(options, answer, now=datetime.now(UTC))
@@ -225,7 +225,8 @@ def judged(options: HttpOptions, answer: Fetched, *, now: datetime) -> Finding:
             {"status": hop.status_code, "url": masking.mask_url(hop.url)} for hop in answer.redirects
         ]
     if certificate:
-        detail["certificate"] = certificate.as_detail() | {"tls_version": answer.tls_version}
+        shown = certificate.as_detail(parse_url(answer.url).host)
+        detail["certificate"] = shown | {"tls_version": answer.tls_version}
     if broken:
         detail["assertions"] = [each.as_detail() for each in verdicts]
     if failures and options.save_answer:

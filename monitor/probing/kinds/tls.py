@@ -70,7 +70,7 @@ async def probe(options: TlsOptions, way: Way) -> Finding:
         response_ms=total(phases),
         phases=phases,
         certificate_until=certificate.valid_until,
-        detail={"certificate": certificate.as_detail()},
+        detail={"certificate": certificate.as_detail(options.server_name or options.host)},
     )
 
 
