@@ -81,6 +81,8 @@ class Job:
     sealed_secret: bytes | None = field(repr=False)
     # Of the address that `sealed` holds.
     letter_to: Callable[[str], Letter] = field(repr=False)
+    # Whether it asks if they meant it, and tells nothing yet.
+    is_question: bool
     number: int
     trigger: str = Trigger.AUTO
 
@@ -192,6 +194,7 @@ def job_of(row: StatusDelivery, *, now: datetime) -> Job:
         sealed=bytes(subscriber.sealed),
         sealed_secret=bytes(subscriber.sealed_secret) if subscriber.sealed_secret else None,
         letter_to=letter_to,
+        is_question=row.notice_id is None,
         number=row.attempts,
     )
 
@@ -226,7 +229,9 @@ def note(outcome: Outcome[Job], *, is_over: bool, now: datetime) -> None:
     kept."""
     mine = StatusSubscriber.objects.filter(id=outcome.job.subscriber_id)
     if outcome.is_told:
-        mine.update(last_told_at=now, failures_in_row=0, last_error="")
+        mine.update(failures_in_row=0, last_error="")
+        if not outcome.job.is_question:
+            mine.update(last_told_at=now)
         return
     if outcome.status_code == GONE and outcome.job.kind == SubscriberKind.WEBHOOK:
         mine.delete()

@@ -105,6 +105,9 @@ def test_a_reader_subscribes_confirms_hears_of_an_incident_and_leaves_by_one_cli
     assert question["To"] == EVE
     assert question["Subject"] == "Shop: please confirm your subscription"
 
+    # Asked is not told.
+    assert StatusSubscriber.objects.get().last_told_at is None
+
     # Who only opens the link, as scanners of mail do, confirms nothing.
     confirming = path_of(link_in(question, "confirm"))
     assert "Yes, tell me" in reader.get(confirming).content.decode()
@@ -116,6 +119,7 @@ def test_a_reader_subscribes_confirms_hears_of_an_incident_and_leaves_by_one_cli
     say(incident, status="resolved", body="Over.", now=timezone.now())
     deliver()
     _, opened, updated, resolved = mail.mails
+    assert StatusSubscriber.objects.get().last_told_at is not None
     assert opened["Subject"] == "Shop: Checkout is slow: Investigating"
     assert "Payments wait" in opened.get_body(("plain",)).get_content()
     assert "<strong>we look</strong>" in opened.get_body(("html",)).get_content()
