@@ -17,6 +17,7 @@ from monitor.models.alerts import Severity
 from monitor.models.channels import Subject
 from monitor.models.monitors import ExpiringThing
 from monitor.monitors.changes import target_of
+from monitor.monitors.maintenance import maintained_within
 from monitor.monitors.states import State
 
 WORDS = {ExpiringThing.CERTIFICATE: "certificate", ExpiringThing.DOMAIN: "registration of the domain"}
@@ -28,7 +29,8 @@ def crossed(until: datetime, *, now: datetime, thresholds: Iterable[int]) -> int
 
 
 def tell_expiring(*, now: datetime) -> list[MonitorEvent]:
-    """Tell of each active monitor's certificate and domain what was not told yet."""
+    """Tell of each active monitor's certificate and domain what was not told yet. One in maintenance is told
+    of by the first round after it, where that still holds."""
     if not settings.EXPIRY_DAYS:
         return []
     horizon = now + timedelta(days=max(settings.EXPIRY_DAYS))
@@ -40,8 +42,11 @@ def tell_expiring(*, now: datetime) -> list[MonitorEvent]:
         ending = Monitor.objects.filter(is_active=True, **{f"standing__{column}__lte": horizon})
         if what == ExpiringThing.DOMAIN:
             ending = ending.filter(watches_domain=True)
-        for monitor in ending.select_related("standing").order_by("id"):
-            told.extend(tell_of(monitor, what, getattr(monitor.standing, column), now=now))
+        monitors = list(ending.select_related("standing").order_by("id"))
+        maintained = maintained_within(monitors, since=now, until=now)
+        for monitor in monitors:
+            if not maintained.holds(monitor.id, now):
+                told.extend(tell_of(monitor, what, getattr(monitor.standing, column), now=now))
     return told
 
 

@@ -8,6 +8,7 @@ import pytest
 from monitor.channels.register import make_channel
 from monitor.models import (
     Event,
+    Maintenance,
     MonitorEvent,
     MonitorExpiry,
     MonitorStanding,
@@ -15,8 +16,10 @@ from monitor.models import (
     NotificationChannel,
 )
 from monitor.monitors.expiring import crossed, sentence, tell_expiring
+from monitor.monitors.maintenance import save_maintenance
 from monitor.monitors.registries import ask_registries, host_of
 from monitor.probing import Outcome
+from tests.factories import an_organization
 from tests.lib.servers import serve
 from tests.monitors.scenes import a_monitor, check
 
@@ -113,6 +116,27 @@ def test_a_paused_monitor_and_no_thresholds_tell_nobody(settings):
     monitor.save()
     settings.EXPIRY_DAYS = ()
     assert tell_expiring(now=NOON) == []
+
+
+def test_maintenance_keeps_it_back_and_it_is_told_once_after_where_it_still_holds(django_assert_num_queries):
+    organization = an_organization()
+    lasting, renewed = (a_monitor(organization, name=name) for name in ("lasting", "renewed"))
+    for monitor in (lasting, renewed):
+        with_certificate(5, monitor)
+    starts_at = NOON - timedelta(hours=1)
+    plan = {"strategy": "once", "starts_at": starts_at, "ends_at": NOON + timedelta(hours=2)}
+    save_maintenance(
+        Maintenance(organization=organization), {"title": "Work", "covers_all": True, **plan}, []
+    )
+
+    # For certificates those that end, the plans and whom they cover; for domains there is nothing to ask.
+    with django_assert_num_queries(4):
+        assert tell_expiring(now=NOON) == []
+    assert tell_expiring(now=NOON + timedelta(hours=1)) == []
+    check(renewed, Outcome.OK, at=NOON + timedelta(hours=1), certificate_until=NOON + 90 * DAY)
+    after = [tell_expiring(now=NOON + timedelta(hours=hour)) for hour in (2, 3)]
+
+    assert [[event.monitor_id for event in each] for each in after] == [[lasting.id], []]
 
 
 # --- Domains -----------------------------------------------------------------------------------------------
