@@ -5,10 +5,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from apimonitor.demo.client import Client
 
 NAME = "demo-shop"
+HOOK, EVENTS_PATH = "The shop itself", "/hooks/events"
+DESK, DESK_PATH = "The shop's desk", "/hooks/desk"
 RULES: list[dict[str, Any]] = [
     {
         "name": "Payments fail",
@@ -80,6 +83,7 @@ def register(client: Client, *, known: Registration | None, ports: dict[str, int
     path = f"/v1/services/{known.service_id}" if known else ""
     if known and client.call("GET", path, headers={"Authorization": f"Bearer {known.raw_key}"})[0] == 200:
         _expect(client.call("PATCH", path, address))
+        _follow(client, shop_url=base_url)
         return Registration(service_id=known.service_id, raw_key=known.raw_key, ports=ports)
     service_id = _find_or_make_service(client, address)
     key = _expect(client.call("POST", f"/v1/services/{service_id}/keys", {"name": "The shop itself"}))
@@ -94,18 +98,42 @@ def _find_or_make_service(client: Client, address: dict[str, Any]) -> str:
         _furnish(client, service["id"], shop_url=address["base_url"])
         return str(service["id"])
     services = _expect(client.call("GET", "/v1/services?limit=500"))
-    return next(str(service["id"]) for service in services if service["name"] == NAME)
+    service_id = next(str(service["id"]) for service in services if service["name"] == NAME)
+    _expect(client.call("PATCH", f"/v1/services/{service_id}", address))
+    _follow(client, shop_url=address["base_url"])
+    return service_id
+
+
+def _follow(client: Client, *, shop_url: str) -> None:
+    """Have what is told go where the shop is now: another start may have given it another port. What people
+    have go elsewhere stays."""
+    for hook in _expect(client.call("GET", "/v1/webhook-endpoints?limit=500")):
+        if hook["description"] == HOOK and _is_left_behind(hook["url"], EVENTS_PATH, shop_url):
+            change = {"url": f"{shop_url}{EVENTS_PATH}"}
+            _expect(client.call("PATCH", f"/v1/webhook-endpoints/{hook['id']}", change))
+    for desk in _expect(client.call("GET", "/v1/notification-channels?limit=500")):
+        url = desk["config"].get("url", "")
+        if desk["name"] == DESK and _is_left_behind(url, DESK_PATH, shop_url):
+            change = {"config": {**desk["config"], "url": f"{shop_url}{DESK_PATH}"}}
+            _expect(client.call("PATCH", f"/v1/notification-channels/{desk['id']}", change))
+
+
+def _is_left_behind(url: str, path: str, shop_url: str) -> bool:
+    """Whether it is the shop's address on this machine, with a port that it has no more."""
+    there = urlsplit(url)
+    is_ours = there.hostname == urlsplit(shop_url).hostname and there.path == path
+    return is_ours and url != f"{shop_url}{path}"
 
 
 def _furnish(client: Client, service_id: str, *, shop_url: str) -> None:
     """Alert rules, a channel and a webhook that the shop itself takes, and a deployment in the charts."""
     deployment = {"service": service_id, "version": VERSION, "environment": "production"}
     hook = {
-        "url": f"{shop_url}/hooks/events",
-        "description": "The shop itself",
+        "url": f"{shop_url}{EVENTS_PATH}",
+        "description": HOOK,
         "enabled_events": ["alert.*", "monitor.*"],
     }
-    desk = {"kind": "webhook", "name": "The shop's desk", "config": {"url": f"{shop_url}/hooks/desk"}}
+    desk = {"kind": "webhook", "name": DESK, "config": {"url": f"{shop_url}{DESK_PATH}"}}
     wanted: list[tuple[str, dict[str, Any]]] = [
         *(("/v1/alerts", {"service_id": service_id, **rule}) for rule in RULES),
         ("/v1/notification-channels", desk),

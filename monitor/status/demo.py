@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from django.db import transaction
 
 from monitor.journeys.written import stored
+from monitor.lib.secrets import CannotOpen
 from monitor.models import Maintenance, Monitor, MonitorCheck, Service, StatusPage
 from monitor.models.monitors import RECENT_BEATS
 from monitor.monitors import Checked, keep, make_monitor
+from monitor.monitors.config import whole_config
 from monitor.monitors.hours import Spell, add_to_hours, hour_of
 from monitor.monitors.keeping import HOLDS_FOR_INTERVALS
 from monitor.monitors.maintenance import save_maintenance
+from monitor.monitors.register import change_monitor
 from monitor.monitors.states import State
 from monitor.probing import Finding, Outcome
 from monitor.status.register import Shown, ShownGroup, open_incident, save_page, say
@@ -81,6 +85,46 @@ def furnish(service: Service, *, shop_url: str, now: datetime) -> StatusPage | N
     save_page(page, fields, groups)
     tell_of_outage(page, now=now)
     return page
+
+
+@transaction.atomic
+def follow(service: Service, *, shop_url: str, now: datetime) -> list[str]:
+    """Have the demo's monitors look where the shop is now, as its port may be another with each start: the
+    names of those that looked elsewhere. What people changed to another machine stays."""
+    found = Monitor.objects.filter(
+        service=service, name__in=monitors_of(shop_url), tags__contains=["demo"]
+    ).order_by("name")
+    moved = []
+    for monitor in found:
+        try:
+            before = whole_config(monitor)
+        except CannotOpen:
+            continue
+        if (config := at_shop(before, shop_url)) != before:
+            change_monitor(monitor, {}, config, now=now)
+            moved.append(monitor.name)
+    return moved
+
+
+def at_shop(config: Mapping[str, Any], shop_url: str) -> dict[str, Any]:
+    """The options, with this shop for one on another port of the same machine."""
+    shop = urlsplit(shop_url)
+    found = dict(config)
+    if found.get("host") == shop.hostname:
+        found["port"] = shop.port
+    if "url" in found:
+        found["url"] = with_origin(found["url"], shop)
+    variables = found.get("variables") or {}
+    if "base_url" in variables:
+        found["variables"] = {**variables, "base_url": with_origin(variables["base_url"], shop)}
+    return found
+
+
+def with_origin(url: str, shop: SplitResult) -> str:
+    there = urlsplit(url)
+    if there.scheme != shop.scheme or there.hostname != shop.hostname:
+        return url
+    return there._replace(netloc=shop.netloc).geturl()
 
 
 def monitors_of(shop_url: str) -> Mapping[str, dict[str, Any]]:

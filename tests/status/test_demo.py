@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from monitor.models import AuditEntry, Beat, Monitor, MonitorEvent, MonitorHour, StatusPage
 from monitor.models.monitors import RECENT_BEATS
+from monitor.monitors.config import whole_config
+from monitor.monitors.register import change_monitor
 from monitor.monitors.stats import uptimes
 from monitor.status.demo import MINUTE, REPLICA, furnish
 from monitor.status.view import days_of
@@ -84,6 +86,25 @@ def test_bars_uptime_events_and_what_people_said_agree(service, now):
     assert incident.resolved_at > events[1].happened_at
     assert incident.updates.count() == 4
     assert Beat.objects.filter(monitor=fine).count() == RECENT_BEATS
+
+
+def test_a_shop_on_another_port_is_followed_but_for_what_people_turned_elsewhere(service, capsys):
+    call_command("demo_room", service=str(service.id), shop=SHOP, verbosity=0)
+    orders = Monitor.objects.get(name="Orders")
+    change_monitor(orders, {}, {"url": "http://shop.example:8091/orders"}, now=timezone.now())
+    secret = whole_config(Monitor.objects.get(name="Checkout"))["secrets"]
+
+    capsys.readouterr()
+    for _ in range(2):
+        call_command("demo_room", service=str(service.id), shop="http://127.0.0.1:9191", verbosity=0)
+
+    configs = {each.name: whole_config(each) for each in Monitor.objects.all()}
+    assert configs["Storefront"]["port"] == 9191
+    assert configs["Customers"]["url"] == "http://127.0.0.1:9191/customers/acme-corp"
+    assert configs["Orders"]["url"] == "http://shop.example:8091/orders"
+    assert configs["Checkout"]["variables"]["base_url"] == "http://127.0.0.1:9191"
+    assert configs["Checkout"]["secrets"] == secret
+    assert capsys.readouterr().out.count("Checkout, Customers, Sales report, Storefront.") == 1
 
 
 def test_its_journey_waits_for_the_prober_with_nothing_made_up(service):
