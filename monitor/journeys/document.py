@@ -20,6 +20,7 @@ from monitor.probing.bounds import BadAssertion
 from monitor.probing.comparing import Comparison, check_comparison, code_range, compare
 from monitor.probing.kinds.http import MOST_ASSERTIONS, ProxyOptions
 from monitor.probing.logins import SECRETS, Auth, check_needed
+from monitor.probing.schedules import BadSchedule, Schedule, check_zone
 
 MOST_STEPS = 50
 MOST_ROWS = 20
@@ -115,6 +116,9 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         dict[str, Annotated[str, msgspec.Meta(max_length=16_384)]], msgspec.Meta(max_length=MOST_VARIABLES)
     ] = {}
     steps: Annotated[list[Step], msgspec.Meta(max_length=MOST_STEPS)] = []
+    # Five fields of cron in the zone, when it runs; empty: by its monitor's interval.
+    cron: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    timezone: Annotated[str, msgspec.Meta(max_length=64)] = "UTC"
     on_failure: Literal["stop", "continue"] = "stop"
     keep_cookies: bool = True
     proxy: ProxyOptions = ProxyOptions()
@@ -123,6 +127,15 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ip_family: Literal[0, 4, 6] = 0
     # Variables of each time that the steps are gone through; empty: once.
     rows: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MOST_ROWS)] = []
+
+    def __post_init__(self) -> None:
+        try:
+            check_zone(self.timezone)
+            if self.cron:
+                Schedule(expression=self.cron, timezone=self.timezone).check()
+        except BadSchedule as error:
+            field = "cron" if error.field == "expression" else error.field
+            raise ValueError(f"{field}: {error.message}") from None
 
     @property
     def has_scripts(self) -> bool:

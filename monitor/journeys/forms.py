@@ -95,6 +95,8 @@ class Draft:
     yaml: str = ""
     variables: str = ""
     secrets: str = ""
+    cron: str = ""
+    timezone: str = "UTC"
     on_failure: str = "stop"
     keep_cookies: bool = True
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -102,6 +104,8 @@ class Draft:
     # What is wrong, and in which step.
     problem: str = ""
     at_fault: int | None = None
+    # The step that was just made or moved, and what of it the keyboard is at: name, up or down.
+    focus: tuple[int, str] | None = None
 
     @classmethod
     def of(cls, journey: Journey, *, mode: str = "form") -> "Draft":
@@ -110,6 +114,8 @@ class Draft:
             yaml=as_yaml(journey) if mode == "yaml" else "",
             variables=variables_as_text(journey.variables),
             secrets=secrets_as_text(journey.secrets),
+            cron=journey.cron,
+            timezone=journey.timezone,
             on_failure=journey.on_failure,
             keep_cookies=journey.keep_cookies,
             steps=[texts_of(step) for step in journey.steps],
@@ -132,6 +138,8 @@ class Draft:
             yaml=typed(data, "yaml"),
             variables=typed(data, "variables"),
             secrets=typed(data, "secrets"),
+            cron=typed(data, "cron").strip(),
+            timezone=typed(data, "timezone").strip() or "UTC",
             on_failure="continue" if data.get("on_failure") == "continue" else "stop",
             keep_cookies="keep_cookies" in data,
             steps=[sent_step(data, at) for at in range(count)],
@@ -150,6 +158,8 @@ class Draft:
             **{name: self.rest[name] for name in rest_of(Journey()) if name in self.rest},
             "variables": variables_of(self.variables),
             "secrets": secrets_of(self.secrets),
+            "cron": self.cron,
+            "timezone": self.timezone,
             "on_failure": self.on_failure,
             "keep_cookies": self.keep_cookies,
             "steps": [step_of(step, at) for at, step in enumerate(self.steps)],
@@ -185,16 +195,21 @@ class Draft:
         match name:
             case "up" if at > 0:
                 self.steps.insert(at - 1, self.steps.pop(at))
-            case "down":
+                # At the end of its way the button to go on is the other one.
+                self.focus = (at - 1, "up" if at > 1 else "down")
+            case "down" if at < len(self.steps) - 1:
                 self.steps.insert(at + 1, self.steps.pop(at))
+                self.focus = (at + 1, "down" if at < len(self.steps) - 2 else "up")
             case "remove":
                 del self.steps[at]
             case "copy" if len(self.steps) < MOST_STEPS:
                 self.steps.insert(
                     at + 1, {**self.steps[at], "name": unused(self.steps[at]["name"], self.names())}
                 )
+                self.focus = (at + 1, "name")
 
     def add(self, name: str) -> None:
+        self.focus = (min(len(self.steps), MOST_STEPS - 1), "name")
         try:
             wanted = ready_made(name)
         except KeyError:
@@ -212,14 +227,21 @@ class Draft:
         return {str(step.get("name")) for step in self.steps}
 
     def step_forms(self) -> list[StepForm]:
-        return [
+        made = [
             StepForm(prefix=f"step-{at}", initial=step, auto_id="id_%s") for at, step in enumerate(self.steps)
         ]
+        if self.focus is not None and self.focus[1] == "name":
+            made[self.focus[0]].fields["name"].widget.attrs["autofocus"] = True
+        return made
+
+    def focused(self) -> Sequence[str]:
+        """Of each step the button that the keyboard is at: up, down or none."""
+        return [self.focus[1] if self.focus and self.focus[0] == at else "" for at in range(len(self.steps))]
 
     def opened(self) -> Sequence[bool]:
         """Which steps stand open: the one at fault, new ones, all of a few."""
         return [
-            at == self.at_fault or not step.get("url") or len(self.steps) <= 2
+            at == self.at_fault or not step.get("url") or len(self.steps) <= 2 or self.focus == (at, "name")
             for at, step in enumerate(self.steps)
         ]
 

@@ -154,7 +154,7 @@ def editor(
         "section": "monitors",
         "form": form,
         "draft": draft,
-        "steps": list(zip(draft.step_forms(), draft.opened(), draft.steps, strict=True)),
+        "steps": list(zip(draft.step_forms(), draft.opened(), draft.steps, draft.focused(), strict=True)),
         "monitor": form.instance,
         "ready_made": READY_MADE,
         "looked": looked,

@@ -27,6 +27,7 @@ from monitor.monitors.register import (
     make_monitor,
     remove_monitor,
     set_active,
+    settle_interval,
 )
 from monitor.monitors.serializers import MonitorSerializer
 from monitor.monitors.ties import Said, join_groups, join_needs, kept_needs_of, needs_of, problems_of
@@ -190,6 +191,8 @@ def change_of(
     proxy = proxies.get(said.get("proxy") or "")
     draft = Monitor(organization=organization, kind=kind.name, config=config, proxy=proxy, **wanted)
     try:
+        settle_interval(draft)
+        wanted["interval_s"] = draft.interval_s
         check_times(draft)
         check_proxy(draft)
     except BadConfig as error:

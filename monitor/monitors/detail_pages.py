@@ -27,6 +27,7 @@ from monitor.monitors.states import State
 from monitor.monitors.stats import stats_of
 from monitor.monitors.told import told_of
 from monitor.monitors.words import PHASES
+from monitor.probing import kind_named
 from monitor.push.keys import addresses_of, snippets_of
 
 CHECKS_SHOWN = 30
@@ -71,6 +72,7 @@ def monitor(request: HttpRequest, monitor_id: UUID) -> HttpResponse:
         "section": "monitors",
         "row": row_of(found, now=now),
         "monitor": found,
+        **schedule_of(found, now=now),
         "standing": found.standing,
         "may_manage": may_manage,
         "tiles": tiles,
@@ -139,6 +141,12 @@ class Failure:
     message: str
     phases: list[tuple[str, float]]
     detail: dict[str, Any]
+
+
+def schedule_of(found: Monitor, *, now: datetime) -> dict[str, Any]:
+    """When it is looked at, where that is by the clock."""
+    schedule = kind_named(found.kind).schedule(found.config)
+    return {"schedule": schedule, "next_run": schedule.next_after(now)} if schedule else {}
 
 
 def last_failure(found: Monitor) -> Failure | None:

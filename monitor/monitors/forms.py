@@ -1,6 +1,6 @@
 """The form of a monitor: what every monitor has, and what its kind asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from copy import deepcopy
 from typing import Any
 
@@ -65,7 +65,7 @@ class MonitorForm(SerializerForm):
     depends_on_ids = forms.MultipleChoiceField(
         label="Depends on",
         required=False,
-        help_text="While one of these is down, nobody is told that this one is.",
+        help_text="While one of these is down, nobody is told that this one is. With Ctrl or ⌘ several.",
     )
     description = forms.CharField(max_length=512, required=False)
 
@@ -84,6 +84,7 @@ class MonitorForm(SerializerForm):
         service.choices = [("", "None"), *((str(each.id), each.name) for each in services)]
         needed: Any = self.fields["depends_on_ids"]
         needed.choices = [(str(each.id), each.name) for each in others]
+        needed.widget.attrs["size"] = list_size(needed.choices)
         proxy: Any = self.fields["proxy_id"]
         proxy.choices = [("", "None"), *((str(each.id), each.name) for each in proxies)]
         parent: Any = self.fields["parent_id"]
@@ -186,6 +187,11 @@ class MonitorForm(SerializerForm):
             except BadAssertion as error:
                 self.add_error(place_of(field), f"Line {number}: {error}")
         return found
+
+
+def list_size(choices: Sized) -> int:
+    """How many rows a list of which several may be chosen shows: all of a few, and no half ones."""
+    return min(max(len(choices), 2), 8)
 
 
 def as_builtins(assertion: Assertion) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class Checked:
     finding: Finding
     # Overrides when the monitor is looked at again; a push monitor knows better than its interval.
     next_check_at: datetime | None = None
+    # When its schedule has it looked at next; a retry may come before.
+    scheduled_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -352,4 +354,7 @@ def plan_next(mine: Held, check: CheckRow, each: Checked, *, now: datetime) -> N
         interval=timedelta(seconds=terms.interval_s),
         retry_interval=timedelta(seconds=terms.retry_interval_s),
     )
+    if each.scheduled_at is not None:
+        is_retry = mine.standing.state == State.PENDING and check.next_check_at < each.scheduled_at
+        check.next_check_at = check.next_check_at if is_retry else each.scheduled_at
     check.claim = None

@@ -19,6 +19,7 @@ from monitor.api.permissions import require
 from monitor.lib.actors import Actor, Scope
 from monitor.models import Maintenance, Monitor
 from monitor.models.maintenance import MaintenanceStrategy
+from monitor.monitors.forms import list_size
 from monitor.monitors.maintenance import timing_of
 from monitor.monitors.maintenance_api import MaintenanceSerializer, kept
 from monitor.monitors.reach import reach_maintenance
@@ -101,7 +102,9 @@ class MaintenanceForm(SerializerForm):
     covers_all = forms.BooleanField(label="Every monitor", required=False)
     tags = forms.CharField(label="Monitors with a tag", required=False, help_text="With commas.")
     monitor_ids = forms.MultipleChoiceField(
-        label="These monitors", required=False, help_text="A group stands for all in it."
+        label="These monitors",
+        required=False,
+        help_text="A group stands for all in it. With Ctrl or ⌘ several.",
     )
 
     def __init__(self, *args: Any, strategy: str, actor: Actor, **options: Any) -> None:
@@ -117,6 +120,7 @@ class MaintenanceForm(SerializerForm):
             monitors = monitors.filter(organization=self.instance.organization_id)
         choice: Any = self.fields["monitor_ids"]
         choice.choices = [(str(id_), name) for id_, name in monitors.values_list("id", "name")[:MAX_CHOICES]]
+        choice.widget.attrs["size"] = list_size(choice.choices)
 
     @classmethod
     def of(

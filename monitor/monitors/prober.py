@@ -68,6 +68,7 @@ class Found:
     finding: Finding | None
     checked_at: datetime
     next_check_at: datetime | None = None
+    scheduled_at: datetime | None = None
 
     def as_checked(self) -> Checked:
         return Checked(
@@ -78,6 +79,7 @@ class Found:
             checked_at=self.checked_at,
             finding=self.finding or unknown("Nothing was found."),
             next_check_at=self.next_check_at,
+            scheduled_at=self.scheduled_at,
         )
 
 
@@ -176,8 +178,20 @@ class Prober:
             logger.exception("A check failed by itself")
             finding, next_check_at = unknown(f"The check failed by itself ({type(error).__name__})."), None
         self._found.append(
-            Found(claimed=claimed, finding=finding, checked_at=began_at, next_check_at=next_check_at)
+            Found(
+                claimed=claimed,
+                finding=finding,
+                checked_at=began_at,
+                next_check_at=next_check_at,
+                scheduled_at=self._scheduled(claimed),
+            )
         )
+
+    def _scheduled(self, claimed: Claimed) -> datetime | None:
+        """What it missed while it was looked at is skipped. Never the moment that was just kept: a clock may
+        be a little behind it."""
+        schedule = kind_named(claimed.monitor.kind).schedule(claimed.monitor.config)
+        return schedule.next_after(max(self._now(), claimed.planned_at)) if schedule else None
 
     def _options_of(self, monitor: Monitor) -> object:
         """Read once for each change: unsealing and checking a config takes longer than many checks."""

@@ -9,12 +9,13 @@ from uuid import UUID
 from django.db import transaction
 
 from monitor.models import Beat, Monitor, MonitorCheck, MonitorStanding
-from monitor.models.monitors import SETTINGS
+from monitor.models.monitors import MAX_INTERVAL_S, MIN_INTERVAL_S, SETTINGS
 from monitor.monitors.config import put_config, takes_proxy
 from monitor.monitors.groups import look_again_at_groups
 from monitor.monitors.internal import prepare
 from monitor.monitors.tags import note_tags
 from monitor.probing import BadConfig, kind_named
+from monitor.probing.schedules import longest_wait
 
 # New monitors and those that go on are first checked within this time, spread, and not all at once.
 FIRST_CHECK_WITHIN_S = 5
@@ -29,6 +30,18 @@ COPIED = (
     "sealed",
     *SETTINGS,
 )
+
+
+def settle_interval(monitor: Monitor) -> None:
+    """Of one that is looked at by the clock, the interval is its longest wait: what a state is held to last,
+    and what is late, are told by it. Raises BadConfig for one that waits too long."""
+    schedule = kind_named(monitor.kind).schedule(monitor.config)
+    if schedule is None:
+        return
+    longest = longest_wait(schedule, most=timedelta(seconds=MAX_INTERVAL_S))
+    monitor.interval_s = max(int(longest.total_seconds()), MIN_INTERVAL_S)
+    if monitor.interval_s > MAX_INTERVAL_S:
+        raise BadConfig("It has to run every 31 days at least.", field="cron")
 
 
 def check_times(monitor: Monitor) -> None:
@@ -53,6 +66,7 @@ def make_monitor(
 ) -> Monitor:
     """Save a new monitor with these options, ready to be checked. Raises BadConfig."""
     put_config(monitor, config)
+    settle_interval(monitor)
     check_times(monitor)
     check_proxy(monitor)
     monitor.save(force_insert=True)
@@ -80,6 +94,7 @@ def change_monitor(
         setattr(monitor, name, value)
     if config is not None:
         put_config(monitor, config)
+    settle_interval(monitor)
     check_times(monitor)
     check_proxy(monitor)
     monitor.save()
@@ -97,6 +112,9 @@ def change_monitor(
 def sync_checks(monitor: Monitor, *, now: datetime) -> None:
     """One due row for each region, and none of those that are no longer asked for."""
     wanted = list(dict.fromkeys(monitor.regions)) or [""]
+    schedule = kind_named(monitor.kind).schedule(monitor.config)
+    # What is looked at by the clock is not looked at otherwise: it may be a burden, or wake somebody.
+    next_check_at = now + spread(monitor.id) if schedule is None else schedule.next_after(now)
     MonitorCheck.objects.filter(monitor=monitor).exclude(region__in=wanted).delete()
     for region in wanted:
         MonitorCheck.objects.update_or_create(
@@ -104,7 +122,7 @@ def sync_checks(monitor: Monitor, *, now: datetime) -> None:
             region=region,
             defaults={
                 "is_active": monitor.is_active,
-                "next_check_at": now + spread(monitor.id),
+                "next_check_at": next_check_at,
                 "claim": None,
                 "planned_at": None,
             },

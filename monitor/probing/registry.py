@@ -14,6 +14,7 @@ from monitor.lib.masking import MASK
 from monitor.lib.options import BadConfig, Field, destinations
 from monitor.lib.outbound.messages import is_plain_header
 from monitor.probing.finding import Finding, Way
+from monitor.probing.schedules import Schedule
 
 __all__ = ["LOWEST_TLS", "BadConfig", "Field", "Kind", "all_kinds", "kind_named"]
 
@@ -62,6 +63,10 @@ class Kind:
     def destinations(self, config: Mapping[str, Any]) -> dict[str, str]:
         """Where secrets would go, by what says so; see `destinations` below."""
         return destinations(config)
+
+    def schedule(self, config: Mapping[str, Any]) -> Schedule | None:
+        """When options that were read before have it looked at, where not by its interval."""
+        return None
 
     def _masked(self, place: str, value: Any) -> Any:
         around, dot, _ = place.partition(".")

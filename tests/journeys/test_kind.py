@@ -288,8 +288,9 @@ def test_a_look_before_saving_shows_every_step_with_what_came(client, settings, 
 @pytest.mark.django_db(transaction=True)
 def test_the_prober_walks_it_and_keeps_the_run(client, organization, target, shop):
     shop.broken.add("/me")
-    config = document(log_in(target.url("")), me(target.url("")))
+    config = document(log_in(target.url("")), me(target.url(""))) | {"cron": "0 3 * * *"}
     monitor = a_monitor(organization, kind="journey", config=config)
+    planned_at = monitor.checks.get().next_check_at
     monitor.checks.update(next_check_at=timezone.now())
 
     async def probe():
@@ -311,3 +312,4 @@ def test_the_prober_walks_it_and_keeps_the_run(client, organization, target, sho
     assert "answer" not in first
     assert "boom" in second["answer"]["body"]
     assert PASSWORD not in json.dumps(beat)
+    assert monitor.checks.get().next_check_at >= planned_at

@@ -106,12 +106,24 @@ def test_steps_are_added_moved_copied_and_removed_even_half_written(client):
     def names(sent):
         return [sent[f"step-{at}-name"] for at in range(int(sent["steps"]))]
 
+    def button_at(sent, verb):
+        """The button that the keyboard is left at."""
+        page = client.post("/journeys/new", {**sent, "do": verb}).content.decode()
+        return re.findall(r'value="(\w+:\d)"[^>]* autofocus', page)
+
     sent = fields_of(client.get("/journeys/new"))
     sent = press(sent, "add", **{"step-0-name": "One", "step-0-assertions": "half wri"})
     sent = press(sent, "add", **{"step-1-name": "Two"})
     assert names(sent) == ["One", "Two", "Step"]
     sent = press(sent, "up:1")
     assert names(sent) == ["Two", "One", "Step"]
+    assert [button_at(sent, verb) for verb in ("up:2", "up:1", "down:0", "down:1", "down:2")] == [
+        ["up:1"],
+        ["down:0"],
+        ["down:1"],
+        ["up:2"],
+        [],
+    ]
     sent = press(sent, "down:0")
     sent = press(sent, "copy:0")
     assert names(sent) == ["One", "One 2", "Two", "Step"]

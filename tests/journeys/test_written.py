@@ -46,6 +46,8 @@ steps:
     method: DELETE
     url: "{{base}}/session"
     always_run: true
+cron: "*/20 3 * * mon-fri"
+timezone: Europe/Berlin
 on_failure: continue
 keep_cookies: false
 rows: [{id: 1}, {id: 2}]

@@ -16,6 +16,7 @@ from monitor.journeys.templates import DEEPEST, HOLE, as_text, names_in
 from monitor.lib import masking
 from monitor.probing.finding import Finding, Outcome, Way
 from monitor.probing.registry import BadConfig, Kind
+from monitor.probing.schedules import Schedule
 
 # What a run ends before its check does: a check that is cancelled could tell no step.
 MARGIN_S = 0.5
@@ -37,6 +38,11 @@ class JourneyKind(Kind):
 
     def plain(self, options: Journey) -> dict[str, Any]:
         return as_plain(options)
+
+    def schedule(self, config: Mapping[str, Any]) -> Schedule | None:
+        if not config.get("cron"):
+            return None
+        return Schedule(expression=config["cron"], timezone=config["timezone"])
 
     def destinations(self, config: Mapping[str, Any]) -> dict[str, str]:
         """Everywhere that secrets could go: the origin of each step with what is known of it, and whatever

@@ -1,14 +1,12 @@
 """Push: a program pings us, and what is judged is whether it did so in time. See monitor.push."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
-from cronsim import CronSim, CronSimError
-from oncalendar import OnCalendar, OnCalendarError
 
 from monitor.probing.registry import Field, Kind
+from monitor.probing.schedules import BadSchedule, Schedule, check_zone
 
 MAX_PERIOD_S = 366 * 86_400
 Words = Annotated[
@@ -33,26 +31,22 @@ class PushOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         try:
-            ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"timezone: {self.timezone[:40]!r} is not known here") from None
-        if self.schedule == "simple":
-            return
-        try:
-            next_time(self, after=datetime(2026, 1, 1, tzinfo=UTC))
-        except (CronSimError, OnCalendarError, StopIteration):
-            raise ValueError(f"expression: not valid for {self.schedule}") from None
+            check_zone(self.timezone)
+            if self.schedule != "simple":
+                schedule_of(self).check()
+        except BadSchedule as error:
+            raise ValueError(f"{error.field}: {error.message}") from None
+
+
+def schedule_of(options: PushOptions) -> Schedule:
+    """Of one that is expected by an expression."""
+    language: Literal["cron", "oncalendar"] = "oncalendar" if options.schedule == "oncalendar" else "cron"
+    return Schedule(expression=options.expression, timezone=options.timezone, language=language)
 
 
 def next_time(options: PushOptions, *, after: datetime) -> datetime:
-    """The next moment of the expression, in UTC: what is added to it then crosses no change of clocks."""
-    local = after.astimezone(ZoneInfo(options.timezone))
-    times = (
-        CronSim(options.expression, local)
-        if options.schedule == "cron"
-        else OnCalendar(options.expression, local)
-    )
-    return next(times).astimezone(UTC)
+    """The next moment of the expression, in UTC."""
+    return schedule_of(options).next_after(after)
 
 
 def described(options: PushOptions) -> str:
