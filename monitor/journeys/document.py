@@ -134,8 +134,9 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             if self.cron:
                 Schedule(expression=self.cron, timezone=self.timezone).check()
         except BadSchedule as error:
-            field = "cron" if error.field == "expression" else error.field
-            raise ValueError(f"{field}: {error.message}") from None
+            if error.field == "expression":
+                raise ValueError("cron: write its five fields, as 0 3 * * mon-fri") from None
+            raise ValueError(f"{error.field}: {error.message}") from None
 
     @property
     def has_scripts(self) -> bool:

@@ -31,7 +31,7 @@ from monitor.monitors.form_pages import look_by, manageable, others_of, proxies_
 from monitor.monitors.pages import reading_or_posting
 from monitor.monitors.reach import home_of, parent_for, proxy_for, reach_monitor, service_for
 from monitor.monitors.register import change_monitor, make_monitor
-from monitor.probing import BadConfig
+from monitor.probing import BadConfig, kind_named
 
 ISSUES_WITH_ORGANIZATIONS = "You are in several organizations: choose a service and a proxy of one."
 
@@ -136,7 +136,9 @@ def saved(request: HttpRequest, actor: Actor, form: JourneyForm, found: Monitor 
     except ValidationError:
         form.add_error("service_id", ISSUES_WITH_ORGANIZATIONS)
         return editor(request, form, status=400)
-    messages.success(request, "Saved. The next check follows in a moment.")
+    is_by_clock = kind_named(found.kind).schedule(found.config) is not None
+    words = "It runs at its next moment." if is_by_clock else "The next check follows in a moment."
+    messages.success(request, f"Saved. {words}")
     return redirect("pages:monitor", found.id)
 
 

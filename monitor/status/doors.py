@@ -147,7 +147,7 @@ def leaving(request: HttpRequest, asked: Asked, token: str) -> HttpResponse:
         return refused
     id_ = subscriber_in(token, "unsubscribe")
     if id_ is None:
-        return shown(request, None, asked.place(), 404, what="over")
+        return shown(request, None, asked.place(), 404, what="broken")
     found = StatusSubscriber.objects.select_related("page").filter(id=id_).first()
     if found is None:
         return shown(request, None, asked.place(), what="left")

@@ -105,9 +105,16 @@ def test_a_file_that_says_no_interval_beside_its_cron_changes_nothing_the_second
 
 def test_its_page_tells_when_and_not_how_often(organization):
     monitor = a_monitor(organization, kind="journey", config=NIGHTLY | {"timezone": "Europe/Berlin"})
+    browser = a_client(user=a_user(organization, "admin"))
 
-    page = a_client(user=a_user(organization, "admin")).get(f"/monitors/{monitor.id}").content.decode()
+    page = browser.get(f"/monitors/{monitor.id}").content.decode()
 
     assert '<span class="mono">0 3 * * *</span> (Europe/Berlin)' in page
     assert '<span class="strip-name">Next</span>' in page
     assert '<span class="strip-name">Every</span>' not in page
+
+    written = json.dumps({**NIGHTLY, "cron": "30 4 * * *"})
+    sent = {"name": "x", "interval_s": 60, "timeout_s": 20, "max_retries": 0, "retry_interval_s": 20}
+    more = {"recovery_successes": 1, "reminder_minutes": 0, "mode": "yaml", "yaml": written, "do": "save"}
+    saved = browser.post(f"/journeys/{monitor.id}/edit", {**sent, **more}, follow=True)
+    assert "Saved. It runs at its next moment." in saved.content.decode()
