@@ -118,8 +118,8 @@ def _follow(client: Client, *, shop_url: str) -> None:
         if desk["name"] == DESK and _is_left_behind(url, DESK_PATH, shop_url):
             # A kept secret follows to no other address; the shop's desk asks for none, so any will do.
             secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
-            change = {"config": {**desk["config"], "url": f"{shop_url}{DESK_PATH}", "secret": secret}}
-            client.call("PATCH", f"/v1/notification-channels/{desk['id']}", change)
+            config = {**desk["config"], "url": f"{shop_url}{DESK_PATH}", "secret": secret}
+            client.call("PATCH", f"/v1/notification-channels/{desk['id']}", {"config": config})
 
 
 def _is_left_behind(url: str, path: str, shop_url: str) -> bool:
