@@ -1,7 +1,9 @@
-"""End what rules told when no round will find it over: they are changed, paused or removed, or what they are
-judged by has had no requests for so long that it is forgotten. A receiver would else show it for ever."""
+"""End what rules told when no round will find it over: they are changed, paused or removed, alone or with their
+service, or what they are judged by has had no requests for so long that it is forgotten. A receiver would else
+show it for ever."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
@@ -20,6 +22,17 @@ def remove_rule(rule: AlertRule, *, now: datetime) -> None:
     if (current := there.filter(id=rule.id).first()) is not None:
         forget_groups(current, "the rule was removed", now=now)
     rule.delete()
+
+
+@transaction.atomic
+def end_all_of(service_id: UUID, *, now: datetime) -> None:
+    """What the rules of a service told is over, as it is removed in the same transaction.
+
+    The rules stay locked until then: a round that judged them meanwhile waits, and finds them asleep.
+    """
+    rules = AlertRule.objects.select_for_update(of=("self",)).filter(service_id=service_id)
+    for rule in rules.select_related("service").order_by("id"):
+        forget_groups(rule, "its service was removed", now=now)
 
 
 @transaction.atomic

@@ -426,7 +426,8 @@ def keep_changes(changes: Changes, *, now: datetime) -> int:
     """Write it all, all or nothing. Gives how many notices were told."""
     concerned = {group.rule_id for group in changes.new}
     concerned |= {notice.rule.id for notice in changes.notices if notice.rule}
-    there = lock_rules(concerned)
+    # Locked first: what was paused, or removed with its service, during the round has told its end already.
+    there = still_judged(lock_rules(concerned))
     AlertGroup.objects.bulk_create(
         [group for group in changes.new if group.rule_id in there], ignore_conflicts=True
     )
@@ -447,6 +448,10 @@ def keep_changes(changes: Changes, *, now: datetime) -> int:
                 # Nobody heard of it: it is tried again the next minute.
                 AlertGroup.objects.filter(rule=notice.rule, label=notice.group).update(told_at=None)
     return told
+
+
+def still_judged(rule_ids: set[UUID]) -> set[UUID]:
+    return set(AlertRule.objects.awake().filter(id__in=rule_ids).values_list("id", flat=True))
 
 
 UPDATE = """

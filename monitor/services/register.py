@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from monitor.alerts.ending import end_all_of
 from monitor.models import Organization, Service
 from monitor.models.services import forget_longest_retention
 from monitor.services.tasks import purge_service
@@ -41,7 +42,9 @@ def change_service(service: Service, **fields: Any) -> Service:
 
 @transaction.atomic
 def remove_service(service: Service, *, now: datetime) -> None:
-    """The service is gone from every page and API at once; a task removes what hangs on it."""
+    """The service is gone from every page and API at once, and what its rules told is over; a task removes
+    what hangs on it."""
+    end_all_of(service.id, now=now)
     service.mark_deleted(now=now)
     purge_service.defer(service_id=str(service.id))
 

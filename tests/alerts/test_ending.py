@@ -6,10 +6,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from monitor.alerts import rounds
 from monitor.alerts.ending import remove_rule
 from monitor.alerts.rounds import FORGOTTEN_AFTER, judge_windows
 from monitor.channels.register import make_channel
 from monitor.models import AlertGroup, AlertRule, Event, Notification, NotificationChannel
+from monitor.services import remove_service
+from monitor.services.purge import purge
 from tests.factories import a_client, a_log, a_service, a_user, a_window_rule, keep_logs, rfc3339
 from tests.moments import NOON
 
@@ -88,6 +91,34 @@ def test_what_asks_the_same_goes_on(service, admin, change):
     assert answer.status_code == 200
     assert AlertGroup.objects.get(rule=rule).state == "firing"
     assert said_to_be_over() == []
+
+
+def test_a_service_that_is_removed_ends_what_its_rules_told_once_each(service, admin):
+    fires(service, per="consumer")
+    calm = a_window_rule(service, name="Calm", threshold=10**9)
+    elsewhere = a_window_rule(a_service(service.organization), name="Other")
+
+    answer = admin.delete(f"/v1/services/{service.id}")
+    judge_windows(now=timezone.now() + MINUTE)
+    purge(service.id)
+
+    assert answer.status_code == 204
+    assert said_to_be_over() == ["Slow for acme is over: its service was removed"]
+    assert list(AlertRule.objects.exclude(id=calm.id)) == [elsewhere]
+
+
+def test_a_round_that_was_judging_meanwhile_opens_nothing_of_what_was_removed(service, monkeypatch):
+    told = rounds.keep_changes
+
+    def after_it_is_removed(changes, *, now):
+        remove_service(service, now=now)
+        return told(changes, now=now)
+
+    monkeypatch.setattr(rounds, "keep_changes", after_it_is_removed)
+    fires(service)
+
+    assert not AlertGroup.objects.exists()
+    assert not Notification.objects.exists()
 
 
 def test_what_nobody_was_told_of_ends_in_silence(service, settings):
