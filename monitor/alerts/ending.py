@@ -1,6 +1,6 @@
-"""End what rules told when no round will find it over: they are changed, paused or removed, alone or with their
-service, or what they are judged by has had no requests for so long that it is forgotten. A receiver would else
-show it for ever."""
+"""End what rules told when no round will find it over: they are changed, paused or removed, alone or with
+their service, or what they are judged by has had no requests for so long that it is forgotten. A receiver
+would else show it for ever."""
 
 from datetime import datetime
 from uuid import UUID

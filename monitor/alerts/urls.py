@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from monitor.alerts import api, pages, silence_api, trial_api, window_pages
+from monitor.alerts import api, pages, silence_api, trial_api, window_pages, yaml_api
 
 api_routes = [
     path("alerts", api.AlertRuleViewSet.as_view({"get": "list", "post": "create"})),
     path("alerts/backtest", trial_api.BackTestView.as_view()),
+    path("alerts/export", yaml_api.RulesExportView.as_view()),
+    path("alerts/plan", yaml_api.RulesPlanView.as_view()),
+    path("alerts/apply", yaml_api.RulesApplyView.as_view()),
     path(
         "alerts/<str:alert_id>",
         api.AlertRuleViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),

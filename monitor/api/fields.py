@@ -1,5 +1,6 @@
 """Serializer fields that take what the document says and nothing that merely resembles it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
@@ -22,6 +23,18 @@ class TruthField(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class NothingElse(serializers.Serializer[Any]):
+    """Takes the fields it names and no others: a `dry_run` that is spelled wrong must not do it for good."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        others = [str(name) for name in data if name not in self.fields] if isinstance(data, Mapping) else []
+        if others:
+            raise serializers.ValidationError(
+                {name: ["There is no such field."] for name in others}, code="unknown"
+            )
+        return super().to_internal_value(data)
 
 
 class StrictModelSerializer(serializers.ModelSerializer[Any]):

@@ -9,15 +9,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
 from monitor.api.body import read_stream
-
-
-def has_nul(value: object) -> bool:
-    """Whether a NUL character is anywhere in this JSON value; PostgreSQL's text cannot hold one."""
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, dict):
-        return any(has_nul(key) or has_nul(item) for key, item in value.items())
-    return isinstance(value, list) and any(has_nul(item) for item in value)
+from monitor.lib.kept_text import has_nul
 
 
 class StrictJSONParser(BaseParser):

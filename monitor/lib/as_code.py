@@ -1,19 +1,39 @@
 """Settings that are kept beside code: what their YAML files share, and how a plan of changes is said."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from monitor.lib.kept_text import has_nul
 from monitor.lib.yaml_text import FastLoader, NotYaml, read_yaml
 
 VERSION = 1
 DONE = {"create": "created", "update": "updated", "remove": "removed"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What is at fault with one thing of a file: which by its name, its place in the list, the field if it is
+    one's, and why."""
+
+    place: int
+    name: str
+    field: str = ""
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(each for each in (self.name, self.field, self.message) if each)
+
+
 class BadDocument(ValueError):
-    """A file that cannot be applied. The text says what is at fault, a line each."""
+    """A file that cannot be applied. The text says what is at fault, a line each; `problems` say it in parts
+    where it is of things that the file lists."""
+
+    def __init__(self, text: str = "", *, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(text or "\n".join(map(str, problems)))
+        self.problems = problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +65,8 @@ def listed(text: str, key: str) -> list[dict[str, Any]]:
     found = document.get(key)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise BadDocument(f"'{key}' is a list of {key}.")
+    if has_nul(found):
+        raise BadDocument("The file holds a NUL character, which cannot be kept.")
     return found
 
 

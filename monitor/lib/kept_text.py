@@ -29,6 +29,15 @@ def cut(text: str, limit: int | None = None) -> tuple[str, bool]:
     return data[:limit].decode(errors="ignore"), True
 
 
+def has_nul(value: object) -> bool:
+    """Whether a NUL character is anywhere in this JSON value; PostgreSQL's text cannot hold one."""
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(has_nul(key) or has_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(has_nul(item) for item in value)
+
+
 def storable(text: str | None) -> str:
     """Text that PostgreSQL can hold: NUL becomes U+FFFD, so that the rest is kept and the place is seen."""
     return (text or "").replace("\x00", "\ufffd")

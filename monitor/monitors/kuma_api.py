@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from monitor.api.authentication import actor_of
+from monitor.api.fields import NothingElse
 from monitor.api.permissions import require
 from monitor.lib.actors import Scope
 from monitor.models import Organization
@@ -26,7 +27,7 @@ class BackupField(serializers.DictField):
     """The file as Kuma wrote it."""
 
 
-class KumaImportSerializer(serializers.Serializer[Any]):
+class KumaImportSerializer(NothingElse):
     organization = serializers.PrimaryKeyRelatedField(
         queryset=Organization.objects.all(),
         required=False,

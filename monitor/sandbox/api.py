@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from monitor.api.authentication import actor_of
+from monitor.api.fields import NothingElse
 from monitor.api.permissions import reach_service
 from monitor.audit import record
 from monitor.lib.actors import Actor, Scope
@@ -20,7 +21,7 @@ from monitor.sandbox.tasks import drop_sandbox
 from monitor.services.api import organization_for
 
 
-class FillSerializer(serializers.Serializer[Any]):
+class FillSerializer(NothingElse):
     """How much to make up."""
 
     service_id = serializers.UUIDField(

@@ -339,6 +339,16 @@ TABLE = {
     ("POST", "v1/alerts/backtest"): (
         "401 200 200 | 200 200 200 200 404 | 403 200 403 403 | 200 403 404 | 401 401 401"
     ),
+    # A key of one service speaks of the rules of that service alone, be it none.
+    ("GET", "v1/alerts/export"): (
+        "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401"
+    ),
+    ("POST", "v1/alerts/plan"): (
+        "401 200 200 | 200 200 200 200 200 | 403 200 403 403 | 200 200 200 | 401 401 401"
+    ),
+    ("POST", "v1/alerts/apply"): (
+        "401 401 200 | 403 403 200 200 200 | 403 403 403 200 | 200 200 200 | 401 401 401"
+    ),
     ("POST", "v1/alerts/<str:alert_id>/acknowledge"): (
         "401 401 200 | 403 403 200 200 404 | 403 403 403 200 | 200 403 404 | 401 401 401"
     ),
@@ -634,6 +644,8 @@ class World:
             ("POST", "v1/logs/<str:log_id>/replay"): {},
             ("POST", "v1/alerts"): {"service_id": str(self.service.id), "name": "another", **rule},
             ("POST", "v1/alerts/backtest"): {"service_id": str(self.service.id), **rule},
+            ("POST", "v1/alerts/plan"): {"yaml": "{version: 1, rules: []}"},
+            ("POST", "v1/alerts/apply"): {"yaml": "{version: 1, rules: []}"},
             ("POST", "v1/consumers"): {"identifier": "another"},
             ("PATCH", "v1/consumers/<str:consumer_id>"): {"name": "changed"},
             **{

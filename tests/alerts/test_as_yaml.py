@@ -1,14 +1,28 @@
 """Rules as YAML: what is exported can be applied, and applying twice changes nothing."""
 
 import io
+import json
+from datetime import timedelta
 
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from monitor.alerts.as_yaml import BadRules, apply, export, plan
-from monitor.models import AlertRule, Endpoint
-from tests.factories import a_log, a_rule, a_service, a_window_rule, keep_logs
+from monitor.alerts.rounds import judge_windows
+from monitor.models import AlertRule, Endpoint, Event, Membership
+from tests.factories import (
+    a_client,
+    a_key,
+    a_log,
+    a_rule,
+    a_service,
+    a_user,
+    a_window_rule,
+    keep_logs,
+    post_json,
+)
 
 pytestmark = pytest.mark.django_db
 RULE = """
@@ -115,6 +129,134 @@ def test_rules_of_other_organizations_are_neither_told_nor_touched(service):
 
     assert AlertRule.objects.filter(id=foreign.id).exists()
     assert "foreign" not in export(service.organization)
+
+
+# --- Over the API ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def manager(service):
+    return a_client(a_key(organization=service.organization, scopes=["read", "manage"])[1])
+
+
+def test_the_api_plans_applies_and_exports(service, manager):
+    made = {
+        "action": "create",
+        "service": "orders",
+        "name": "Slow",
+        "changed": [
+            {"field": "measure", "before": "", "after": "p95_latency"},
+            {"field": "direction", "before": "", "after": "above"},
+            {"field": "threshold", "before": None, "after": 800.0},
+            {"field": "window_s", "before": None, "after": 300},
+        ],
+    }
+
+    planned = post_json(manager, "/v1/alerts/plan", {"yaml": RULE})
+    assert not AlertRule.objects.exists()
+    applied = post_json(manager, "/v1/alerts/apply", {"yaml": RULE})
+    exported = manager.get("/v1/alerts/export").json()["yaml"]
+    again = post_json(manager, "/v1/alerts/apply", {"yaml": exported, "prune": True})
+
+    answers = [answer.json() for answer in (planned, applied, again)]
+    for answer in answers:
+        for change in answer["changes"]:
+            change["changed"].sort(
+                key=lambda each: [f["field"] for f in made["changed"]].index(each["field"])
+            )
+    assert answers == [
+        {"is_applied": False, "changes": [made]},
+        {"is_applied": True, "changes": [made]},
+        {"is_applied": True, "changes": []},
+    ]
+    assert exported == export(service.organization)
+    assert AlertRule.objects.get().threshold == 800
+
+
+def test_a_rule_that_is_not_named_goes_and_what_it_told_ends(service, manager):
+    kept, gone = a_window_rule(service, name="Kept"), a_window_rule(service, name="Gone")
+    keep_logs(service, a_log())
+    judge_windows(now=timezone.now() + timedelta(minutes=1))
+    text = yaml.safe_load(export(service.organization))
+    text["rules"] = [rule for rule in text["rules"] if rule["name"] == "Kept"]
+
+    answer = post_json(manager, "/v1/alerts/apply", {"yaml": yaml.safe_dump(text), "prune": True})
+
+    assert answer.json()["changes"] == [
+        {"action": "remove", "service": "orders", "name": "Gone", "changed": []}
+    ]
+    assert list(AlertRule.objects.all()) == [kept]
+    ends = [json.loads(event.body)["data"] for event in Event.objects.filter(type="alert.resolved")]
+    assert [end["rule_id"] for end in ends] == [str(gone.id)]
+
+
+def test_all_that_is_wrong_is_named_with_its_rule_and_field_and_nothing_is_done(service, manager):
+    bad = yaml.safe_load(RULE)
+    bad["rules"] += [
+        {**bad["rules"][0], "name": "Slower", "window_s": 30, "threshold": -1},
+        {**bad["rules"][0], "service": "carts"},
+        {**bad["rules"][0], "name": "Odd", "self": 1, "kind": "absence"},
+    ]
+
+    answer = post_json(manager, "/v1/alerts/apply", {"yaml": yaml.safe_dump(bad)})
+
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    told = {(each["pointer"], each["rule"]) for each in answer.json()["errors"]}
+    assert told >= {
+        ("#/rules/1/window_s", "orders / Slower"),
+        ("#/rules/1/threshold", "orders / Slower"),
+        ("#/rules/2/service", "carts / Slow"),
+        ("#/rules/3/self", "orders / Odd"),
+    }
+    assert not AlertRule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "yaml"),
+        ({"yaml": "rules: ["}, "yaml"),
+        ({"yaml": "rules: []"}, "yaml"),
+        ({"yaml": RULE.replace("Slow", '"Sl\\0w"')}, "yaml"),
+        ({"yaml": RULE.replace("name: Slow", "kind: log")}, "rules.0.name"),
+        ({"yaml": RULE.replace("metric", "{a: b}")}, "rules.0.kind"),
+        ({"yaml": RULE.replace("name: Slow", "name: 2026-01-01")}, "rules.0.name"),
+        ({"yaml": RULE, "purge": True}, "purge"),
+        ({"yaml": RULE, "prune": "no"}, "prune"),
+        ({"yaml": RULE, "organization": "00000000-0000-0000-0000-000000000000"}, "organization"),
+    ],
+)
+def test_what_is_no_file_of_rules_is_said(service, manager, body, field):
+    answer = post_json(manager, "/v1/alerts/apply", body)
+
+    assert answer.status_code == 400, answer.content
+    assert [each["field"] for each in answer.json()["errors"]] == [field]
+    assert not AlertRule.objects.exists()
+
+
+def test_a_key_of_one_service_speaks_of_its_rules_alone(service):
+    sibling = a_window_rule(a_service(service.organization, name="carts"), name="Sibling")
+    key = a_client(a_key(service, scopes=["read", "manage"])[1])
+
+    applied = post_json(key, "/v1/alerts/apply", {"yaml": RULE, "prune": True})
+    foreign = post_json(key, "/v1/alerts/apply", {"yaml": RULE.replace("orders", "carts")})
+
+    assert [change["action"] for change in applied.json()["changes"]] == ["create"]
+    assert [each["field"] for each in foreign.json()["errors"]] == ["rules.0.service"]
+    assert "carts" not in key.get("/v1/alerts/export").json()["yaml"]
+    assert AlertRule.objects.filter(id=sibling.id).exists()
+
+
+def test_another_organization_is_named_by_those_who_are_in_both(service):
+    user = a_user(service.organization, "admin")
+    other = a_service(name="orders")
+    Membership.objects.create(organization=other.organization, user=user, role="viewer")
+    browser, asked = a_client(user=user), {"yaml": RULE, "organization": str(other.organization_id)}
+
+    assert browser.get("/v1/alerts/export").status_code == 400
+    assert post_json(browser, "/v1/alerts/plan", asked).status_code == 200
+    assert post_json(browser, "/v1/alerts/apply", asked).status_code == 403
+    assert browser.get(f"/v1/alerts/export?organization={other.organization_id}").status_code == 200
 
 
 def test_the_command_exports_plans_and_applies(service, tmp_path):

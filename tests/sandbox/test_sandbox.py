@@ -126,6 +126,23 @@ def test_more_than_there_may_be_is_refused(owner, body):
     assert post_json(owner, "/v1/sandbox", body).status_code == 400
 
 
+def test_a_field_that_it_does_not_have_is_named_and_nothing_is_made(owner):
+    answer = post_json(owner, "/v1/sandbox", {"request": 5})
+
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        [
+            {
+                "field": "request",
+                "pointer": "#/request",
+                "code": "unknown",
+                "message": "There is no such field.",
+            }
+        ],
+    )
+    assert not Service.objects.exists()
+
+
 def test_another_organizations_service_is_not_filled(owner):
     other = a_service()
 
