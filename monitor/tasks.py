@@ -1,5 +1,6 @@
 """A short list: every room's tasks."""
 
+from monitor.access.tasks import record_expired
 from monitor.alerts.tasks import forget_evaluations, judge_rules
 from monitor.api.tasks import forget_idempotency_keys
 from monitor.audit.tasks import forget_audit
@@ -48,6 +49,7 @@ __all__ = [
     "mail_owners",
     "move_endpoint",
     "purge_service",
+    "record_expired",
     "remove_old_issues",
     "remove_old_rollups",
     "retry_stalled_jobs",

@@ -102,6 +102,22 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
         "Nothing was kept. The server's log has the reason under this request id.",
     ),
 }
+# The same for people, who see neither fields nor headers; for what stands here alone pages have other words.
+ON_PAGES: Mapping[str, tuple[str, str]] = {
+    "validation_error": ("That did not work", "Go back, correct it and send it again."),
+    "not_found": (
+        "Not found",
+        "Check the address. It may have been removed, or belong to an organization that you are not in.",
+    ),
+    "method_not_allowed": ("Nothing to see here", "Go back to the page that led here, and begin anew."),
+    "request_timeout": ("That took too long", "Try again, with less at once."),
+    "conflict": ("Taken already", "Go back and choose another value."),
+    "quota_exceeded": ("Too many requests", "Try again in a minute."),
+    "body_too_large": ("Too large", "Send less at once."),
+    "unsupported_media_type": ("Not a file for this", "Choose a file of the kind that the form names."),
+    "too_much_to_read": ("Too much to read", "Narrow it: a shorter time, one service, or a whole value."),
+    "database_unavailable": ("Not just now", "Try again in a few seconds."),
+}
 STATUS_CODES: Mapping[int, str] = {
     400: "validation_error",
     401: "key_missing",
@@ -292,11 +308,22 @@ def problem_response(
     )
 
 
-def error_answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
-    """A problem for programs, a page for people."""
-    if request.path.startswith("/v1/") or "text/html" not in request.headers.get("Accept", ""):
+def is_for_programs(request: HttpRequest) -> bool:
+    return request.path.startswith("/v1/") or "text/html" not in request.headers.get("Accept", "")
+
+
+def error_answer(
+    request: HttpRequest, status: int, detail: str, *, to_people: str = "", wait_s: float | None = None
+) -> HttpResponse:
+    """A problem for programs, a page for people: `to_people` instead of the detail, and when to try again."""
+    if is_for_programs(request):
         return problem_response(status, detail)
-    title, advice = PROBLEMS[STATUS_CODES[status]]
+    code = STATUS_CODES[status]
+    title, advice = ON_PAGES.get(code) or PROBLEMS[code]
+    if wait_s is not None:
+        wait = math.ceil(wait_s) or 1
+        advice = f"Try again in {wait} second{'' if wait == 1 else 's'}."
+    detail = to_people or detail
     context = {"title": title, "detail": detail, "advice": advice, "request_id": current_request_id()}
     return render(request, "error.html", context, status=status)
 
@@ -317,11 +344,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Renders nothing that could fail again: no template, no query."""
-    problem_body = problem_response(500, "Something went wrong on our side.")
-    if request.path.startswith("/v1/") or "text/html" not in request.headers.get("Accept", ""):
-        return problem_body
+    if is_for_programs(request):
+        return problem_response(500, "Something went wrong on our side.")
     text = f"Something went wrong on our side. The server's log has the reason under {current_request_id()}."
-    return HttpResponse(text, status=500, content_type="text/plain; charset=utf-8")
+    return plain_words(text, status=500)
+
+
+def plain_words(text: str, *, status: int) -> HttpResponse:
+    """For people, where a page could not be drawn."""
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -343,4 +374,6 @@ class DatabaseAwayMiddleware:
         if not isinstance(exception, DATABASE_AWAY):
             return None
         logger.warning("The database did not answer: %s", exception)
-        return problem_response(503, "The database cannot be reached. Try again in a few seconds.")
+        words = "The database cannot be reached. Try again in a few seconds."
+        # A page would ask the database who is there.
+        return problem_response(503, words) if is_for_programs(request) else plain_words(words, status=503)

@@ -65,7 +65,7 @@ def export(request: HttpRequest, organization_id: UUID) -> HttpResponseBase:
     try:
         return archive_answer(found, requested_by=actor.label)
     except TooManyExports:
-        return error_answer(request, 503, "Several exports are under way already. Try again in a minute.")
+        return error_answer(request, 503, "Several exports are under way already.", wait_s=60)
 
 
 def archive_answer(organization: Organization, *, requested_by: str) -> StreamingHttpResponse:

@@ -108,7 +108,13 @@ def too_many(request: HttpRequest, refused: Standing) -> HttpResponse:
         return JsonResponse(
             error.body, status=error.status_code, headers=error.headers, content_type=PROBLEM_JSON
         )
-    answer = error_answer(request, error.status_code, str(error.detail))
+    answer = error_answer(
+        request,
+        error.status_code,
+        str(error.detail),
+        to_people=f"More than {limit.per_minute:,} requests a minute are not answered.",
+        wait_s=refused.wait_s,
+    )
     for name, value in error.headers.items():
         answer[name] = value
     return answer

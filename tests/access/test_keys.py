@@ -7,9 +7,10 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.access import KeyRejected, authenticate_key, revoke_key, rotate_key
+from monitor.access.expiry import record_expired_keys
 from monitor.access.keys import KeyNotUsable
 from monitor.lib.jsonlog import JsonFormatter
-from monitor.models import AuditEntry, Consumer, Endpoint, RequestLog
+from monitor.models import ApiKey, AuditEntry, Consumer, Endpoint, RequestLog
 from tests.factories import a_client, a_key, a_log, a_service, an_organization, post_json
 
 pytestmark = pytest.mark.django_db
@@ -192,3 +193,34 @@ def test_the_text_of_a_key_is_in_no_log_line_no_problem_and_no_row(caplog):
     assert len(written) > 3 * len(calls) - 1
     written += [str(list(table.objects.values())) for table in (AuditEntry, RequestLog, Consumer, Endpoint)]
     assert [text for text in written if raw in text] == []
+
+
+# --- Expiring is told ---------------------------------------------------------------------------------------
+
+
+def test_a_key_that_expires_is_recorded_once_for_each_moment_it_was_to_end_at():
+    now = timezone.now()
+    key, _ = a_key(expires_at=now - timedelta(minutes=1))
+
+    assert (record_expired_keys(now=now), record_expired_keys(now=now)) == (1, 0)
+
+    row = AuditEntry.objects.get(action="api_key.expired")
+    assert (row.target_id, row.target_label, row.actor_label) == (str(key.id), key.prefix, "system: worker")
+    assert row.organization_id == key.organization_id
+    assert row.note == f"It opens nothing since {key.expires_at:%Y-%m-%d %H:%M} UTC."
+    ApiKey.objects.filter(id=key.id).update(expires_at=timezone.now() + timedelta(hours=1))
+    later = timezone.now() + timedelta(hours=2)
+    assert (record_expired_keys(now=timezone.now()), record_expired_keys(now=later)) == (0, 1)
+
+
+def test_what_ended_otherwise_or_long_ago_or_not_yet_is_not_said_to_expire():
+    now = timezone.now()
+    a_key()
+    a_key(expires_at=now + timedelta(minutes=1))
+    a_key(expires_at=now - timedelta(days=31))
+    revoke_key(a_key(expires_at=now - timedelta(minutes=1))[0], now=now - timedelta(minutes=2))
+    removed, _ = a_key(expires_at=now - timedelta(minutes=1))
+    removed.service.mark_deleted(now=now)
+
+    assert record_expired_keys(now=now) == 0
+    assert not AuditEntry.objects.filter(action="api_key.expired").exists()

@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import OperationalError
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 
-from monitor.api.errors import PROBLEMS
+from monitor.api.errors import ON_PAGES, PROBLEMS, STATUS_CODES, DatabaseAwayMiddleware
 from monitor.lib.requestids import request_id_for
 from tests.access.routes import api_routes
 from tests.factories import UNKNOWN_ID, a_client, a_key, a_service, a_user, an_organization, post_json
@@ -280,3 +281,25 @@ def test_every_code_is_on_that_page():
     page = Client().get("/docs/errors").content.decode()
 
     assert [code for code in PROBLEMS if f'id="{code}"' not in page] == []
+
+
+def test_words_of_the_api_are_not_for_pages():
+    """Each status that a page may answer with has words of its own where those of the API name its parts."""
+    for code in set(STATUS_CODES.values()):
+        title, advice = ON_PAGES.get(code) or PROBLEMS[code]
+        if code not in (
+            "key_missing",
+            "internal_error",
+        ):  # people are led to sign in; and are told in plain text
+            assert not set("`_<>") & set(title + advice), code
+            assert not re.search(r"\b(id|body|JSON|method|field)s?\b", title + advice), code
+
+
+def test_people_whose_page_meets_no_database_are_told_in_words():
+    away = DatabaseAwayMiddleware(lambda request: HttpResponse())
+
+    for accept, kind in (("text/html", "text/plain; charset=utf-8"), ("*/*", "application/problem+json")):
+        request = RequestFactory().get("/dashboard", headers={"Accept": accept})
+        answer = away.process_exception(request, OperationalError("gone"))
+        assert (answer.status_code, answer["Content-Type"]) == (503, kind)
+        assert "Try again in a few seconds." in answer.content.decode()

@@ -164,7 +164,10 @@ def test_dashboard_actions_are_limited_and_looking_is_not(service, settings):
     assert statuses(client, f"/services/{service.id}") == [200, 200, 200]
     people = client.post(page, {}, headers={"Accept": "text/html"})
     assert people.status_code == 429
-    assert "Too many requests" in people.content.decode()
+    words = people.content.decode()
+    assert "Too many requests" in words
+    assert f"Try again in {people['Retry-After']} second" in words
+    assert "Retry-After" not in words
     assert people["Retry-After"]
 
 
