@@ -112,5 +112,6 @@ def receipt(request: HttpRequest, deletion_id: UUID) -> HttpResponse:
     """How far a deletion is, and its receipt in the end; for who asked for it."""
     deletion = get_object_or_404(deletions_of(page_actor(request)), id=deletion_id)
     text = json.dumps(deletion.receipt, indent=2, sort_keys=True) if deletion.receipt else ""
-    context = {"section": "people", "deletion": deletion, "receipt": text}
+    removed = [(table.replace("_", " "), count) for table, count in deletion.removed.items() if count]
+    context = {"section": "people", "deletion": deletion, "receipt": text, "removed": removed}
     return render(request, "compliance/receipt.html", context)

@@ -142,6 +142,8 @@ def test_an_owner_deletes_by_page_and_reads_the_receipt_afterwards(acme):
     assert wrong.status_code == 400
     assert "nothing was deleted" in wrong.content.decode()
     assert "Under way" in waiting
+    assert "hx-get" in waiting
+    assert "hx-get" not in page
     assert "nothing of it is kept any more" in page
     assert "Ed25519" in page
     assert person.get(f"/v1/organization-deletions/{deletion.id}").json()["receipt"]["algorithm"] == "Ed25519"
