@@ -1,6 +1,5 @@
 """From a typed item to an entry that may be stored: timed, identified, masked, cut."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -24,8 +23,6 @@ from monitor.models.services import KeepBodies
 MAX_CLOCK_LEAD = timedelta(minutes=5)
 MAX_ERROR_CHARS = 2048
 MAX_HEADER_BYTES = 8192
-# Without one of these masking.mask_text finds nothing: most labels end here, at a third of its cost.
-MAY_HIDE = re.compile(r"[:=<\s]|eyJ|mkey_")
 # What the columns hold; LogItem refuses longer ones, but a mask may be longer than what it hides.
 MAX_NAME_CHARS = 128
 MAX_CONTEXT_CHARS = 64
@@ -185,15 +182,14 @@ def _id_for(item: LogItem, sender: Sender, captured_at: datetime, *, repeatable:
 
 def _own_event_id(item: LogItem, sender: Sender) -> str | None:
     """The sender's name for the event; not the one that an export gave to a log of here that had none."""
-    if is_exported_event_id(item.event_id or "", scope_of(sender.service_id, sender.mode)):
+    if item.event_id is None or is_exported_event_id(item.event_id, scope_of(sender.service_id, sender.mode)):
         return None
     return label(item.event_id, MAX_NAME_CHARS) or None
 
 
 def label(text: str | None, max_chars: int) -> str:
     """A short text that names something, without a secret that somebody put there."""
-    stored = storable(text)
-    return masking.mask_text(stored, rules=RULES)[:max_chars] if MAY_HIDE.search(stored) else stored
+    return masking.mask_text(storable(text), rules=RULES)[:max_chars] if text else ""
 
 
 def named_route(sent: str | None, path: str) -> str:
@@ -208,44 +204,53 @@ def named_route(sent: str | None, path: str) -> str:
 
 def _payload(item: LogItem, error: str | None, *, event_id: str | None, keeps_bodies: bool) -> dict[str, Any]:
     """Everything heavy, masked and cut. Keys without a value are left out."""
-    contents: dict[str, Any] = {
-        "query_params": masking.mask_query_params(item.query_params, rules=RULES)
-        if item.query_params
-        else None,
-        "request_headers": _headers(item.request_headers, "request_headers"),
-        "response_headers": _headers(item.response_headers, "response_headers"),
-        "event_id": event_id,
-        "span_id": label(item.span_id, MAX_CONTEXT_CHARS) or None,
-        "parent_span_id": label(item.parent_span_id, MAX_CONTEXT_CHARS) or None,
-    }
+    contents: dict[str, Any] = {}
+    if item.query_params:
+        contents["query_params"] = masking.mask_query_params(item.query_params, rules=RULES)
+    if item.request_headers is not None:
+        contents["request_headers"] = _headers(item.request_headers, "request_headers")
+    if item.response_headers is not None:
+        contents["response_headers"] = _headers(item.response_headers, "response_headers")
+    if event_id is not None:
+        contents["event_id"] = event_id
+    if span_id := label(item.span_id, MAX_CONTEXT_CHARS):
+        contents["span_id"] = span_id
+    if parent_span_id := label(item.parent_span_id, MAX_CONTEXT_CHARS):
+        contents["parent_span_id"] = parent_span_id
     if error is not None and len(error) > MAX_ERROR_CHARS:
         contents["error"] = cut(error)[0]
-    for side in ("request", "response"):
-        body: str | None = getattr(item, f"{side}_body")
-        if body is None:
-            contents[f"{side}_body_dropped"] = getattr(item, f"{side}_body_dropped")
-            continue
-        if not keeps_bodies:
-            contents[f"{side}_body_dropped"] = True
-            continue
-        headers = contents[f"{side}_headers"] or {}
-        masked = masking.mask_body(body, content_type=content_type(headers), rules=RULES)
-        contents[f"{side}_body"], was_cut = cut(masked)
-        contents[f"{side}_truncated"] = was_cut or getattr(item, f"{side}_truncated")
-    return {key: value for key, value in contents.items() if value not in (None, False)}
+    if item.request_body is not None and keeps_bodies:
+        _add_body(contents, "request", item.request_body, was_cut=item.request_truncated)
+    elif item.request_body is not None or item.request_body_dropped:
+        contents["request_body_dropped"] = True
+    if item.response_body is not None and keeps_bodies:
+        _add_body(contents, "response", item.response_body, was_cut=item.response_truncated)
+    elif item.response_body is not None or item.response_body_dropped:
+        contents["response_body_dropped"] = True
+    return contents
 
 
-def _headers(headers: Mapping[str, HeaderValue] | None, field: str) -> dict[str, str | list[str]] | None:
+def _add_body(contents: dict[str, Any], side: str, body: str, *, was_cut: bool | None) -> None:
+    """Put the body of one side beside its headers, which are there already."""
+    headers = contents.get(f"{side}_headers") or {}
+    masked = masking.mask_body(body, content_type=content_type(headers), rules=RULES)
+    contents[f"{side}_body"], cut_here = cut(masked)
+    if cut_here or was_cut:
+        contents[f"{side}_truncated"] = True
+
+
+def _headers(headers: Mapping[str, HeaderValue], field: str) -> dict[str, str | list[str]]:
     """Header values as text, masked by name. Raises Undecodable for one beyond 8 KiB."""
-    if headers is None:
-        return None
     texts: dict[str, str | list[str]] = {}
     for name, value in headers.items():
-        values = [_text(each) for each in value] if isinstance(value, list) else _text(value)
-        size = sum(len(each) for each in values) if isinstance(values, list) else len(values)
+        if isinstance(value, list):
+            texts[name] = values = [_text(each) for each in value]
+            size = sum(map(len, values))
+        else:
+            texts[name] = text = value if isinstance(value, str) else _text(value)
+            size = len(text)
         if len(name) + size > MAX_HEADER_BYTES:
             raise Undecodable(f"The header is larger than {MAX_HEADER_BYTES:,} bytes.", field=field)
-        texts[name] = values
     return masking.mask_headers(texts, rules=RULES)
 
 
@@ -259,4 +264,6 @@ def _size(body: str | None, reported: int | None) -> int | None:
     """Bytes as sent: the sender knows them best, where what it reports is not the whole body."""
     if reported is not None:
         return reported
-    return None if body is None else len(body.encode())
+    if body is None:
+        return None
+    return len(body) if body.isascii() else len(body.encode())

@@ -12,7 +12,7 @@ RULES = masking.MaskingRules(extra_headers=tuple(settings.MASK_HEADERS), extra_k
 
 def content_type(headers: Mapping[str, str | list[str]]) -> str | None:
     for name, value in headers.items():
-        if name.lower() == "content-type":
+        if len(name) == len("content-type") and name.lower() == "content-type":
             return value if isinstance(value, str) else next(iter(value), None)
     return None
 

@@ -66,8 +66,9 @@ def normalize_route(route: str) -> str:
 
     Unprintable characters are dropped; an empty answer means that there was no template.
     """
-    printable = "".join(character for character in route if character.isprintable())
-    return printable.strip()[:MAX_ROUTE_LENGTH].rstrip()
+    if not route.isprintable():
+        route = "".join(character for character in route if character.isprintable())
+    return route.strip()[:MAX_ROUTE_LENGTH].rstrip()
 
 
 def _is_id(segment: str) -> bool:

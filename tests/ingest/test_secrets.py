@@ -111,10 +111,9 @@ def test_a_secret_is_masked_before_the_body_is_cut(sender, settings):
     assert kept["request_body"].startswith(f'{{"password": "{MASK}"')
 
 
-def test_a_key_of_ours_is_masked_wherever_it_stands(sender, service):
-    from tests.factories import a_key
-
-    raw = a_key(service)[1]
+@pytest.mark.parametrize("form", ["mkey_", "mpat_", "apt_", "Bearer+"])
+def test_a_key_is_masked_by_its_form_wherever_it_stands(sender, form):
+    raw = f"{form}6Jd2kSxQ0aZ9pLw3VbNm"
 
     post_json(
         sender,

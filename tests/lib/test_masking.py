@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.lib.apikeys import make_key
 from monitor.lib.masking import (
+    DEFAULT_RULES,
     MASK,
     MaskingRules,
     contains_mask,
@@ -20,6 +21,7 @@ from monitor.lib.masking import (
     mask_text,
     mask_url,
 )
+from monitor.lib.masking.patterns import mask_names, mask_shapes
 
 SECRET = "hunter2"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
@@ -338,6 +340,9 @@ def test_multipart_with_bare_newlines_or_cut_short_is_masked():
         ('KeyError: {"api_key": "x"}', f'KeyError: {{"api_key": "{MASK}"}}'),
         ("connect postgres://app:s3cr3t@db:5432/x failed", f"connect postgres://{MASK}@db:5432/x failed"),
         ("sent Authorization: Bearer abc.def", f"sent Authorization: {MASK}"),
+        ("Bearer+abcdef", f"Bearer+{MASK}"),
+        ("no client apt_6Jd2kSxQ0aZ9pLw3VbNm is known", f"no client {MASK} is known"),
+        ("mpat_6Jd2kSxQ0aZ9pLw3VbNm", MASK),
         ("got 'Bearer abcdef' there", f"got 'Bearer {MASK}' there"),
         ("Bearer auth_live_1 and bearer key-12", f"Bearer {MASK} and bearer {MASK}"),
         ("curl -H 'Cookie: a=1; b=2' -d x", f"curl -H 'Cookie: {MASK}' -d x"),
@@ -481,6 +486,38 @@ def test_masking_a_body_twice_equals_masking_it_once(text, content_type):
 def test_masking_a_text_or_a_url_twice_equals_masking_it_once(text):
     assert mask_text(mask_text(text)) == mask_text(text)
     assert mask_url(mask_url(text)) == mask_url(text)
+
+
+signless = st.lists(
+     st.sampled_from(
+         ["password", "token", "Bearer", "bearer+", "Basic", "+", "%3D", "%253D", "%20", "\\u003d", "eyJ",
+         "eyJabcdefg.abcdefg", "mkey_aaaaaaaaaaaaaaa", "mpat_aaaaaaaaaaaaaaa", "apt_aaaaaaaaaaaaaaa", "//",
+         "@", ";", "=", "\u00a0", "\u2003", "\x85", "\x1c", "\uff1d", "\uff1a",
+         "S3CRETS3CRET", "x", "/", "?", "\n"]
+     ),
+     max_size=6,
+).map("".join)  # fmt: skip
+
+
+@given(texts | signless)
+def test_the_look_that_ends_most_texts_overlooks_nothing(text):
+    assert mask_text(text) == mask_shapes(mask_names(text, DEFAULT_RULES))
+
+
+@given((texts | signless).filter(lambda text: "#" not in text))
+def test_the_look_that_ends_most_urls_overlooks_nothing(url):
+    # A fragment, though an empty one, is reason enough to take the whole way.
+    assert mask_url(f"{url}#") == f"{mask_url(url)}#"
+
+
+def test_what_was_harmless_in_a_header_is_looked_through_again_as_a_query():
+    rules = MaskingRules()
+    query = f"next=%2Fback%3Ftoken%3D{SECRET}"
+
+    assert mask_headers({"x-state": query}, rules=rules) == {"x-state": query}
+
+    assert SECRET not in mask_url(f"/login?{query}", rules=rules)
+    assert SECRET not in mask_headers({"location": f"/login?{query}"}, rules=rules)["location"]
 
 
 MEBIBYTE = 2**20

@@ -46,12 +46,17 @@ _BEARER = re.compile(
     re.IGNORECASE,
 )
 _BASIC = re.compile(r"\b([Bb]asic )(?=[A-Za-z0-9+/][a-z]*+[A-Z0-9+/=])[A-Za-z0-9+/]{6,}+={0,2}+")
+# What stands in every text that `mask_text` changes: a sign between a name and its value, the one within
+# `Bearer x`, `<` of markup, or the beginning of a shape. Most labels and values of headers have none of them.
+_SIGN = re.compile(r"[:=<+\s]|eyJ|mkey_|mpat_|apt_")
 # Up to the last @ before the path, because people forget to escape one in a password. JSON may write \/\/.
 _USERINFO = re.compile(r"""(:(?:\\?/){2})[^\s/?#"'<>\\@]++(?:@[^\s/?#"'<>\\@]*+)*?@(?![^\s/?#"'<>\\]*@)""")
 
 
 def mask_text(text: str, *, rules: MaskingRules = DEFAULT_RULES) -> str:
     """An error text or stack trace without the secrets that stand in it."""
+    if not _SIGN.search(text):
+        return text
     return mask_shapes(mask_names(text, rules))
 
 
@@ -59,7 +64,7 @@ def mask_shapes(text: str) -> str:
     """The text without secrets that are known by their form alone. Valid JSON stays valid JSON."""
     if "eyJ" in text:
         text = _JWT.sub(MASK, text)
-    if "mkey_" in text or "mpat_" in text:
+    if "mkey_" in text or "mpat_" in text or "apt_" in text:
         text = KEY_PATTERN.sub(MASK, text)
     if "@" in text:
         text = _USERINFO.sub(rf"\1{MASK}@", text)

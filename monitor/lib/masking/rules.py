@@ -11,8 +11,8 @@ MASK = "***MASKED***"
 MAX_REMEMBERED_NAMES = 4096
 LONGEST_REMEMBERED_NAME = 64  # characters; senders choose names, and must not choose our memory
 # So do most values of headers and parameters; those that held nothing to mask need no second look.
-MAX_REMEMBERED_VALUES = 4096
-LONGEST_REMEMBERED_VALUE = 128
+MAX_REMEMBERED_TEXTS = 4096
+LONGEST_REMEMBERED_TEXT = 128
 
 # Compared after `squash`, as parts of a name: "apikey" also finds X-Api-Key and api_key_id.
 _KEY_PARTS = (
@@ -67,6 +67,16 @@ def contains_mask(text: str) -> bool:
     return bool(_MASK_ANY_SPELLING.search(text))
 
 
+class Harmless(set[str]):
+    """Texts of one kind that were looked through lately, and held nothing to mask."""
+
+    def remember(self, text: str) -> None:
+        if len(text) <= LONGEST_REMEMBERED_TEXT:
+            if len(self) >= MAX_REMEMBERED_TEXTS:
+                self.clear()
+            self.add(text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MaskingRules:
     """Names to mask beyond the built-in ones; each counts as a part of a name, whatever its case and
@@ -111,19 +121,14 @@ class MaskingRules:
     def _any_part(self) -> tuple[str, ...]:
         return (*self._key_parts, "ssn", "cookie")
 
+    # Two sets, as what is harmless as the value of a header may hold a secret as a query: pairs are decoded.
     @cached_property
-    def _harmless(self) -> set[str]:
-        return set()
+    def harmless_values(self) -> Harmless:
+        return Harmless()
 
-    def is_known_harmless(self, value: str) -> bool:
-        """Whether this value was looked through lately, and held nothing to mask."""
-        return value in self._harmless
-
-    def remember_harmless(self, value: str) -> None:
-        if len(value) <= LONGEST_REMEMBERED_VALUE:
-            if len(self._harmless) >= MAX_REMEMBERED_VALUES:
-                self._harmless.clear()
-            self._harmless.add(value)
+    @cached_property
+    def harmless_pairs(self) -> Harmless:
+        return Harmless()
 
     def is_sensitive_key(self, name: str) -> bool:
         """Whether a value of this name, in a body or a query, is a secret."""

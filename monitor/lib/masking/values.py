@@ -9,6 +9,8 @@ from monitor.lib.masking.patterns import mask_names, mask_shapes, mask_text
 from monitor.lib.masking.rules import DEFAULT_RULES, MASK, MaskingRules, fully_unquoted, plain_name
 
 _USERINFO = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]*+:)?//)[^/]*@")
+# Without one of these there is nothing in a URL that `mask_url` could change; paths are mostly such.
+_URL_SIGN = re.compile(r"[@;?#+\s]|eyJ|mkey_|mpat_|apt_")
 _PATH_PARAMETER = re.compile(r";([^=;/]*+)=([^;/]++)")  # /cart;jsessionid=...
 # A nested value is written back with little escaped, so that it stays readable; & and + would change its
 # meaning.
@@ -23,28 +25,32 @@ def mask_headers(
 
     Values of other headers are looked through as text, because Referer and Location carry URLs with secrets.
     """
-    return {name: _mask_header(name, value, rules) for name, value in headers.items()}
+    return {
+        name: _mask_secret(value) if rules.is_sensitive_header(name) else _mask_header(value, rules)
+        for name, value in headers.items()
+    }
 
 
-def _mask_header(name: str, value: str | list[str], rules: MaskingRules) -> str | list[str]:
+def _mask_secret(value: str | list[str]) -> str | list[str]:
+    """Something in place of each value; what is empty says nothing."""
     if isinstance(value, list):
-        return [_mask_one_header(name, one, rules) for one in value]
-    return _mask_one_header(name, value, rules)
+        return [one and MASK for one in value]
+    return value and MASK
 
 
-def _mask_one_header(name: str, value: str, rules: MaskingRules) -> str:
-    if rules.is_sensitive_header(name):
-        return MASK if value else value
+def _mask_header(value: str | list[str], rules: MaskingRules) -> str | list[str]:
+    if isinstance(value, list):
+        return [_mask_plain(one, rules) for one in value]
     return _mask_plain(value, rules)
 
 
 def _mask_plain(value: str, rules: MaskingRules) -> str:
-    if rules.is_known_harmless(value):
+    if value in rules.harmless_values:
         return value
     # As a URL first where it may be one: a text pattern does not look into an escaped query.
     masked = mask_text(mask_url(value, rules=rules) if "?" in value else value, rules=rules)
     if masked == value:
-        rules.remember_harmless(value)
+        rules.harmless_values.remember(value)
     return masked
 
 
@@ -53,6 +59,8 @@ def mask_url(url: str, *, rules: MaskingRules = DEFAULT_RULES) -> str:
 
     What is not secret stays byte for byte. Takes anything, also what is no valid URL.
     """
+    if not _URL_SIGN.search(url):
+        return url
     head, hash_sign, fragment = url.partition("#")
     head, question_mark, query = head.partition("?")
     if "@" in head:
@@ -72,7 +80,10 @@ def _mask_path_parameter(match: re.Match[str], rules: MaskingRules) -> str:
 
 def mask_pairs(text: str, rules: MaskingRules) -> str:
     """A query string or form body with sensitive values replaced."""
+    if text in rules.harmless_pairs:
+        return text
     if not rules.may_concern(text):
+        rules.harmless_pairs.remember(text)
         return text
     return "&".join(_mask_pair(pair, rules) for pair in text.split("&"))
 
