@@ -13,6 +13,8 @@ import msgspec
 from django.conf import settings
 from msgspec import Meta
 
+from monitor.lib.ipv4 import ipv4_bytes
+
 MAX_SAFE_NUMBER = 1e15
 
 HeaderValue = str | int | float | bool | None | list[str | int | float | bool | None]
@@ -61,7 +63,7 @@ class LogItem(msgspec.Struct, kw_only=True, frozen=True):
 
     def __post_init__(self) -> None:
         """What types cannot say. msgspec turns the ValueError into its own, with the place."""
-        if self.source_ip:
+        if self.source_ip and not ipv4_bytes(self.source_ip):
             try:
                 ip_address(self.source_ip)
             except ValueError:

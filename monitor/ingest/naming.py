@@ -7,10 +7,11 @@ rolled back.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from operator import attrgetter
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -24,10 +25,15 @@ from monitor.models import Consumer, Endpoint
 from monitor.models.services import OTHER
 
 Name = TypeVar("Name")
+Id = TypeVar("Id")
 EndpointName = tuple[str, str]
 MAX_CACHED_NAMES = 100_000
 # A consumer who was forgotten is met anew by every process after this long; it costs a look-up a minute.
 MAX_AGE_S = 60.0
+
+# By the numbers within ids: UUIDs hash and compare in Python, at several times the cost.
+_endpoint_key = attrgetter("service_id.int", "method", "route")
+_consumer_key = attrgetter("organization_id.int", "consumer_identifier")
 
 _endpoints: dict[tuple[UUID, EndpointName], UUID] = {}
 _consumers: dict[tuple[UUID, str], UUID] = {}
@@ -70,15 +76,38 @@ class Names:
     def consumer_of(self, entry: Named) -> UUID | None:
         return self.consumers.get((entry.organization_id, entry.consumer_identifier))
 
+    def endpoints_of(self, entries: Iterable[Named]) -> list[UUID]:
+        """The endpoint of each entry."""
+        return looked_up(entries, by=_endpoint_key, in_=self.endpoint_of)
 
-def names_for(entries: Iterable[Named], *, now: datetime) -> Names:
+    def consumers_of(self, entries: Iterable[Named]) -> list[UUID | None]:
+        """The consumer of each entry, if it has one."""
+        return looked_up(entries, by=_consumer_key, in_=self.consumer_of)
+
+
+def looked_up(
+    entries: Iterable[Named], *, by: Callable[[Named], Any], in_: Callable[[Named], Id]
+) -> list[Id]:
+    """What `in_` gives for each entry, asked once for those that are alike by their key."""
+    known: dict[Any, Id] = {}
+    found: list[Id] = []
+    for entry in entries:
+        key = by(entry)
+        if key not in known:
+            known[key] = in_(entry)
+        found.append(known[key])
+    return found
+
+
+def names_for(entries: Sequence[Named], *, now: datetime) -> Names:
     """The names of all entries, which may be of several services."""
     if time.monotonic() - _emptied_at > MAX_AGE_S:
         forget_names()
     routes: dict[UUID, set[EndpointName]] = defaultdict(set)
     identifiers: dict[UUID, set[str]] = defaultdict(set)
-    for entry in entries:
+    for entry in {_endpoint_key(entry): entry for entry in entries}.values():
         routes[entry.service_id].add((entry.method, entry.route))
+    for entry in {_consumer_key(entry): entry for entry in entries}.values():
         if entry.consumer_identifier:
             identifiers[entry.organization_id].add(entry.consumer_identifier)
     endpoints: dict[tuple[UUID, EndpointName], UUID] = {}

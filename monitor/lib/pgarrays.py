@@ -8,7 +8,7 @@ are, the number of the first; then the length and the bytes of each element, or 
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
@@ -19,6 +19,8 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+
+from monitor.lib.ipv4 import ipv4_bytes
 
 # PostgreSQL counts times and days from here.
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -93,6 +95,15 @@ def texts(values: Iterable[str | None]) -> Array:
     return packed(TextArray, [NULL if value is None else element(value.encode()) for value in values])
 
 
+def words(values: Iterable[str | None]) -> Array:
+    """The same as `texts`, for a column that says few things again and again."""
+    known: dict[str | None, bytes] = {None: NULL}
+    return packed(
+        TextArray,
+        [known.get(value) or known.setdefault(value, element((value or "").encode())) for value in values],
+    )
+
+
 def blobs(values: Iterable[bytes]) -> Array:
     return packed(BytesArray, [element(value) for value in values])
 
@@ -121,8 +132,15 @@ def float8s(values: Iterable[float | None]) -> Array:
 
 
 def moments(values: Iterable[datetime]) -> Array:
-    """Times with their zone, to the microsecond."""
-    return packed(MomentArray, [_int8(8, microseconds(value - EPOCH)) for value in values])
+    """Times with their zone, to the microsecond. Rows that came together mostly have one in common."""
+    known: dict[datetime, bytes] = {}
+    return packed(
+        MomentArray,
+        [
+            known.get(value) or known.setdefault(value, _int8(8, microseconds(value - EPOCH)))
+            for value in values
+        ],
+    )
 
 
 def microseconds(span: timedelta) -> int:
@@ -140,12 +158,16 @@ def addresses(values: Iterable[str | None]) -> Array:
 
 
 def address(text: str) -> bytes:
+    if four_bytes := ipv4_bytes(text):
+        return BEFORE_IPV4 + four_bytes
     number = ip_address(text)
     return (BEFORE_IPV4 if number.version == 4 else BEFORE_IPV6) + number.packed
 
 
-def array_literal(values: Iterable[str]) -> str:
+def array_literal(values: Sequence[str]) -> str:
     """The values as the text of an array: for a column of arrays, as an array of arrays holds none of
     different lengths."""
+    if not values:
+        return "{}"
     quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
     return "{" + ",".join(quoted) + "}"

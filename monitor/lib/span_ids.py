@@ -9,7 +9,9 @@ HALF = 1 << 63
 
 def span_number(text: str | None) -> int | None:
     """The id as a signed 64-bit number; None for what is no span id, as all zeros are not."""
-    lower = (text or "").lower()
+    if not text:
+        return None
+    lower = text.lower()
     if not SPAN_ID.fullmatch(lower):
         return None
     number = int(lower, 16)

@@ -29,6 +29,7 @@ def read_back(array: pgarrays.Array, type_: str):
     [
         (pgarrays.uuids, "uuid[]", [AN_ID, None, UUID(int=0)]),
         (pgarrays.texts, "text[]", ["", "plain", None, 'a "quoted" \\ text', "é\U0001f600", "{}", "NULL"]),
+        (pgarrays.words, "text[]", ["GET", None, "", "GET", "", None, "é\U0001f600"]),
         (pgarrays.blobs, "bytea[]", [b"", b"\x00\xff", b"x" * 70_000]),
         (pgarrays.int2s, "smallint[]", [0, -1, None, 32_767, -32_768]),
         (pgarrays.int4s, "integer[]", [0, -1, None, 2**31 - 1, -(2**31)]),
@@ -41,6 +42,7 @@ def read_back(array: pgarrays.Array, type_: str):
                 datetime(2026, 11, 21, 23, 59, 59, 999_999, tzinfo=UTC),
                 datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
                 datetime(2000, 1, 1, tzinfo=UTC),
+                datetime(2026, 11, 21, 23, 59, 59, 999_999, tzinfo=UTC),
             ],
         ),
         (pgarrays.days, "date[]", [date(2026, 11, 21), date(1999, 12, 31), date(1, 1, 1)]),
