@@ -19,9 +19,9 @@ from monitor.access.keycache import KeyCache
 from monitor.audit.refusals import keep_denied
 from monitor.ingest.doors import DOORS
 from monitor.ingest.group import GroupCommit
-from monitor.ingest.intake import Message
 from monitor.ingest.lane import Lane, ingesting_sender
 from monitor.ingest.store import store_batch
+from monitor.lib.asgi import Message
 from monitor.lib.notices import Notices
 
 

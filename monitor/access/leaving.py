@@ -7,7 +7,7 @@ plain WSGI nobody tells, and the time limits alone end a query.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,10 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponse
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+from monitor.lib.asgi import Application, Message, Receive, Send
 
 CANCEL_TIMEOUT_S = 2.0
 READS = frozenset({"GET", "HEAD"})

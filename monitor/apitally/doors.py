@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from monitor.apitally.log_file import read_items
 from monitor.apitally.messages import read_startup, read_sync
+from monitor.front.answers import JSON, Answer
 from monitor.ingest.accept import Outcome
 from monitor.ingest.decode import LogItem, Undecodable
-from monitor.ingest.doors import DATABASE_UNAVAILABLE, FAILURES, JSON, Answer, Door, rejection_answer
+from monitor.ingest.doors import DATABASE_UNAVAILABLE, FAILURES, Door, rejection_answer
 from monitor.ingest.reports import Report
 from monitor.lib.apikeys import credential_of_client_id
 from monitor.lib.counting import count_rejected

@@ -1,15 +1,10 @@
 """Hands the counts over when an ASGI server stops its process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
 
 from monitor.health.flushing import end_flushing
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+from monitor.lib.asgi import Application, Message, Receive, Send
 
 
 class FlushAtStop:

@@ -13,12 +13,13 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from monitor.front.answers import Answer
 from monitor.imports.bring import bring_in
 from monitor.imports.doors import FileDoor, HarFile, NdjsonFile, import_answer
 from monitor.ingest.api import IngestDoor
 from monitor.ingest.decode import LogItem, Undecodable
 from monitor.ingest.documentation import BatchResultSerializer
-from monitor.ingest.doors import Answer, Door
+from monitor.ingest.doors import Door
 from monitor.ingest.entry import Sender
 
 BOOLEANS = {"true": True, "false": False, "": False}

@@ -8,18 +8,11 @@ from rest_framework.exceptions import ParseError, UnsupportedMediaType
 
 from monitor.api.body import BodyTooLarge
 from monitor.api.errors import problem
+from monitor.front.answers import Answer
 from monitor.imports.bring import HAR, NDJSON, Brought, Source
 from monitor.ingest.accept import Outcome
 from monitor.ingest.decode import LogItem, Undecodable
-from monitor.ingest.doors import (
-    JSON_TYPES,
-    NDJSON_TYPES,
-    Answer,
-    ManyLogs,
-    item_error,
-    problem_answer,
-    status_of,
-)
+from monitor.ingest.doors import JSON_TYPES, NDJSON_TYPES, ManyLogs, item_error, problem_answer, status_of
 
 
 class FileDoor(ManyLogs):

@@ -18,10 +18,11 @@ from rest_framework.views import APIView
 from monitor.api.body import read_body
 from monitor.api.errors import PROBLEM_JSON
 from monitor.api.rows import LogRowSerializer
+from monitor.front.answers import Answer
 from monitor.ingest.accept import accept
 from monitor.ingest.decode import LogItem, Undecodable
 from monitor.ingest.documentation import BatchResultSerializer, ExcludedSerializer, LogItemSerializer
-from monitor.ingest.doors import DOORS, Answer, Door, key_needed, media_type_of, sender_of
+from monitor.ingest.doors import DOORS, Door, key_needed, media_type_of, sender_of
 from monitor.ingest.entry import Sender
 from monitor.ingest.reports import keep_reports
 from monitor.lib.actors import Scope

@@ -5,7 +5,6 @@ door's answer. So the DRF views and the ASGI lane cannot differ.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -16,27 +15,18 @@ from rest_framework.exceptions import NotAuthenticated, ParseError, PermissionDe
 from monitor.api.authentication import key_from
 from monitor.api.body import BodyTooLarge
 from monitor.api.errors import PROBLEM_JSON, PROBLEMS, ServerBusy, field_error, problem
+from monitor.front.answers import JSON, Answer
 from monitor.ingest.accept import Outcome, Rejection
 from monitor.ingest.decode import LogItem, Undecodable, decode_batch, decode_one
 from monitor.ingest.entry import Entry, Sender
 from monitor.ingest.reports import Report
 from monitor.models import ApiKey
 
-JSON = "application/json"
 JSON_TYPES = frozenset({"", JSON, "text/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 # Rejections that are no fault of the sender.
 DATABASE_UNAVAILABLE = "database_unavailable"
 FAILURES = {"internal_error": 500, DATABASE_UNAVAILABLE: 503}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    status: int
-    # Bytes are encoded already; the rest becomes JSON.
-    body: Mapping[str, Any] | bytes
-    content_type: str = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Door(Protocol):

@@ -1,24 +1,17 @@
 """Reads bodies for the lane, and bounds how much of them this process holds at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from monitor.api.body import BodyTooLarge
 from monitor.api.errors import RequestTimedOut, ServerBusy
+from monitor.front.requests import BODY_S
+from monitor.lib.asgi import Disconnected, Receive
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 # Bodies of one process between their first byte and their commit. Decoded, masked and waiting logs grow with
 # them, to a few times as much.
 MAX_HELD_BYTES = 64 * 1024 * 1024
-# Time for a whole body: a sender that dribbles must not hold its share of the room for ever.
-BODY_S = 60.0
-
-
-class Disconnected(Exception):
-    """The client went away before its body was whole."""
 
 
 class Room:

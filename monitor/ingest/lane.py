@@ -6,58 +6,44 @@ loop, and commits are grouped.
 
 import asyncio
 import contextlib
-import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import Any
 
-import msgspec
-from django.conf import settings
 from django.db import connection
-from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 from rest_framework.exceptions import (
-    APIException,
     AuthenticationFailed,
     NotAuthenticated,
-    ParseError,
     PermissionDenied,
 )
 
 from monitor.access import actor_of_key
 from monitor.access.keycache import KEYS_CHANNEL, KeyCache, Refusal
 from monitor.access.requests import access_log, address_of
-from monitor.api.authentication import BEARER
 from monitor.api.body import decompress
-from monitor.api.errors import DATABASE_AWAY, PROBLEM_JSON, ServerBusy, problem, problem_handler
+from monitor.api.errors import DATABASE_AWAY, ServerBusy
 from monitor.api.permissions import KEY_OR_SIGN_IN, require
-from monitor.audit import Visit
 from monitor.audit.refusals import BEYOND_REACH, is_denial_known, keep_denied
+from monitor.front.answers import Answer, error_answer, respond
+from monitor.front.requests import is_secure, require_host, visit_in_front
+from monitor.front.standing import cors_headers, standing_headers
 from monitor.ingest.accept import Outcome, prepare_all
-from monitor.ingest.doors import DOORS, Answer, Door, media_type_of, sender_of
+from monitor.ingest.doors import DOORS, Door, media_type_of, sender_of
 from monitor.ingest.entry import Sender
 from monitor.ingest.group import GroupCommit, Stopped, TooBusy
-from monitor.ingest.intake import Disconnected, Room, read_whole
+from monitor.ingest.intake import Room, read_whole
 from monitor.ingest.reports import Report, keep_reports
-from monitor.ingest.standing import cors_headers, standing_headers
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.apikeys import hide_client_id
+from monitor.lib.asgi import Application, Disconnected, Headers, Message, Receive, Send, headers_of
 from monitor.lib.counting import count_rejected, count_request
 from monitor.lib.notices import Listener, Notices
-from monitor.lib.requestids import current_request_id, remember_request_id, request_id_for
+from monitor.lib.requestids import remember_request_id, request_id_for
 from monitor.limits.policies import Limit
 from monitor.limits.shares import shares
 from monitor.models import ApiKey
-from monitor.models.audit import Face
 from monitor.usage import count_call
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
-Headers = dict[str, str]
 
 # A body that is decoded, checked and masked in about the time that a switch to another thread costs; a larger
 # one must not hold up the others on the event loop.
@@ -68,9 +54,6 @@ DECODING_THREADS = 2
 LARGE_SUBMISSION = 200
 # Requests that wait for their key to be looked up; each look-up takes about a millisecond.
 MAX_LOOK_UPS = 1_000
-
-logger = logging.getLogger(__name__)
-encode = msgspec.json.Encoder().encode
 
 
 class MayNotSend(PermissionDenied):
@@ -282,19 +265,6 @@ def look_up_steadily(keys: Keys, raw: str) -> Sender | MayNotSend | Refusal:
         return keys.look_up(raw)
 
 
-def visit_in_front(scope: Message, headers: Headers) -> Visit:
-    """The request as the audit log tells of it; Django's own middleware does not see it."""
-    peer = scope.get("client")
-    return Visit(
-        face=Face.API,
-        method=scope["method"],
-        route=hide_client_id(scope["path"]).lstrip("/"),
-        ip=address_of(headers.get("x-forwarded-for", ""), peer[0] if peer else None) or "",
-        user_agent=headers.get("user-agent", ""),
-        request_id=current_request_id(),
-    )
-
-
 def lease_steadily(limits: Sequence[Limit], logs: int) -> None:
     """Lease more, on a second connection when the first one is broken."""
     try:
@@ -318,34 +288,6 @@ def close_connection() -> None:
     connection.close()
 
 
-def headers_of(scope: Message) -> Headers:
-    """The headers by lower-case name; of repeated ones the last."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-
-
-def require_host(scope: Message, headers: Headers) -> None:
-    """Raises ParseError for a Host that ALLOWED_HOSTS does not name, in the words of Django's own answer."""
-    host = headers.get("host") or str((scope.get("server") or [""])[0])
-    if not is_allowed(host, tuple(settings.ALLOWED_HOSTS)):
-        raise ParseError("The request could not be read.", code="validation_error")
-
-
-@lru_cache(maxsize=256)
-def is_allowed(host: str, allowed: tuple[str, ...]) -> bool:
-    domain, _ = split_domain_port(host)
-    return bool(domain) and validate_host(domain, list(allowed))
-
-
-def is_secure(scope: Message, headers: Headers) -> bool:
-    """Whether the client spoke https, as Django decides it."""
-    if settings.SECURE_PROXY_SSL_HEADER:
-        name, word = settings.SECURE_PROXY_SSL_HEADER
-        said = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower())
-        if said is not None:
-            return said.split(",")[0].strip() == word
-    return bool(scope.get("scheme") == "https")
-
-
 def refused(door: Door, error: Exception) -> Answer:
     """The error as the door's clients read it, counted."""
     answer = error_answer(error)
@@ -353,39 +295,6 @@ def refused(door: Door, error: Exception) -> Answer:
         raise TypeError("A problem is not encoded yet.")
     count_rejected(str(answer.body["code"]))
     return door.refusal(answer)
-
-
-def error_answer(error: Exception) -> Answer:
-    """The problem that the DRF views would answer with."""
-    if not isinstance(error, (APIException, *DATABASE_AWAY)):
-        logger.error("A request could not be answered", exc_info=error)
-        body = problem(500, "internal_error", "Something went wrong on our side.")
-        return Answer(status=500, body=body, content_type=PROBLEM_JSON)
-    if isinstance(error, APIException) and error.status_code == 401:
-        error.auth_header = BEARER  # type: ignore[attr-defined] # as APIView.handle_exception does
-    response = problem_handler(error, {"view": None, "request": None})
-    if response is None:
-        raise RuntimeError("An APIException has no problem.")
-    return Answer(
-        status=response.status_code,
-        body=response.data,
-        content_type=PROBLEM_JSON,
-        # Besides the type, which a renderer would have set: WWW-Authenticate and Retry-After.
-        headers={name: value for name, value in response.items() if name != "Content-Type"},
-    )
-
-
-async def respond(send: Send, answer: Answer, request_id: str, standing: list[tuple[bytes, bytes]]) -> None:
-    body = answer.body if isinstance(answer.body, bytes) else encode(answer.body)
-    headers = [
-        (b"content-type", answer.content_type.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-request-id", request_id.encode()),
-        *standing,
-        *((name.lower().encode(), value.encode()) for name, value in answer.headers.items()),
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def log_refusal(scope: Message, headers: Headers, answer: Answer, started: float) -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from django.http import QueryDict
 
 from monitor.api.paths import uuid_or_none
-from monitor.ingest.lane import Application, Headers, Message
+from monitor.lib.asgi import Application, Headers, Message
 from monitor.live.hub import Hub, Stream
 from monitor.streams.events import event
 from monitor.streams.face import HEARTBEAT_S, StreamFace

@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from monitor.ingest.doors import JSON, Answer
+from monitor.front.answers import JSON, Answer
 
 PROTOBUF = "application/x-protobuf"
 PROTOBUF_TYPES = frozenset({PROTOBUF, "application/protobuf"})

@@ -6,9 +6,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from monitor.api.rows import LogRowSerializer
+from monitor.front.answers import JSON
 from monitor.ingest.api import IngestDoor, IngestLog
 from monitor.ingest.documentation import LogItemSerializer
-from monitor.ingest.doors import JSON
 from monitor.otlp import doors
 from monitor.otlp.answers import LOGS, METRICS, PROTOBUF, TRACES
 from monitor.otlp.documentation import OtlpAutoSchema, request_of, responses_of

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 
 from monitor.api.schema import ProblemAutoSchema
-from monitor.ingest.doors import JSON
+from monitor.front.answers import JSON
 from monitor.otlp.answers import PROTOBUF, Signal
 
 BINARY = {"type": "string", "format": "binary"}

@@ -13,17 +13,10 @@ from rest_framework.exceptions import ParseError, UnsupportedMediaType
 
 from monitor.api.authentication import key_from
 from monitor.api.body import BodyTooLarge
+from monitor.front.answers import JSON, Answer
 from monitor.ingest.accept import Outcome, Rejection
 from monitor.ingest.decode import LogItem, Undecodable
-from monitor.ingest.doors import (
-    DATABASE_UNAVAILABLE,
-    DOORS,
-    JSON,
-    Answer,
-    Door,
-    OneLog,
-    rejection_answer,
-)
+from monitor.ingest.doors import DATABASE_UNAVAILABLE, DOORS, Door, OneLog, rejection_answer
 from monitor.ingest.reports import Report
 from monitor.otlp import json_form, protobuf
 from monitor.otlp.answers import LOGS, METRICS, PROTOBUF_TYPES, TRACES, Signal, export_answer, status_answer

@@ -16,21 +16,10 @@ from rest_framework.exceptions import ParseError
 
 from monitor.access.requests import access_log, address_of
 from monitor.api.errors import ServerBusy
-from monitor.ingest.doors import Answer
-from monitor.ingest.intake import BODY_S, Disconnected
-from monitor.ingest.lane import (
-    Application,
-    Headers,
-    Message,
-    Receive,
-    Send,
-    error_answer,
-    headers_of,
-    is_secure,
-    require_host,
-    respond,
-)
-from monitor.ingest.standing import standing_headers
+from monitor.front.answers import Answer, error_answer, respond
+from monitor.front.requests import BODY_S, is_secure, require_host
+from monitor.front.standing import standing_headers
+from monitor.lib.asgi import Application, Disconnected, Headers, Message, Receive, Send, headers_of
 from monitor.lib.counting import count_request, face_of
 from monitor.lib.requestids import new_request_id, remember_request_id
 from monitor.push.commits import Busy, PingCommits

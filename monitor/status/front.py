@@ -1,19 +1,12 @@
 """Status pages that this process holds ready, answered by the event loop: no thread, no query."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from django.conf import settings
 
+from monitor.lib.asgi import Application, Message, Receive, Send
 from monitor.status.answers import Answer
 from monitor.status.cache import CACHE, AnswerCache, Key
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
-
 
 # For the new page a reader waits so long. A database that hangs, unlike one that is gone, answers no error.
 PATIENCE_S = 3.0

@@ -16,19 +16,10 @@ from django.db import connection
 
 from monitor.access.requests import access_log, address_of
 from monitor.api.errors import ServerBusy
-from monitor.ingest.lane import (
-    Application,
-    Headers,
-    Message,
-    Receive,
-    Send,
-    error_answer,
-    headers_of,
-    is_secure,
-    require_host,
-    respond,
-)
-from monitor.ingest.standing import standing_headers
+from monitor.front.answers import error_answer, respond
+from monitor.front.requests import is_secure, require_host
+from monitor.front.standing import standing_headers
+from monitor.lib.asgi import Application, Headers, Message, Receive, Send, headers_of
 from monitor.lib.requestids import remember_request_id, request_id_for
 from monitor.lib.stopping import stopping
 from monitor.streams.events import RETRY

@@ -13,8 +13,9 @@ from rest_framework.request import Request
 from monitor.api.authentication import ActorAuthentication
 from monitor.api.permissions import require
 from monitor.audit.refusals import keep_denied
-from monitor.ingest.lane import headers_of, visit_in_front
+from monitor.front.requests import visit_in_front
 from monitor.lib.actors import Actor, Scope
+from monitor.lib.asgi import headers_of
 
 
 def reader_of(scope: Any) -> Actor:

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from monitor.ingest.lane import Application, Headers, Message
-from monitor.ingest.standing import cors_headers
+from monitor.front.standing import cors_headers
+from monitor.lib.asgi import Application, Headers, Message
 from monitor.lib.notices import Notices
 from monitor.models.arrivals import Place
 from monitor.streams.events import event, heartbeat

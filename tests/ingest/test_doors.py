@@ -11,11 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.api.rows import LogRowSerializer
+from monitor.front.standing import standing_headers
 from monitor.ingest import LogItem, accept
 from monitor.ingest.documentation import LogItemSerializer
 from monitor.ingest.doors import light_row
 from monitor.ingest.entry import Sender
-from monitor.ingest.standing import standing_headers
 from monitor.models import RequestLog
 from tests.asgi import doors_of, lane_on
 from tests.factories import a_client, a_key, a_log, a_service
