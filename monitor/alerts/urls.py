@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitor.alerts import api, pages, silence_api, trial_api, window_pages, yaml_api
+from monitor.alerts import api, pages, silence_api, silence_pages, trial_api, window_pages, yaml_api
 
 api_routes = [
     path("alerts", api.AlertRuleViewSet.as_view({"get": "list", "post": "create"})),
@@ -30,11 +30,11 @@ api_routes = [
 page_routes = [
     path("alerts-ui", pages.alerts, name="alerts"),
     path("alerts-ui/new", window_pages.new_rule, name="alert-new"),
-    path("alerts-ui/silences", window_pages.silences, name="alert-silences"),
-    path("alerts-ui/silences/<uuid:silence_id>/end", window_pages.end, name="alert-silence-end"),
+    path("alerts-ui/silences", silence_pages.silences, name="alert-silences"),
+    path("alerts-ui/silences/<uuid:silence_id>/end", silence_pages.end, name="alert-silence-end"),
     path("alerts-ui/<uuid:alert_id>", pages.alert, name="alert"),
-    path("alerts-ui/<uuid:alert_id>/acknowledge", window_pages.acknowledge_rule, name="alert-acknowledge"),
-    path("alerts-ui/<uuid:alert_id>/silence", window_pages.silence_rule, name="alert-silence"),
+    path("alerts-ui/<uuid:alert_id>/acknowledge", silence_pages.acknowledge_rule, name="alert-acknowledge"),
+    path("alerts-ui/<uuid:alert_id>/silence", silence_pages.silence_rule, name="alert-silence"),
     path("alerts-ui/<uuid:alert_id>/pause", pages.pause, name="alert-pause"),
     path("alerts-ui/<uuid:alert_id>/delete", pages.delete, name="alert-delete"),
 ]

@@ -1,59 +1,36 @@
 """Pages of rules over windows: made by a sentence, tried on the last days, shown with what they saw."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import inf
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
 from monitor.access.gate import page_actor
-from monitor.alerts.api import reach_rule
-from monitor.alerts.backtest import CannotTry, back_test
-from monitor.alerts.conditions import BadCondition
-from monitor.alerts.kinds import Judgement
 from monitor.alerts.objectives import ObjectiveNow, objective_now
-from monitor.alerts.quiet import (
-    MAX_ACKNOWLEDGED,
-    BadSilence,
-    acknowledge,
-    end_silence,
-    make_silence,
-    reach_silence,
-)
+from monitor.alerts.silence_pages import SILENCES
 from monitor.alerts.states import begin_anew, state_of
 from monitor.alerts.told import told_of
-from monitor.alerts.trial import BackTest, Point, badness, extremes
+from monitor.alerts.tried import tried, worth
 from monitor.alerts.usual import MAX_GROUPS
 from monitor.alerts.window_forms import KIND_WORDS, WindowRuleForm
 from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import reach_service, require
-from monitor.charts import Series, Threshold, TimeAxis, Unit, lines
 from monitor.lib.actors import Actor, Scope
 from monitor.lib.addresses import address_with
 from monitor.lib.time_limit import TookTooLong
-from monitor.metrics import TooMuchToCount
-from monitor.metrics.tiles import floor
 from monitor.models import AlertEvaluation, AlertEvent, AlertGroup, AlertRule, AlertSilence, Endpoint, Service
-from monitor.models.alerts import OF_NOTHING, Direction, EventKind, Measure, RuleKind, value_text
+from monitor.models.alerts import EventKind, RuleKind
 
 ROWS = 50
 MAX_CHOICES = 500
-CHART_STEP = timedelta(hours=1)
-# As many groups as lines can be told apart; the worst ones.
-LINES = ("series-p95", "series-p50", "series-p99", "series-p75", "series-plain")
-SHARES = frozenset({Measure.ERROR_RATE, Measure.STATUS_SHARE, Measure.SLOW_SHARE})
-LATENCIES = frozenset({Measure.P50, Measure.P95, Measure.P99})
 # What "alert on this" may say in an address.
 PREFILLED = (
     "measure",
@@ -72,7 +49,6 @@ PREFILLED = (
     "per",
     "name",
 )
-SILENCES = ((3600, "1 hour"), (4 * 3600, "4 hours"), (24 * 3600, "a day"), (7 * 24 * 3600, "a week"))
 
 reading_or_posting = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -147,123 +123,6 @@ def prefilled(query: QueryDict) -> dict[str, Any]:
         elif name in said:
             said[name] = int(said[name])
     return said
-
-
-def tried(rule: AlertRule) -> dict[str, Any]:
-    """The back-test of a rule for its page; nothing for a kind that cannot be tried."""
-    now = timezone.now()
-    try:
-        tested = back_test(rule, now=now)
-    except CannotTry:
-        return {}
-    except (TooMuchToCount, BadCondition) as error:
-        return {"tested_error": str(error)}
-    return {
-        "tested": tested,
-        "tested_chart": chart_of(rule, tested, now=now),
-        "firings": [
-            (firing, worth(rule, firing.value), length_of(firing.start, firing.end or now))
-            for firing in tested.firings[:ROWS]
-        ],
-        "tested_has_band": any(
-            point.judgement.band and point.judgement.band.low is not None
-            for walked in tested.points.values()
-            for point in walked
-        ),
-        "has_groups": any(firing.group for firing in tested.firings),
-    }
-
-
-def worth(rule: AlertRule, value: float | None) -> str:
-    """A value of the rule in words."""
-    if rule.kind == RuleKind.SLO:
-        return "nothing" if value is None else f"{value:.3g}\N{MULTIPLICATION SIGN}"
-    return value_text(rule.measure or Measure.REQUEST_COUNT, value)
-
-
-def length_of(start: datetime, end: datetime) -> str:
-    minutes = max(int((end - start).total_seconds()) // 60, 1)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
-def chart_of(rule: AlertRule, tested: BackTest, *, now: datetime) -> SafeString:
-    """The worst value of each hour, with the threshold or the band of what is usual as lines."""
-    # The last judgement may be of a whole hour, and then begins one of its own.
-    start, end = floor(tested.since, CHART_STEP), floor(tested.until, CHART_STEP) + CHART_STEP
-    axis = TimeAxis(start=start, end=end, step=CHART_STEP, now=now)
-    unit, scale = unit_of(rule)
-    drawn = worst_groups(rule, tested.points)
-    worst = {name: extremes(rule, tested.points[name], axis.starts, CHART_STEP) for name in drawn}
-    series = [
-        Series(
-            name=name or "All",
-            values=[None if one is None or one.value is None else one.value * scale for one in worst[name]],
-            css_class=css_class,
-        )
-        for name, css_class in zip(drawn, LINES, strict=False)
-    ]
-    return lines(
-        axis,
-        [*series, *(band_series(worst[drawn[0]], scale) if drawn else ())],
-        chart_id="back-test-chart",
-        title=f"{rule.condition[:1].upper()}{rule.condition[1:]}: {side_of(rule)} of each hour",
-        unit=unit,
-        empty="Nothing was measured in these days",
-        threshold=threshold_of(rule, scale),
-    )
-
-
-def band_series(judgements: Sequence[Judgement | None], scale: float) -> list[Series]:
-    """What was usual, of the group that is drawn first."""
-    bands = [one.band if one else None for one in judgements]
-    if not any(band and band.low is not None for band in bands):
-        return []
-    ends = (("usual, highest", "high"), ("usual, lowest", "low"))
-    return [
-        Series(
-            name=words,
-            values=[
-                None if band is None or (value := getattr(band, name)) is None else value * scale
-                for band in bands
-            ],
-            css_class="series-band",
-        )
-        for words, name in ends
-    ]
-
-
-def threshold_of(rule: AlertRule, scale: float) -> Threshold | None:
-    if rule.kind == RuleKind.SLO:
-        return Threshold(value=1.0, label=f"1\N{MULTIPLICATION SIGN}: used up in {rule.period_days} days")
-    if rule.threshold is None:
-        return None
-    return Threshold(value=rule.threshold * scale, label=worth(rule, rule.threshold))
-
-
-def side_of(rule: AlertRule) -> str:
-    """What an hour is shown by."""
-    if rule.kind == RuleKind.LOG or rule.is_of_news:
-        return "how many"
-    if rule.direction == Direction.BOTH:
-        return "the most unusual"
-    return "the lowest" if rule.direction == Direction.BELOW or rule.kind in OF_NOTHING else "the highest"
-
-
-def worst_groups(rule: AlertRule, points: Mapping[str, Sequence[Point]]) -> list[str]:
-    worst = {
-        name: max((badness(rule, point.judgement) for point in walked), default=-inf)
-        for name, walked in points.items()
-    }
-    known = sorted((name for name in worst if worst[name] > -inf), key=lambda name: -worst[name])
-    return (known or list(points))[: len(LINES)]
-
-
-def unit_of(rule: AlertRule) -> tuple[Unit, float]:
-    """The unit of the rule's chart, and what its values are multiplied with for it."""
-    if rule.measure in SHARES and rule.kind != RuleKind.SLO:
-        return Unit.SHARE, 0.01
-    return (Unit.MILLISECONDS if rule.measure in LATENCIES else Unit.COUNT), 1.0
 
 
 # --- One rule ----------------------------------------------------------------------------------------------
@@ -356,113 +215,3 @@ def show_window_rule(request: HttpRequest, actor: Actor, rule: AlertRule) -> Htt
     begin_anew(saved, changed, now=timezone.now())
     messages.success(request, "The rule is saved. The next minute is judged by it.")
     return redirect("pages:alert", rule.id)
-
-
-@reading_or_posting
-def acknowledge_rule(request: HttpRequest, alert_id: UUID) -> HttpResponse:
-    """Takes what fires as known for so many seconds."""
-    if request.method == "POST":
-        actor = page_actor(request)
-        rule = reach_rule(actor, alert_id, Scope.MANAGE)
-        until = timezone.now() + seconds_asked(request.POST, at_most=MAX_ACKNOWLEDGED)
-        count = acknowledge(rule, group=None, until=until, by=actor.label)
-        words = f"Acknowledged until {until:%Y-%m-%d %H:%M} UTC." if count else "Nothing fires at present."
-        messages.success(request, words)
-    return redirect("pages:alert", alert_id)
-
-
-@reading_or_posting
-def silence_rule(request: HttpRequest, alert_id: UUID) -> HttpResponse:
-    """Silences the rule, or one of its groups, for so many seconds."""
-    if request.method == "POST":
-        actor, now = page_actor(request), timezone.now()
-        rule = reach_rule(actor, alert_id, Scope.MANAGE)
-        said = {
-            "service_id": rule.service_id,
-            "rule_id": rule.id,
-            "group": request.POST.get("group", "")[:300],
-            "reason": request.POST.get("reason", "")[:512],
-            "ends_at": now + seconds_asked(request.POST, at_most=timedelta(days=7)),
-        }
-        silence = make_silence(
-            organization_id=rule.service.organization_id, said=said, made_by=actor.label, now=now
-        )
-        messages.success(request, f"{rule.name} is silent until {silence.ends_at:%Y-%m-%d %H:%M} UTC.")
-    return redirect("pages:alert", alert_id)
-
-
-def seconds_asked(posted: QueryDict, *, at_most: timedelta) -> timedelta:
-    """The length that was chosen; an hour for what is none."""
-    text = posted.get("seconds", "")
-    is_number = text.isascii() and text.isdigit() and len(text) < 9
-    length = timedelta(seconds=int(text)) if is_number else timedelta()
-    return length if timedelta() < length <= at_most else timedelta(hours=1)
-
-
-# --- Silences ----------------------------------------------------------------------------------------------
-
-
-@reading_or_posting
-def silences(request: HttpRequest) -> HttpResponse:
-    """Silences that hold or will, and the form of maintenance. A POST makes one."""
-    actor, now = page_actor(request), timezone.now()
-    problem = ""
-    if request.method == "POST":
-        try:
-            maintain(actor, request.POST, now=now)
-        except BadSilence as error:
-            problem = str(error)
-        else:
-            messages.success(request, "The silence is made.")
-            return redirect("pages:alert-silences")
-    manageable = Service.objects.within_reach_of(actor, Scope.MANAGE).in_order_of_choice()[:MAX_CHOICES]
-    listed = (
-        AlertSilence.objects.visible_to(actor).select_related("service", "rule").order_by("-ends_at", "-id")
-    )
-    context = {
-        "section": "alerts",
-        "now": now,
-        "silences": listed[:ROWS],
-        "services": manageable if actor.may(Scope.MANAGE) else [],
-        "problem": problem,
-        "said": request.POST,
-    }
-    return render(request, "alerts/silences.html", context, status=400 if problem else 200)
-
-
-def maintain(actor: Actor, posted: QueryDict, *, now: datetime) -> AlertSilence:
-    """A silence of a service as the form says. Raises BadSilence."""
-    service_id = uuid_or_none(posted.get("service_id"))
-    if service_id is None:
-        raise BadSilence("service_id", "Choose a service.")
-    service = reach_service(actor, service_id, Scope.MANAGE)
-    starts_at, ends_at = (moment_of(posted.get(name, "")) for name in ("starts_at", "ends_at"))
-    if ends_at is None:
-        raise BadSilence("ends_at", "Say when it ends.")
-    said = {
-        "service_id": service.id,
-        "group": posted.get("group", "")[:300],
-        "reason": posted.get("reason", "")[:512],
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-    }
-    return make_silence(organization_id=service.organization_id, said=said, made_by=actor.label, now=now)
-
-
-def moment_of(text: str) -> datetime | None:
-    """A moment as a browser writes it, in UTC."""
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        return None
-    return (
-        moment if moment is None or moment.tzinfo else moment.replace(tzinfo=timezone.get_default_timezone())
-    )
-
-
-@reading_or_posting
-def end(request: HttpRequest, silence_id: UUID) -> HttpResponse:
-    if request.method == "POST":
-        end_silence(reach_silence(page_actor(request), silence_id, Scope.MANAGE), now=timezone.now())
-        messages.success(request, "The silence has ended.")
-    return redirect("pages:alert-silences")

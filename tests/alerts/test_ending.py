@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from monitor.alerts import rounds
 from monitor.alerts.ending import remove_rule
-from monitor.alerts.rounds import FORGOTTEN_AFTER, judge_windows
+from monitor.alerts.groups import FORGOTTEN_AFTER
+from monitor.alerts.rounds import judge_windows
 from monitor.channels.register import make_channel
 from monitor.models import AlertGroup, AlertRule, Event, Notification, NotificationChannel
 from monitor.services import remove_service

@@ -243,7 +243,7 @@ def test_groups_are_consumers_or_environments_too_and_nobody_is_no_consumer(serv
 
 
 def test_groups_are_capped_and_the_busiest_stay(service, monkeypatch):
-    monkeypatch.setattr("monitor.alerts.rounds.MAX_GROUPS", 2)
+    monkeypatch.setattr("monitor.alerts.groups.MAX_GROUPS", 2)
     rule = saved(service, per="environment")
     for number, name in enumerate(("a", "b", "c"), start=1):
         send(service, number, at=NOON - 2 * MINUTE, environment=name)

@@ -11,7 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from monitor.alerts import asking
 from monitor.alerts.asking import asks_of, replies_to
 from monitor.alerts.evaluations import drop_old_evaluations
-from monitor.alerts.rounds import FORGOTTEN_AFTER, MAX_GROUPS, judge_windows
+from monitor.alerts.groups import FORGOTTEN_AFTER
+from monitor.alerts.rounds import judge_windows
+from monitor.alerts.usual import MAX_GROUPS
 from monitor.events.catalogue import CATALOGUE
 from monitor.metrics.compact import compact
 from monitor.metrics.windows import Detail
