@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from monitor.journeys import running
+from monitor.journeys import judging, running
 from monitor.journeys.document import read_document
 from monitor.journeys.results import JourneyRun
 from monitor.journeys.running import run_journey
@@ -394,7 +394,7 @@ def test_a_step_that_only_waited_for_others_says_nothing_of_its_target(base, mon
     asked = [{"source": "status", "comparison": "==", "target": 200}]
     with ThreadPoolExecutor(1) as narrow:
         narrow.submit(over.wait, 10)
-        monkeypatch.setattr(running, "JUDGING", narrow)
+        monkeypatch.setattr(judging, "JUDGING", narrow)
         run = go({**step, "assertions": asked})
         over.set()
 
