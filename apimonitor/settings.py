@@ -8,6 +8,9 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from apimonitor import env
+from apimonitor.rest import DRF_STANDARDIZED_ERRORS as DRF_STANDARDIZED_ERRORS
+from apimonitor.rest import REST_FRAMEWORK as REST_FRAMEWORK
+from apimonitor.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from monitor.lib import outbound
 
 # Of anything; no limit is meant to be larger.
@@ -68,10 +71,10 @@ RATE_LIMIT_ORGANIZATION = env.integer("RATE_LIMIT_ORGANIZATION", 120_000, least=
 RATE_LIMIT_WRITES = env.integer("RATE_LIMIT_WRITES", 6_000, least=0, most=MAX_A_MINUTE)
 RATE_LIMIT_REPLAYS = env.integer("RATE_LIMIT_REPLAYS", 600, least=0, most=MAX_A_MINUTE)
 RATE_LIMIT_TESTS = env.integer("RATE_LIMIT_TESTS", 120, least=0, most=MAX_A_MINUTE)
+RATE_LIMIT_EXPORTS = env.integer("RATE_LIMIT_EXPORTS", 120, least=0, most=MAX_A_MINUTE)
 # Live tails at once, in one process: of a key or a person, and of all keys of an organization.
 TAIL_STREAMS_KEY = env.integer("TAIL_STREAMS_KEY", 20, least=0, most=10_000)
 TAIL_STREAMS_ORGANIZATION = env.integer("TAIL_STREAMS_ORGANIZATION", 50, least=0, most=10_000)
-RATE_LIMIT_EXPORTS = env.integer("RATE_LIMIT_EXPORTS", 120, least=0, most=MAX_A_MINUTE)
 # Logs of one organization, by all doors; a key may have a limit of its own.
 RATE_LIMIT_LOGS = env.integer("RATE_LIMIT_LOGS", 0, least=0, most=MAX_A_MINUTE)
 # From one address (IPv6: one /64): calls of the API, API keys that open nothing, and forms that need no
@@ -185,6 +188,11 @@ OPSGENIE_EU_URL = env.origin("OPSGENIE_EU_URL", "https://api.eu.opsgenie.com")
 NOTIFICATION_SLOTS = env.integer("NOTIFICATION_SLOTS", 16, least=4, most=100)
 # The same for the subscribers of status pages: threads of their own, as their receivers are strangers'.
 STATUS_SLOTS = env.integer("STATUS_SLOTS", 6, least=4, most=100)
+
+# --- Alerts ------------------------------------------------------------------------------------------------
+
+# Notices of window rules an organization is told in an hour; the rest are one digest when the hour is over.
+ALERT_NOTICES_AN_HOUR = env.integer("ALERT_NOTICES_AN_HOUR", 60, least=1, most=100_000)
 
 # --- Monitors ----------------------------------------------------------------------------------------------
 
@@ -422,71 +430,6 @@ CORS_EXPOSE_HEADERS = (
     *("Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed", "Content-Disposition"),
 )
 CORS_PREFLIGHT_MAX_AGE = 3600
-
-# --- The API -----------------------------------------------------------------------------------------------
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["monitor.api.authentication.ActorAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["monitor.api.permissions.ActorMayPass"],
-    "DEFAULT_PARSER_CLASSES": ["monitor.api.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "monitor.api.negotiation.JsonAnyway",
-    "URL_FORMAT_OVERRIDE": None,
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "monitor.api.schema.ProblemAutoSchema",
-    "EXCEPTION_HANDLER": "monitor.api.errors.problem_handler",
-    "UNAUTHENTICATED_USER": None,
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
-DRF_STANDARDIZED_ERRORS = {"EXCEPTION_FORMATTER_CLASS": "monitor.api.errors.ProblemFormatter"}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "API Monitor",
-    "DESCRIPTION": "Push request logs; search them, measure, be alerted, replay.",
-    "VERSION": "0.1.0",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PUBLIC": True,
-    "SCHEMA_PATH_PREFIX": r"/v1",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "PercentileMethodEnum": ["exact", "histogram"],
-        "ApiVersionEnum": "monitor.api.versions.NAMES",
-        "WebhookApiVersionEnum": "monitor.events.catalogue.API_VERSIONS",
-        "ScopesEnum": ["ingest", "read", "replay", "manage"],
-        "TokenScopesEnum": ["read", "replay", "manage"],
-        "KeyKindEnum": "monitor.models.keys.KeyKind",
-        "AlertStateEnum": "monitor.models.alert_groups.GroupState",
-        "AlertKindEnum": "monitor.models.alerts.RuleKind",
-        "MonitorKindEnum": "monitor.monitors.serializers.KINDS",
-        "MonitorStateEnum": "monitor.monitors.serializers.STATES",
-        "MaintenanceStateEnum": "monitor.monitors.maintenance_api.MAINTENANCE_STATES",
-        "IncidentImpactEnum": "monitor.models.status_pages.IncidentImpact",
-        "IncidentStatusEnum": "monitor.models.status_pages.IncidentStatus",
-        "StatusThemeEnum": "monitor.models.status_pages.StatusTheme",
-        "SubscriberKindEnum": "monitor.models.status_subscribers.SubscriberKind",
-        "SubscriberStateEnum": "monitor.status.subscriber_api.STATES",
-        "MaintenanceStrategyEnum": "monitor.models.maintenance.MaintenanceStrategy",
-        "BeatStateEnum": ["down", "up", "pending", "maintenance", "no_data"],
-        "IssueKindEnum": "monitor.models.issues.IssueKind",
-        "IssueStateEnum": "monitor.models.issues.IssueState",
-        "ExclusionKindEnum": "monitor.models.services.ExclusionKind",
-        "ChosenIssueStateEnum": ["open", "acknowledged", "resolved", "muted"],
-        "DeliveryStatusEnum": "monitor.models.webhooks.DeliveryStatus",
-        "ChannelKindEnum": "monitor.channels.api.KINDS",
-        "ChannelSubjectEnum": "monitor.channels.api.SUBJECTS",
-        "NotificationSubjectEnum": "monitor.models.channels.Subject",
-        "SeverityEnum": "monitor.models.alerts.Severity",
-    },
-    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": True,
-}
-
-# --- Alerts ------------------------------------------------------------------------------------------------
-
-# Notices of window rules an organization is told in an hour; the rest are one digest when the hour is over.
-ALERT_NOTICES_AN_HOUR = env.integer("ALERT_NOTICES_AN_HOUR", 60, least=1, most=100_000)
 
 # --- Logging -----------------------------------------------------------------------------------------------
 
