@@ -55,11 +55,11 @@ def _tidy(value: float) -> float:
 
 
 def tick_text(value: float, unit: Unit) -> str:
-    """`value` as short as a label at a gridline must be: 1.5k, 250 ms, 2 s, 40%."""
+    """`value` as short as a label at a gridline must be: 1.5k, 250 ms, 2 s, 40 %."""
     if value == 0:
         return "0"
     if unit is Unit.SHARE:
-        return f"{_tidy(value * 100):g}%"
+        return f"{_tidy(value * 100):g} %"
     if unit is Unit.MILLISECONDS:
         return f"{_tidy(value / 1000):g} s" if value >= 1000 else f"{value:g} ms"
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -73,7 +73,7 @@ def value_text(value: float | None, unit: Unit) -> str:
     if value is None:
         return "-"
     if unit is Unit.SHARE:
-        return f"{_trimmed(value * 100, 2)}%"
+        return f"{_trimmed(value * 100, 2)} %"
     if unit is Unit.MILLISECONDS:
         return f"{_trimmed(value / 1000, 3)} s" if value >= 10_000 else f"{_trimmed(value, 1)} ms"
     return _trimmed(value, 3)

@@ -269,11 +269,12 @@ def changes(now: Measurement, before: Measurement) -> Mapping[str, Change]:
     points = (now.error_rate - before.error_rate) * 100
     told_changes = {
         "requests": Change(
-            before=before.total_requests, words=f"{relative:+.0%} against {before.total_requests:,} before"
+            before=before.total_requests,
+            words=f"{100 * relative:+.0f} % against {before.total_requests:,} before",
         ),
         "error_rate": Change(
             before=before.error_rate,
-            words=f"{points:+.2f} points against {before.error_rate:.2%} before",
+            words=f"{points:+.2f} points against {100 * before.error_rate:.2f} % before",
             is_worse=points > 0,
         ),
     }
@@ -281,7 +282,7 @@ def changes(now: Measurement, before: Measurement) -> Mapping[str, Change]:
         slower = now.p95_latency_ms / before.p95_latency_ms - 1
         told_changes["p95"] = Change(
             before=before.p95_latency_ms,
-            words=f"{slower:+.0%} against {before.p95_latency_ms:,.0f} ms before",
+            words=f"{100 * slower:+.0f} % against {before.p95_latency_ms:,.0f} ms before",
             is_worse=slower > 0,
         )
     return told_changes

@@ -30,8 +30,8 @@ class Standing:
     def words(self) -> str:
         percent = self.faster * 100 // self.others
         if percent >= 50:
-            return f"slower than {percent}% of its endpoint"
-        return f"faster than {100 - percent}% of its endpoint"
+            return f"slower than {percent} % of its endpoint"
+        return f"faster than {100 - percent} % of its endpoint"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from monitor.monitors.windows import Window
 
 
 def percent_of(share: float) -> str:
-    """As 99.98%; never rounded up to a whole that it was not."""
-    return "100%" if share == 1 else f"{int(share * 10_000) / 100:.2f}%"
+    """As 99.98 %; never rounded up to a whole that it was not."""
+    return "100 %" if share == 1 else f"{int(share * 10_000) / 100:.2f} %"
 
 
 def span_words(window: Window) -> str:

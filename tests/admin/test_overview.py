@@ -52,7 +52,7 @@ def test_the_page_shows_the_numbers_in_words(admin, service):
     page = admin.get("/admin/").text
 
     assert "1,201" in page
-    assert "0.08%" in page
+    assert "0.08 %" in page
     assert "GET /broken" in page
 
 

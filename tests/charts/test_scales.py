@@ -49,8 +49,8 @@ def test_every_scale_reaches_its_highest_value_in_few_steps_without_much_air(hig
         (250, Unit.MILLISECONDS, "250 ms"),
         (1000, Unit.MILLISECONDS, "1 s"),
         (2500, Unit.MILLISECONDS, "2.5 s"),
-        (0.025, Unit.SHARE, "2.5%"),
-        (1, Unit.SHARE, "100%"),
+        (0.025, Unit.SHARE, "2.5 %"),
+        (1, Unit.SHARE, "100 %"),
     ],
 )
 def test_labels_at_gridlines_are_short(value, unit, text):
@@ -65,7 +65,7 @@ def test_labels_at_gridlines_are_short(value, unit, text):
         (12.34, Unit.MILLISECONDS, "12.3 ms"),
         (1234.5, Unit.MILLISECONDS, "1,234.5 ms"),
         (12_345, Unit.MILLISECONDS, "12.345 s"),
-        (0.01234, Unit.SHARE, "1.23%"),
+        (0.01234, Unit.SHARE, "1.23 %"),
         (100, Unit.COUNT, "100"),
     ],
 )

@@ -68,7 +68,7 @@ def test_the_list_counts_new_and_returning_and_shows_the_busiest_first(reader, s
     assert "1 new, 1 returning" in words(page)
     first, second = rows_of(page)
     assert first[0] == "young new"
-    assert first[2:5] == ["3 requests", "0 failed", "0%"]
+    assert first[2:5] == ["3 requests", "0 failed", "0 %"]
     assert second[0] == "old"
     assert float(second[6].removesuffix(" ms")) == pytest.approx(40, rel=0.006)
 
@@ -106,9 +106,9 @@ def test_one_consumer_is_held_against_the_period_before(reader, service):
 
     notes = notes_of(detail(reader, "acme", since=rfc3339(since), until=rfc3339(until)))
 
-    assert notes["Requests"] == ("3", "+50% against 2 before")
-    assert notes["Error rate"] == ("33.33%", "+33.33 points against 0.00% before")
-    assert notes["p95"] == ("150 ms", "+50% against 100 ms before")
+    assert notes["Requests"] == ("3", "+50 % against 2 before")
+    assert notes["Error rate"] == ("33.33 %", "+33.33 points against 0.00 % before")
+    assert notes["p95"] == ("150 ms", "+50 % against 100 ms before")
 
 
 def test_without_a_period_before_the_page_says_so(reader, service):
@@ -130,7 +130,7 @@ def test_its_endpoints_are_counted(reader, service):
     )[0]
 
     rows = [words(row) for row in re.findall(r"<tr data-row>(.*?)</tr>", section, re.DOTALL)]
-    assert rows == ["GET /aorders 3 0% 20 ms", "GET /borders 1 100% 12.5 ms"]
+    assert rows == ["GET /aorders 3 0 % 20 ms", "GET /borders 1 100 % 12.5 ms"]
 
 
 def count(service, *consumers):
@@ -236,8 +236,8 @@ def test_groups_are_shown_with_the_numbers_of_their_consumers(reader, service):
     table = re.search(r'<table class="data-table consumer-table">.*?</table>', page, re.DOTALL)[0]
     rows = [words(row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)[1:]]
     assert rows == [
-        "gold 2 consumers 4 requests 1 failed 25%",
-        "no group 1 consumer 1 request 0 failed 0%",
+        "gold 2 consumers 4 requests 1 failed 25 %",
+        "no group 1 consumer 1 request 0 failed 0 %",
     ]
     assert "group=gold" in table
     assert blocked_in(page) == []

@@ -74,9 +74,9 @@ def test_what_costs_the_most_stands_first(reader, service):
 
     # 9 x 10 against 1 x 510: 15 % and 85 % of 600.
     assert rows[0][0] == "POST /slow"
-    assert rows[0][2:6] == ["110%", "100%", "510 ms", "510 ms"]
+    assert rows[0][2:6] == ["110 %", "100 %", "510 ms", "510 ms"]
     assert rows[1][0] == "GET /fast"
-    assert rows[1][2:6] == ["990%", "0%", "10 ms", "10 ms"]
+    assert rows[1][2:6] == ["990 %", "0 %", "10 ms", "10 ms"]
 
 
 def test_the_bar_is_the_share_of_the_impact(reader, service):
@@ -84,7 +84,7 @@ def test_the_bar_is_the_share_of_the_impact(reader, service):
 
     page = reader.get("/endpoints").content.decode()
 
-    assert re.findall(r'class="share-bar".*?aria-label="(.*?)"', page) == ["75%", "25%"]
+    assert re.findall(r'class="share-bar".*?aria-label="(.*?)"', page) == ["75 %", "25 %"]
 
 
 def test_a_click_on_a_column_sorts_by_it_and_a_second_one_turns_it_round(reader, service):
@@ -122,7 +122,7 @@ def test_endpoints_that_were_never_called_are_shown_as_such(reader, service):
 
     assert rows["GET /never"] == ["never called"]
     assert rows["GET /old"][0] == "not called in this window"
-    assert rows["GET /new"][1] == "1100%"
+    assert rows["GET /new"][1] == "1100 %"
 
 
 def test_pages_turn_and_come_back(reader, service, monkeypatch):
@@ -198,7 +198,7 @@ def test_one_endpoint_is_told_in_numbers_that_equal_a_count_by_hand(reader, serv
     # Of 100 values: places 49.5, 94.05 and 98.01 from 0; 95.05 is written as 95.
     assert stats_of(page) == {
         "Requests": "100",
-        "Error rate": "1%",
+        "Error rate": "1 %",
         "p50": "50.5 ms",
         "p95": "95 ms",
         "p99": "108 ms",
@@ -207,7 +207,7 @@ def test_one_endpoint_is_told_in_numbers_that_equal_a_count_by_hand(reader, serv
     }
     assert "250.0 kB each, of 1 that told it" in page
     assert sum(int(cell) for row in table_of(page, "requests") for cell in row) == 100
-    assert [row for row in table_of(page, "errors") if row != ["-"]] == [["1%"]]
+    assert [row for row in table_of(page, "errors") if row != ["-"]] == [["1 %"]]
     assert [row for row in table_of(page, "latency") if row != ["-"] * 3] == [["50.5 ms", "95 ms", "108 ms"]]
     spread = re.search(r'<figure class="chart" id="spread".*?</figure>', page, re.DOTALL)[0]
     assert sum(int(count) for count in re.findall(r'<td class="num">(\d+)</td>', spread)) == 100
@@ -235,8 +235,8 @@ def test_the_busiest_consumers_lead_to_their_requests(reader, service):
     callers = section(detail(reader, "/a"), "consumers")
 
     cells = [words(row) for row in re.findall(r"<tr>(.*?)</tr>", callers, re.DOTALL)]
-    assert cells[1] == "acme & co 3 0% 20 ms"
-    assert set(cells[2:]) == {"zen 1 100% 40 ms", "not named 1 0% 60 ms"}
+    assert cells[1] == "acme & co 3 0 % 20 ms"
+    assert set(cells[2:]) == {"zen 1 100 % 40 ms", "not named 1 0 % 60 ms"}
     assert "consumer=acme%20%26%20co" in callers
     assert "elsewhere" not in callers
 

@@ -84,7 +84,7 @@ def test_the_numbers_equal_a_count_by_hand(reader, service):
     # The average is (1 + ... + 96 + 6000) / 99 = 10656 / 99.
     assert stats_of(page) == {
         "Requests": "100",
-        "Error rate": "2%",
+        "Error rate": "2 %",
         "p50": "50 ms",
         "p95": "94.1 ms",
         "p99": "2,020 ms",
@@ -154,7 +154,7 @@ def test_every_filter_of_the_log_table_measures_too(reader, organization, servic
     assert stats_of(reader.get("/metrics-ui"))["Requests"] == "4"
     assert stats_of(reader.get(f"/metrics-ui?service_id={service.id}"))["Requests"] == "3"
     assert stats_of(reader.get("/metrics-ui?path=/b&tag=beta"))["Requests"] == "1"
-    assert stats_of(reader.get("/metrics-ui?status_class=5xx"))["Error rate"] == "100%"
+    assert stats_of(reader.get("/metrics-ui?status_class=5xx"))["Error rate"] == "100 %"
 
 
 def test_the_logs_behind_the_numbers_are_one_click_away(reader, service):

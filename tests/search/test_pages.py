@@ -746,7 +746,7 @@ def test_a_latency_is_held_against_the_calls_of_its_endpoint_before_it(reader, s
     fast = [a_log(latency_ms=float(n), timestamp=ago(seconds=200 - n)) for n in range(40)]
     *_, log_id = keep_logs(service, *fast, a_log(latency_ms=29.5, timestamp=ago(seconds=1)))
 
-    assert "slower than 75% of its endpoint" in text_of(reader.get(f"/log/{log_id}"))
+    assert "slower than 75 % of its endpoint" in text_of(reader.get(f"/log/{log_id}"))
 
 
 def test_a_handful_of_calls_is_no_comparison(reader, service):

@@ -64,7 +64,7 @@ def test_what_it_says_follows_the_monitor(monitor, key):
     check(monitor, Outcome.FAILED, at=now)
 
     assert told(key, "status")["value"] == "down"
-    assert told(key, "uptime-24h") == {"label": "uptime 24h", "message": "50.00%", "value": 0.5}
+    assert told(key, "uptime-24h") == {"label": "uptime 24h", "message": "50.00 %", "value": 0.5}
     assert told(key, "certificate") == {"label": "certificate", "message": "40 days", "value": 40}
     assert told(key, "response") == {"label": "response", "message": "20 ms", "value": 20.0}
 
