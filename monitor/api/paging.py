@@ -6,8 +6,6 @@
 from typing import Any
 
 from django.http import QueryDict
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -95,8 +93,3 @@ class KeysetPagination(BasePagination):
 
 def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
-
-
-NEXT_PAGE = OpenApiParameter(
-    "Link", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200], description="The next page, RFC 8288."
-)

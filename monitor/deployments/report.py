@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from monitor.lib.ids import event_uuid7
 from monitor.models import Deployment, Service
 
-MILLISECOND = timedelta(milliseconds=1)
-
 
 def report_deployment(
     service: Service, *, version: str, environment: str, at: datetime, reported_by: str, now: datetime

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.events.schemas import (
-    ANYTHING,
     ID,
     MAYBE_ID,
     MAYBE_MOMENT,
@@ -304,8 +303,5 @@ TYPES = (
 CATALOGUE: Mapping[str, EventType] = {each.name: each for each in TYPES}
 # The first words of our own types: nobody else may speak by them.
 RESERVED = frozenset({each.name.partition(".")[0] for each in TYPES} | {"monitor", "apimonitor"})
-CUSTOM = EventType(
-    name="custom", description="An event of your own, by POST /v1/events.", data=ANYTHING, example={}
-)
 # Of these there may be thousands a second. They are told where somebody listens, and kept only then.
 MANY = frozenset({"log.error", "alert.firing", "consumer.created"})

@@ -16,7 +16,6 @@ MAYBE_NUMBER: Schema = {"type": ["number", "null"]}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 MAYBE_MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
 TEXTS: Schema = {"type": "array", "items": {"type": "string"}}
-ANYTHING: Schema = {"type": "object"}
 
 
 def one_of(*words: str) -> Schema:

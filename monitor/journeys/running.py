@@ -32,7 +32,6 @@ TOO_MANY = (
 BETWEEN_RETRIES_S = 0.5
 # A target may hand out new ones with each answer, and each is looked for in all that is kept.
 MOST_HIDDEN_COOKIES = 500
-ANY_STATUS = "100-599"
 STOOD_STILL = "The prober stood still during this step."
 
 

@@ -99,11 +99,6 @@ def prefix_of(raw: str) -> str:
     return raw[: len(_prefix(raw)) + _SHOWN_LENGTH]
 
 
-def mode_of(raw: str) -> Mode:
-    """Whether a well-formed key is live or test. Raises ValueError for anything else."""
-    return "test" if _prefix(raw) == _PREFIXES["test"] else "live"
-
-
 def checksum(body: str) -> str:
     """CRC-32 of the text as 6 base62 characters, padded with zeros."""
     number = zlib.crc32(body.encode())

@@ -205,10 +205,3 @@ def of(values: Iterable[float]) -> Histogram:
     for value in values:
         histogram.add(value)
     return histogram
-
-
-def from_arrays(gaps: Sequence[int], counts: Sequence[int], *, zeros: int, total: float) -> Histogram:
-    """What `to_arrays` took apart."""
-    histogram = Histogram()
-    histogram.add_arrays(gaps, counts, zeros=zeros, total=total)
-    return histogram

@@ -4,7 +4,6 @@ Settings change by hand and standings with each check, so they are two tables: a
 wide row anew. A check's due row is a third, one for each region.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -287,9 +286,6 @@ class MonitorCheck(models.Model):
 
 
 class BeatQuerySet(models.QuerySet["Beat"]):
-    def of_monitors(self, ids: Iterable[UUID]) -> Self:
-        return self.filter(monitor_id__in=list(ids))
-
     def within(self, since: datetime, until: datetime) -> Self:
         """Beats from `since` up to, not including, `until`; whole milliseconds."""
         return self.filter(id__gte=uuid7_floor(since), id__lt=uuid7_floor(until))

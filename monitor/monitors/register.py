@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from monitor.models import Beat, Monitor, MonitorCheck, MonitorStanding
+from monitor.models import Monitor, MonitorCheck, MonitorStanding
 from monitor.models.monitors import MAX_INTERVAL_S, MIN_INTERVAL_S, SETTINGS
 from monitor.monitors.config import put_config, takes_proxy
 from monitor.monitors.groups import look_again_at_groups
@@ -191,8 +191,3 @@ def remove_monitor(monitor: Monitor, *, now: datetime) -> None:
     group = monitor.parent_id
     monitor.delete()
     look_again_at_groups([group], now=now)
-
-
-def beats_of(monitor: Monitor) -> Any:
-    """Its beats, newest first."""
-    return Beat.objects.filter(monitor_id=monitor.id).order_by("-id")

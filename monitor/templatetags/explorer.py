@@ -47,7 +47,7 @@ def span_bar(start: float, share: float) -> SafeString:
         tag("rect", {"class": "span-whole", "y": 3.5, "width": "100%", "height": 1}),
         tag(
             "rect",
-            {"x": percent(min(start, 0.995)), "width": percent(max(share, 0.005)), "height": 8, "rx": 2},
+            {"x": percent(min(start, 1 - SEEN)), "width": percent(max(share, SEEN)), "height": 8, "rx": 2},
         ),
     )
 

@@ -18,7 +18,6 @@ _WHERE = (
     " AND (%(mode)s::text IS NULL OR mode = %(mode)s)"
     " AND (%(keys)s::uuid[] IS NULL OR key_id = ANY (%(keys)s))"
 )
-_AMOUNTS = ", ".join(METRICS)
 _BOTH = ", ".join([*COLUMNS.values(), *METRICS])
 
 

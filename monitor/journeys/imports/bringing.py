@@ -12,7 +12,6 @@ from monitor.journeys.document import MOST_STEPS, BadDocument, Journey, read_doc
 from monitor.journeys.templates import HOLE, NAME
 from monitor.lib import masking
 from monitor.lib.kept_text import RULES
-from monitor.lib.masking import MASK
 from monitor.lib.masking.values import mask_url
 
 MOST_BODY = 65_536
@@ -197,7 +196,3 @@ def body_type_of(headers: Sequence[Sequence[str]], body: str) -> str:
 def form_encoded(pairs: Iterable[tuple[str, str]]) -> str:
     """A form's body, with its variables left as they are."""
     return urlencode(list(pairs), safe="{}$")
-
-
-def masked_values(document: Journey) -> list[str]:
-    return [name for name, value in document.secrets.items() if not value or value == MASK]
