@@ -4,15 +4,14 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from io import StringIO
 from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
 
+from monitor.api.filters import IdsByMoment
 from monitor.export.as_csv import safe
-from monitor.lib.ids import uuid7_since
 from monitor.models import AuditEntry
 from monitor.models.audit import Face
 from monitor.search.filters import MomentField, MomentFilter
@@ -38,7 +37,7 @@ class DayOrMomentFilter(MomentFilter):
     field_class = DayOrMomentField
 
 
-class AuditFilter(django_filters.FilterSet):
+class AuditFilter(IdsByMoment, django_filters.FilterSet):
     since = DayOrMomentFilter(method="from_then")
     until = DayOrMomentFilter(method="before_then")
     action = django_filters.CharFilter(method="of_action", max_length=64)
@@ -53,12 +52,6 @@ class AuditFilter(django_filters.FilterSet):
     class Meta:
         model = AuditEntry
         fields: list[str] = []
-
-    def from_then(self, found: QuerySet[AuditEntry], name: str, moment: datetime) -> QuerySet[AuditEntry]:
-        return found.filter(id__gte=uuid7_since(moment))
-
-    def before_then(self, found: QuerySet[AuditEntry], name: str, moment: datetime) -> QuerySet[AuditEntry]:
-        return found.filter(id__lt=uuid7_since(moment))
 
     def of_action(self, found: QuerySet[AuditEntry], name: str, action: str) -> QuerySet[AuditEntry]:
         """`service.updated`, or `service.*` for all that begins so."""

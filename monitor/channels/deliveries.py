@@ -1,6 +1,5 @@
 """/v1/notification-deliveries."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +18,12 @@ from rest_framework.views import APIView
 
 from monitor.api.authentication import actor_of
 from monitor.api.errors import Conflict
+from monitor.api.filters import IdsByMoment
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.api.permissions import require
 from monitor.channels.register import CannotSend, retry
 from monitor.lib.actors import Actor, Scope
-from monitor.lib.ids import uuid7_since
 from monitor.models import NotificationAttempt, NotificationDelivery
 from monitor.models.alerts import Severity
 from monitor.models.channels import Subject
@@ -107,7 +106,7 @@ class NotificationDeliveryDetailSerializer(NotificationDeliverySerializer):
         return NotificationAttemptSerializer(delivery.tries.order_by("number"), many=True).data
 
 
-class NotificationDeliveryFilter(django_filters.FilterSet):
+class NotificationDeliveryFilter(IdsByMoment, django_filters.FilterSet):
     channel_id = django_filters.UUIDFilter()
     notification_id = django_filters.UUIDFilter()
     status = django_filters.ChoiceFilter(choices=DeliveryStatus.choices)
@@ -117,16 +116,6 @@ class NotificationDeliveryFilter(django_filters.FilterSet):
     class Meta:
         model = NotificationDelivery
         fields: list[str] = []
-
-    def from_then(
-        self, found: QuerySet[NotificationDelivery], name: str, moment: datetime
-    ) -> QuerySet[NotificationDelivery]:
-        return found.filter(id__gte=uuid7_since(moment))
-
-    def before_then(
-        self, found: QuerySet[NotificationDelivery], name: str, moment: datetime
-    ) -> QuerySet[NotificationDelivery]:
-        return found.filter(id__lt=uuid7_since(moment))
 
 
 def reach_delivery(actor: Actor, delivery_id: UUID, scope: Scope) -> NotificationDelivery:

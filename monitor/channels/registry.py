@@ -1,7 +1,5 @@
 """The kinds of channels. A module in `kinds` with a `KIND` is one; nothing else has to know it."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +10,7 @@ import msgspec
 from monitor.channels.message import Message
 from monitor.channels.way import Way
 from monitor.lib import masking
+from monitor.lib.kinds import kinds_in
 from monitor.lib.masking import MASK
 from monitor.lib.options import BadConfig, Field
 
@@ -72,13 +71,7 @@ class Kind:
 
 @cache
 def _registry() -> dict[str, Kind]:
-    package = importlib.import_module("monitor.channels.kinds")
-    modules = (
-        importlib.import_module(f"{package.__name__}.{each.name}")
-        for each in pkgutil.iter_modules(package.__path__)
-    )
-    found = sorted((module.KIND for module in modules), key=lambda kind: (kind.order, kind.name))
-    return {kind.name: kind for kind in found}
+    return kinds_in("monitor.channels.kinds")
 
 
 def all_kinds() -> list[Kind]:

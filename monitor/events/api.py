@@ -1,6 +1,5 @@
 """/v1/events and the catalogue of their types."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from rest_framework.views import APIView
 
 from monitor.api.authentication import actor_of, key_mode_of
 from monitor.api.fields import TextField
+from monitor.api.filters import IdsByMoment
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.api.permissions import require
@@ -27,7 +27,6 @@ from monitor.events.body import MAX_BODY_BYTES
 from monitor.events.catalogue import RESERVED, TYPE, TYPES
 from monitor.events.record import record_event
 from monitor.lib.actors import Actor, Scope
-from monitor.lib.ids import uuid7_since
 from monitor.models import Event, Organization
 from monitor.models.events import MAX_TYPE_CHARS
 from monitor.models.keys import Mode
@@ -103,7 +102,7 @@ class NewEventSerializer(serializers.Serializer[Any]):
         return data
 
 
-class EventFilter(django_filters.FilterSet):
+class EventFilter(IdsByMoment, django_filters.FilterSet):
     type = django_filters.CharFilter(max_length=MAX_TYPE_CHARS)
     mode = django_filters.ChoiceFilter(choices=Mode.choices)
     environment = django_filters.CharFilter(max_length=64)
@@ -114,12 +113,6 @@ class EventFilter(django_filters.FilterSet):
     class Meta:
         model = Event
         fields: list[str] = []
-
-    def from_then(self, found: QuerySet[Event], name: str, moment: datetime) -> QuerySet[Event]:
-        return found.filter(id__gte=uuid7_since(moment))
-
-    def before_then(self, found: QuerySet[Event], name: str, moment: datetime) -> QuerySet[Event]:
-        return found.filter(id__lt=uuid7_since(moment))
 
 
 class MayTell(BasePermission):

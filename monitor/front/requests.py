@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from rest_framework.exceptions import ParseError
 
-from monitor.access.requests import address_of
+from monitor.access.requests import access_log, address_of, shown_path
 from monitor.audit import Visit
 from monitor.lib.apikeys import hide_client_id
 from monitor.lib.asgi import Headers, Message
@@ -40,14 +40,33 @@ def is_secure(scope: Message, headers: Headers) -> bool:
     return bool(scope.get("scheme") == "https")
 
 
+def caller_of(scope: Message, headers: Headers) -> str | None:
+    """The caller's address, past our own proxies."""
+    peer = scope.get("client")
+    return address_of(headers.get("x-forwarded-for", ""), peer[0] if peer else None)
+
+
+def log_line(scope: Message, headers: Headers, *, status: int, seconds: float) -> None:
+    """The access line, as RequestContextMiddleware writes it: the path alone, without what opens anything."""
+    access_log.info(
+        "%s %s",
+        scope["method"],
+        shown_path(scope["path"]),
+        extra={
+            "status": status,
+            "duration_ms": round(seconds * 1000, 1),
+            "client": caller_of(scope, headers),
+        },
+    )
+
+
 def visit_in_front(scope: Message, headers: Headers) -> Visit:
     """The request as the audit log tells of it; Django's own middleware does not see it."""
-    peer = scope.get("client")
     return Visit(
         face=Face.API,
         method=scope["method"],
         route=hide_client_id(scope["path"]).lstrip("/"),
-        ip=address_of(headers.get("x-forwarded-for", ""), peer[0] if peer else None) or "",
+        ip=caller_of(scope, headers) or "",
         user_agent=headers.get("user-agent", ""),
         request_id=current_request_id(),
     )

@@ -20,13 +20,12 @@ from rest_framework.exceptions import (
 
 from monitor.access import actor_of_key
 from monitor.access.keycache import KEYS_CHANNEL, KeyCache, Refusal
-from monitor.access.requests import access_log, address_of
 from monitor.api.body import decompress
 from monitor.api.errors import DATABASE_AWAY, ServerBusy
 from monitor.api.permissions import KEY_OR_SIGN_IN, require
 from monitor.audit.refusals import BEYOND_REACH, is_denial_known, keep_denied
 from monitor.front.answers import Answer, error_answer, respond
-from monitor.front.requests import is_secure, require_host, visit_in_front
+from monitor.front.requests import is_secure, log_line, require_host, visit_in_front
 from monitor.front.standing import cors_headers, standing_headers
 from monitor.ingest.accept import Outcome, prepare_all
 from monitor.ingest.doors import DOORS, Door, media_type_of, sender_of
@@ -35,7 +34,6 @@ from monitor.ingest.group import GroupCommit, Stopped, TooBusy
 from monitor.ingest.intake import Room, read_whole
 from monitor.ingest.reports import Report, keep_reports
 from monitor.lib.actors import Actor, Scope
-from monitor.lib.apikeys import hide_client_id
 from monitor.lib.asgi import Application, Disconnected, Headers, Message, Receive, Send, headers_of
 from monitor.lib.counting import count_rejected, count_request
 from monitor.lib.notices import Listener, Notices
@@ -126,9 +124,11 @@ class Lane:
         standing = standing_headers(secure=is_secure(scope, headers))
         cors = cors_headers(origin=headers.get("origin"), method="POST", path=scope["path"])
         await respond(send, answer, request_id, [*standing, *cors])
-        count_request("ingest", time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        count_request("ingest", seconds)
         if answer.status >= 400:
-            log_refusal(scope, headers, answer, started)
+            # What was not kept: thousands of lines a second for what was would say nothing.
+            log_line(scope, headers, status=answer.status, seconds=seconds)
 
     # --- Start and stop ----------------------------------------------------------------------------------
 
@@ -295,17 +295,3 @@ def refused(door: Door, error: Exception) -> Answer:
         raise TypeError("A problem is not encoded yet.")
     count_rejected(str(answer.body["code"]))
     return door.refusal(answer)
-
-
-def log_refusal(scope: Message, headers: Headers, answer: Answer, started: float) -> None:
-    """An access line for what was not kept. Thousands of lines a second for what was would say nothing."""
-    peer = scope.get("client")
-    access_log.info(
-        "POST %s",
-        hide_client_id(scope["path"]),
-        extra={
-            "status": answer.status,
-            "duration_ms": round((time.perf_counter() - started) * 1000, 1),
-            "client": address_of(headers.get("x-forwarded-for", ""), peer[0] if peer else None),
-        },
-    )

@@ -1,7 +1,5 @@
 """The kinds of monitors. A module in `kinds` with a `KIND` is one; nothing else has to know it."""
 
-import importlib
-import pkgutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +8,7 @@ from typing import Any
 import msgspec
 
 from monitor.lib import masking
+from monitor.lib.kinds import kinds_in
 from monitor.lib.masking import MASK
 from monitor.lib.options import BadConfig, Field, destinations
 from monitor.lib.outbound.messages import is_plain_header
@@ -102,13 +101,7 @@ LOWEST_TLS = Field(
 
 @cache
 def _registry() -> dict[str, Kind]:
-    package = importlib.import_module("monitor.probing.kinds")
-    modules = (
-        importlib.import_module(f"{package.__name__}.{each.name}")
-        for each in pkgutil.iter_modules(package.__path__)
-    )
-    found = sorted((module.KIND for module in modules), key=lambda kind: (kind.order, kind.name))
-    return {kind.name: kind for kind in found}
+    return kinds_in("monitor.probing.kinds")
 
 
 def all_kinds() -> list[Kind]:

@@ -14,10 +14,9 @@ from django.http import QueryDict
 from django.utils import timezone
 from rest_framework.exceptions import ParseError
 
-from monitor.access.requests import access_log, address_of
 from monitor.api.errors import ServerBusy
 from monitor.front.answers import Answer, error_answer, respond
-from monitor.front.requests import BODY_S, is_secure, require_host
+from monitor.front.requests import BODY_S, caller_of, is_secure, log_line, require_host
 from monitor.front.standing import standing_headers
 from monitor.lib.asgi import Application, Disconnected, Headers, Message, Receive, Send, headers_of
 from monitor.lib.counting import count_request, face_of
@@ -68,7 +67,7 @@ class PingLane:
         seconds = time.perf_counter() - started
         count_request(face_of(scope["method"], scope["path"]), seconds)
         if answer.status >= 400:
-            log_refusal(scope, headers, answer, seconds)
+            log_line(scope, headers, status=answer.status, seconds=seconds)
 
     async def _live(self, scope: Message, receive: Receive, send: Send) -> None:
         """The server's own start and stop, which those behind hear of too. What was taken is finished."""
@@ -108,11 +107,10 @@ def read(scope: Message, headers: Headers, dialect: Dialect, action: str) -> Inc
         fields = QueryDict(scope["query_string"])
     except (ParseError, TooManyFieldsSent):
         return None
-    peer = scope.get("client")
     asked = Asked(
         method=scope["method"],
         query={name: fields[name] for name in fields},
-        source_ip=address_of(headers.get("x-forwarded-for", ""), peer[0] if peer else None),
+        source_ip=caller_of(scope, headers),
     )
     incoming = dialect.read(asked, action)
     return None if isinstance(incoming, Reply) else incoming
@@ -138,18 +136,4 @@ async def body_of(receive: Receive) -> str:
 def answer_of(reply: Reply) -> Answer:
     return Answer(
         status=reply.status, body=reply.body, content_type=reply.content_type, headers=dict(reply.headers)
-    )
-
-
-def log_refusal(scope: Message, headers: Headers, answer: Answer, seconds: float) -> None:
-    peer = scope.get("client")
-    access_log.info(
-        "%s %s",
-        scope["method"],
-        scope["path"],
-        extra={
-            "status": answer.status,
-            "duration_ms": round(seconds * 1000, 1),
-            "client": address_of(headers.get("x-forwarded-for", ""), peer[0] if peer else None),
-        },
     )

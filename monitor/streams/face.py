@@ -10,14 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, ClassVar, Generic
+from typing import ClassVar, Generic
 
 from django.db import connection
 
-from monitor.access.requests import access_log, address_of
 from monitor.api.errors import ServerBusy
 from monitor.front.answers import error_answer, respond
-from monitor.front.requests import is_secure, require_host
+from monitor.front.requests import is_secure, log_line, require_host
 from monitor.front.standing import standing_headers
 from monitor.lib.asgi import Application, Headers, Message, Receive, Send, headers_of
 from monitor.lib.requestids import remember_request_id, request_id_for
@@ -74,14 +73,14 @@ class StreamFace(ABC, Generic[AnyStream]):
         except Exception as error:  # the reader is owed an answer, whatever it was
             answer = error_answer(error)
             await respond(send, answer, request_id, standing)
-            log_line(scope, headers, answer.status, started)
+            log_line(scope, headers, status=answer.status, seconds=time.perf_counter() - started)
             return
         try:
             await begin(send, request_id, standing)
             await self._stream(stream, receive, send)
         finally:
             self._hub.leave(stream)
-            log_line(scope, headers, 200, started)
+            log_line(scope, headers, status=200, seconds=time.perf_counter() - started)
 
     async def _open(self, scope: Message, headers: Headers) -> AnyStream:
         """Raises what the API answers to those who may not, and TooManyStreams."""
@@ -133,16 +132,3 @@ async def gone(receive: Receive) -> None:
     """Wait until the reader has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def log_line(scope: Message, headers: Headers, status: int, started: float) -> None:
-    peer: Any = scope.get("client")
-    access_log.info(
-        "GET %s",
-        scope["path"],
-        extra={
-            "status": status,
-            "duration_ms": round((time.perf_counter() - started) * 1000, 1),
-            "client": address_of(headers.get("x-forwarded-for", ""), peer[0] if peer else None),
-        },
-    )

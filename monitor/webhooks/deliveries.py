@@ -1,6 +1,5 @@
 """/v1/webhook-deliveries."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,11 +18,11 @@ from rest_framework.views import APIView
 
 from monitor.api.authentication import actor_of
 from monitor.api.errors import Conflict
+from monitor.api.filters import IdsByMoment
 from monitor.api.paging import KeysetPagination
 from monitor.api.paths import IdsInPath
 from monitor.api.permissions import require
 from monitor.lib.actors import Actor, Scope
-from monitor.lib.ids import uuid7_since
 from monitor.models import WebhookAttempt, WebhookDelivery
 from monitor.models.events import MAX_TYPE_CHARS
 from monitor.models.webhooks import DeliveryStatus, Trigger
@@ -111,7 +110,7 @@ class DeliveryDetailSerializer(DeliverySerializer):
         return msgspec.json.decode(delivery.event.body)
 
 
-class DeliveryFilter(django_filters.FilterSet):
+class DeliveryFilter(IdsByMoment, django_filters.FilterSet):
     endpoint_id = django_filters.UUIDFilter()
     event_id = django_filters.UUIDFilter()
     event_type = django_filters.CharFilter(max_length=MAX_TYPE_CHARS)
@@ -122,16 +121,6 @@ class DeliveryFilter(django_filters.FilterSet):
     class Meta:
         model = WebhookDelivery
         fields: list[str] = []
-
-    def from_then(
-        self, found: QuerySet[WebhookDelivery], name: str, moment: datetime
-    ) -> QuerySet[WebhookDelivery]:
-        return found.filter(id__gte=uuid7_since(moment))
-
-    def before_then(
-        self, found: QuerySet[WebhookDelivery], name: str, moment: datetime
-    ) -> QuerySet[WebhookDelivery]:
-        return found.filter(id__lt=uuid7_since(moment))
 
 
 def reach_delivery(actor: Actor, delivery_id: UUID, scope: Scope) -> WebhookDelivery:
