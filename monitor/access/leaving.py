@@ -6,7 +6,9 @@ plain WSGI nobody tells, and the time limits alone end a query.
 
 import asyncio
 import contextlib
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -19,6 +21,8 @@ from django.http import HttpRequest, HttpResponse
 from monitor.lib.asgi import Application, Message, Receive, Send
 
 CANCEL_TIMEOUT_S = 2.0
+# How long is waited before a cancellation is said again, while the thread still asks the database.
+AGAIN_AFTER_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 READS = frozenset({"GET", "HEAD"})
 BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -36,14 +40,29 @@ class Reader:
         self.has_left = False
 
     def leave(self) -> None:
-        """Cancel the query under way; those after it are not begun. May wait for the server."""
+        """Cancel the query under way; those after it are not begun. May wait for the server.
+
+        A query that was let through a moment before may reach the server after its cancellation, which then
+        had nothing to end: so it is said again.
+        """
+        self.has_left = True
+        for pause_s in AGAIN_AFTER_S:
+            if not self._cancel():
+                return
+            time.sleep(pause_s)
+        self._cancel()
+
+    def _cancel(self) -> bool:
+        """Whether the thread may still ask the database."""
         with self._lock:
-            self.has_left = True
-            under_way = self._connection.connection if self._connection else None
+            if self._connection is None:
+                return False
+            under_way = self._connection.connection
             if under_way is not None:
                 # One that cannot be told is ended by its time limit.
                 with contextlib.suppress(psycopg.Error):
                     under_way.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+            return True
 
     @contextlib.contextmanager
     def using(self, connection: BaseDatabaseWrapper) -> Iterator[None]:
@@ -84,6 +103,8 @@ class StoppableMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        # Once, however often: a filter that is there already is not added again.
+        logging.getLogger("django.request").addFilter(somebody_reads)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with stoppable():
@@ -93,6 +114,11 @@ class StoppableMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A query that was cancelled is no fault of ours, and no line in our log."""
         return nobody_reads() if reader_has_left() else None
+
+
+def somebody_reads(record: logging.LogRecord) -> bool:
+    """What breaks off in a middleware, before there is a view, Django would log as an error of ours."""
+    return not reader_has_left()
 
 
 def reader_has_left() -> bool:

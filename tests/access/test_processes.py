@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def attempt(address, password):
     """The page that answers one try, in a browser of its own: it may meet any process."""
-    with httpx.Client(base_url=address) as browser:
+    with httpx.Client(base_url=address, timeout=60) as browser:
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get("/login").text)[1]
         fields = {"username": "ada", "password": password, "csrfmiddlewaretoken": token}
         return browser.post("/login", data=fields, headers={"Origin": address})

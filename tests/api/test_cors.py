@@ -21,7 +21,7 @@ def listed(settings):
 
 def preflight(client, address, origin=SHOP, method="POST"):
     headers = {"Origin": origin, "Access-Control-Request-Method": method}
-    return client.options(address, headers=headers)
+    return client.options(address, headers=headers, timeout=60)
 
 
 @pytest.mark.parametrize("address", ["/v1/services", "/v1/logs", "/v1/logs/batch", "/otlp/v1/traces"])
@@ -117,10 +117,10 @@ def test_the_lane_and_the_tail_answer_browsers_alike():
 
     with running_web_server(CORS_ORIGINS=SHOP) as server:
         asked = httpx.options(f"{server.address}/v1/logs", headers=asks)
-        kept = httpx.post(f"{server.address}/v1/logs", json=a_log(), headers=headers)
-        refused = httpx.post(f"{server.address}/v1/logs", json={}, headers=headers)
-        other = httpx.post(f"{server.address}/v1/logs", json=a_log(), headers=elsewhere)
-        with httpx.stream("GET", f"{server.address}/v1/logs/tail", headers=headers) as tail:
+        kept = httpx.post(f"{server.address}/v1/logs", json=a_log(), headers=headers, timeout=60)
+        refused = httpx.post(f"{server.address}/v1/logs", json={}, headers=headers, timeout=60)
+        other = httpx.post(f"{server.address}/v1/logs", json=a_log(), headers=elsewhere, timeout=60)
+        with httpx.stream("GET", f"{server.address}/v1/logs/tail", headers=headers, timeout=60) as tail:
             tailed = tail.headers
 
     assert asked.headers["access-control-allow-origin"] == SHOP

@@ -106,10 +106,10 @@ def test_forms_queries_and_texts_are_masked():
 
 def test_masking_a_long_body_takes_no_longer_than_its_length():
     masker = Masker()
-    began = time.perf_counter()
+    began = time.thread_time()
     for hard in ('"' * 60_000, '{"a' * 20_000, "a=" * 30_000, '{"token":' * 7_000, "\\" * 60_000 + '"token'):
         masker.body(hard, "application/json")
-    assert time.perf_counter() - began < 10
+    assert time.thread_time() - began < 10
 
 
 # --- What is written ---------------------------------------------------------------------------------------

@@ -160,8 +160,8 @@ def test_calls_with_httpx_are_told_once_even_when_an_answer_gets_lost(web_server
         running_app(CALLER, url=line.address, key=key, spool=tmp_path / "spool") as caller,
     ):
         for number in range(5):
-            assert httpx.get(f"{caller.address}/orders/{number}").json()["id"] == number
-        assert httpx.get(f"{caller.address}/login").json() == {"status": 201}
+            assert httpx.get(f"{caller.address}/orders/{number}", timeout=60).json()["id"] == number
+        assert httpx.get(f"{caller.address}/login", timeout=60).json() == {"status": 201}
         until(lambda: len(line.passed) > 1 and len(api.logs()) >= 6)
 
     assert len(line.passed) > 1
@@ -184,13 +184,13 @@ def test_what_waits_on_disk_is_sent_by_the_next_process(key, free_port, tmp_path
 
     with running_app(app, url=address, key=key, spool=spool) as shop:
         for number in range(7):
-            httpx.get(f"{shop.address}/orders/{number}")
+            httpx.get(f"{shop.address}/orders/{number}", timeout=60)
     files = list(spool.glob("*/*.ndjson"))
     assert sum(len(file.read_bytes().splitlines()) for file in files) == 7
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
 
     with running_again(address), running_app(app, url=address, key=key, spool=spool) as shop:
-        httpx.get(f"{shop.address}/orders/7")
+        httpx.get(f"{shop.address}/orders/7", timeout=60)
         api = Api(address, key)
         logs = settled(api, 8)
 
@@ -204,7 +204,7 @@ def test_a_stopping_server_sends_what_is_queued(web_server, key, app, tmp_path):
 
     with running_app(app, url=web_server, key=key, spool=tmp_path / "spool") as shop:
         for number in range(20):
-            httpx.get(f"{shop.address}/orders/{number}")
+            httpx.get(f"{shop.address}/orders/{number}", timeout=60)
         shop.process.send_signal(signal.SIGTERM)
         shop.process.wait(timeout=WAIT_SECONDS)
 
@@ -219,7 +219,7 @@ def test_an_answer_that_was_lost_does_not_double_a_log(web_server, key, app, tmp
         running_app(app, url=line.address, key=key, spool=tmp_path / "spool") as shop,
     ):
         for number in range(5):
-            httpx.get(f"{shop.address}/orders/{number}")
+            httpx.get(f"{shop.address}/orders/{number}", timeout=60)
         until(lambda: len(line.passed) > 1)
         until(lambda: not list((tmp_path / "spool").glob("*/*.ndjson")))
 

@@ -46,7 +46,7 @@ def test_a_server_that_is_stopped_hands_over_what_all_its_processes_counted():
         wait_until_healthy(address, process)
         for _ in range(20):
             # A connection each, so that both processes get some.
-            assert httpx.post(f"{address}/v1/logs", json={}).status_code == 401
+            assert httpx.post(f"{address}/v1/logs", json={}, timeout=60).status_code == 401
     finally:
         process.terminate()
         process.wait(timeout=START_SECONDS)

@@ -25,7 +25,7 @@ from monitor.models import LogPayload, RequestLog
 from monitor.models.partitions import drop_day, existing_days
 from tests.factories import a_log, a_service
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 def entries_for(service, *logs) -> list[Entry]:

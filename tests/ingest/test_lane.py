@@ -27,7 +27,7 @@ from tests.factories import a_key, a_log, a_service
 from tests.ingest.test_group import Gate
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WAIT_S = 20
+WAIT_S = 60
 KIB = 1024
 
 
@@ -109,10 +109,11 @@ def test_when_too_much_waits_senders_are_asked_to_come_back_and_are_served_then(
     async def story(process):
         first = asyncio.create_task(posts(process, headers, [[a_body()]]))
         await until(gate.entered.is_set)
-        others = asyncio.create_task(posts(process, headers, [[a_body()]] * 5))
-        await asyncio.sleep(0.2)
+        others = [asyncio.create_task(posts(process, headers, [[a_body()]])) for _ in range(5)]
+        # There is room for three of them; the others are answered while the gate is shut.
+        await until(lambda: sum(each.done() for each in others) == 2)
         gate.opened.set()
-        answers = await first + await others
+        answers = [answer for [answer] in await asyncio.gather(first, *others)]
         return answers, await posts(process, headers, [[a_body()]])
 
     with running(lane) as process:
@@ -269,10 +270,12 @@ def test_too_many_look_ups_at_once_are_refused(headers, monkeypatch):
     monkeypatch.setattr("monitor.ingest.lane.look_up_steadily", slow_look_up)
 
     async def story(process):
-        waiting = asyncio.create_task(posts(process, headers, [[a_body()]] * (MAX_LOOK_UPS + 3)))
-        await asyncio.sleep(1)
+        waiting = [
+            asyncio.create_task(posts(process, headers, [[a_body()]])) for _ in range(MAX_LOOK_UPS + 3)
+        ]
+        await until(lambda: sum(each.done() for each in waiting) == 3)
         opened.set()
-        return await waiting
+        return [answer for [answer] in await asyncio.gather(*waiting)]
 
     with running(Lane(None)) as process:
         answers = process.run(story(process))
@@ -354,7 +357,8 @@ def test_after_the_stop_nothing_is_taken(headers):
     assert (answer.status, answer.json()["code"]) == (503, "server_busy")
 
 
-def test_a_revoked_key_is_refused_as_soon_as_it_is_told(service):
+def test_a_revoked_key_is_refused_as_soon_as_it_is_told(service, monkeypatch):
+    monkeypatch.setattr("monitor.access.keycache.MAX_AGE_S", 10 * WAIT_S)
     key, raw = a_key(service)
     headers = [("Host", "testserver"), ("Authorization", f"Bearer {raw}")]
 
@@ -363,7 +367,7 @@ def test_a_revoked_key_is_refused_as_soon_as_it_is_told(service):
         revoke_key(key, now=timezone.now())
 
         async def refused():
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(WAIT_S):
                 while True:
                     [answer] = await posts(process, headers, [[a_body()]])
                     if answer.status != 201:

@@ -83,7 +83,9 @@ def test_a_body_beyond_the_limit_is_413_and_the_server_goes_on(reporter, served,
 
     assert answer.status_code == 413
     # By a new connection: gunicorn closes one whose body was not read to its end.
-    assert httpx.post(f"{served}/v1/logs", json=a_log(), headers=reporter.headers).status_code == 201
+    assert (
+        httpx.post(f"{served}/v1/logs", json=a_log(), headers=reporter.headers, timeout=60).status_code == 201
+    )
 
 
 def test_a_sender_that_hangs_up_in_the_middle_leaves_nothing_behind(reporter, served):

@@ -91,7 +91,7 @@ def test_both_doors_take_the_callers_own_request_id(web_server):
     headers = {"X-Request-Id": "checkout-7f3a_01", "Content-Type": "application/json"}
 
     by_view = Client().generic("POST", "/v1/logs", b"{}", "application/json", headers=headers)
-    by_lane = httpx.post(f"{web_server}/v1/logs", content=b"{}", headers=headers)
+    by_lane = httpx.post(f"{web_server}/v1/logs", content=b"{}", headers=headers, timeout=60)
 
     for answer in (by_view, by_lane):
         assert answer.headers["X-Request-Id"] == answer.json()["request_id"] == "checkout-7f3a_01"
@@ -115,7 +115,7 @@ def test_both_doors_know_the_same_callers(web_server):
     }
     body = json.dumps(a_log()).encode()
 
-    with httpx.Client(base_url=web_server) as client:
+    with httpx.Client(base_url=web_server, timeout=60) as client:
         answers = {
             name: (ask_view("/v1/logs", body, dict(headers)), ask_lane(client, "/v1/logs", body, headers))
             for name, headers in callers.items()
@@ -142,7 +142,7 @@ def test_the_row_that_the_lane_answers_with_has_every_field_of_a_row(web_server)
     raw = a_key(a_service())[1]
     log = a_log(consumer="acme", environment="dev", tags=["a"], error="e", trace_id="t", latency_ms=1e-7)
 
-    with httpx.Client(base_url=web_server, headers={"Authorization": f"Bearer {raw}"}) as client:
+    with httpx.Client(base_url=web_server, headers={"Authorization": f"Bearer {raw}"}, timeout=60) as client:
         made = client.post("/v1/logs", json=log).json()
         listed = client.get("/v1/logs").json()[0]
 
@@ -152,7 +152,7 @@ def test_the_row_that_the_lane_answers_with_has_every_field_of_a_row(web_server)
 
 def test_a_key_that_is_revoked_while_it_is_in_use_opens_nothing_from_then_on(web_server):
     key, raw = a_key(a_service())
-    with httpx.Client(base_url=web_server, headers={"Authorization": f"Bearer {raw}"}) as client:
+    with httpx.Client(base_url=web_server, headers={"Authorization": f"Bearer {raw}"}, timeout=60) as client:
         assert client.post("/v1/logs", json=a_log()).status_code == 201
 
         revoke_key(key, now=timezone.now())

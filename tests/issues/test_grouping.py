@@ -196,12 +196,12 @@ def test_a_transaction_that_began_early_and_commits_late_is_not_missed():
         with transaction.atomic():
             keep_logs(service, a_failure())
             has_written.set()
-            may_commit.wait(10)
+            may_commit.wait(60)
         connection.close()
 
     with ThreadPoolExecutor(1) as thread:
         slow = thread.submit(send_slowly)
-        assert has_written.wait(10)
+        assert has_written.wait(60)
         keep_logs(service, a_failure())
         group()
         assert ErrorIssue.objects.get().requests == 2

@@ -10,7 +10,6 @@ import pytest
 
 from monitor.journeys import judging, running
 from monitor.journeys.document import read_document
-from monitor.journeys.results import JourneyRun
 from monitor.journeys.running import run_journey
 from monitor.lib.masking import MASK
 from monitor.lib.outbound import OutboundPolicy, turns
@@ -19,6 +18,7 @@ from monitor.probing.finding import Way
 from monitor.probing.kinds.journey import finding_of
 from tests.journeys.targets import HOME, PASSWORD, TOKEN, Shop, as_json, document, go, log_in, me, outcomes
 from tests.probing.http_target import Answer, http_target
+from tests.quick import is_quick
 
 
 @pytest.fixture
@@ -198,20 +198,19 @@ def test_other_journeys_go_on_while_the_pattern_of_a_condition_is_searched(targe
             {"name": "Ask", "url": f"{base}/", "condition": "text matches (a|a)+(a|a)+(a|a)+$"},
         )
     )
-    gaps = []
 
-    async def run_beside() -> JourneyRun:
+    async def longest_pause_s() -> float:
+        gaps = []
         running = asyncio.ensure_future(run_journey(journey, Way(policy=HOME, timeout_s=10)))
         while not running.done():
             began = time.monotonic()
             await asyncio.sleep(0.01)
             gaps.append(time.monotonic() - began)
-        return await running
+        message = (await running).steps[1].message
+        assert "too long" in message or "cannot be judged" in message
+        return max(gaps)
 
-    run = asyncio.run(run_beside())
-
-    assert "too long" in run.steps[1].message or "cannot be judged" in run.steps[1].message
-    assert max(gaps) < 0.4
+    assert is_quick(lambda: asyncio.run(longest_pause_s()), within_s=0.4)
 
 
 def test_cookies_are_kept_from_step_to_step_and_hop_to_hop(base):
@@ -393,7 +392,7 @@ def test_a_step_that_only_waited_for_others_says_nothing_of_its_target(base, mon
     step = {"name": "Busy", "url": base + "/welcome", "timeout_s": 0.3}
     asked = [{"source": "status", "comparison": "==", "target": 200}]
     with ThreadPoolExecutor(1) as narrow:
-        narrow.submit(over.wait, 10)
+        narrow.submit(over.wait, 60)
         monkeypatch.setattr(judging, "JUDGING", narrow)
         run = go({**step, "assertions": asked})
         over.set()

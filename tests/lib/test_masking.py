@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -531,11 +531,11 @@ MEBIBYTE = 2**20
 )  # fmt: skip
 def test_no_input_of_a_mebibyte_takes_more_than_linear_time(part):
     text = part * (MEBIBYTE // len(part))
-    started = perf_counter()
+    started = thread_time()
 
     for hostile in (text, text + "password </ content-disposition", "token" + text):
         mask_body(hostile)
         mask_url(hostile)
 
     # Each takes well below a second; the bound only tells linear from square, which would take hours.
-    assert perf_counter() - started < 30
+    assert thread_time() - started < 30

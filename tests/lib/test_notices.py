@@ -10,7 +10,7 @@ import pytest
 from monitor.lib.notices import Listener, Notices, connection_parameters
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WAIT_S = 15
+WAIT_S = 60
 NAME = "notices under test"
 
 

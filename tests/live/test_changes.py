@@ -64,12 +64,12 @@ def test_what_began_before_a_look_and_is_committed_after_it_is_not_missed(within
             else:
                 Monitor.objects.filter(id=slow.id).update(name="renamed")
             written.set()
-            assert may_commit.wait(10)
+            assert may_commit.wait(60)
 
     changes = Changes()
     changes.look([organization.id])
     thread = in_a_thread(slowly)
-    assert written.wait(10)
+    assert written.wait(60)
     check(quick)
     assert ids(changes, organization) == {quick.id}
     # While it goes on, what was told before is not told again.

@@ -21,6 +21,7 @@ from monitor.monitors import set_active
 from monitor.monitors.watchdog import mark_silent
 from tests.factories import a_user, an_organization
 from tests.monitors.scenes import a_monitor, check
+from tests.quick import is_quick
 from tests.tail.reading import Reader
 from tests.web import running_web_server
 
@@ -38,7 +39,7 @@ def hearing(address: str, user=None, **params: str) -> Iterator[Reader]:
         client.force_login(user)
         cookies = {settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value}
     with (
-        httpx.Client(timeout=httpx.Timeout(10, read=60), cookies=cookies) as client,
+        httpx.Client(timeout=httpx.Timeout(60), cookies=cookies) as client,
         client.stream("GET", f"{address}/monitors/changes", params=params) as response,
     ):
         assert response.status_code == 200, response.read()
@@ -55,16 +56,18 @@ def test_a_check_is_told_within_two_seconds_to_those_who_may_see_the_monitor(web
     mine, theirs = an_organization(), an_organization()
     monitor, foreign = a_monitor(mine), a_monitor(theirs)
 
-    with hearing(web_server, a_user(mine)) as one, hearing(web_server, a_user(theirs)) as other:
-        began = time.monotonic()
+    def told_after_s():
+        heard, began = len(one.named("changed")), time.monotonic()
         check(monitor)
-        one.wait_for(lambda each: str(monitor.id) in told(each))
-        took = time.monotonic() - began
+        one.wait_for(lambda each: len(each.named("changed")) > heard)
+        return time.monotonic() - began
+
+    with hearing(web_server, a_user(mine)) as one, hearing(web_server, a_user(theirs)) as other:
+        assert is_quick(told_after_s, within_s=2)
         check(foreign)
         other.wait_for(told)
         time.sleep(QUIET_S)
 
-    assert took < 2
     assert told(one) == {str(monitor.id)}
     assert told(other) == {str(foreign.id)}
 
@@ -89,7 +92,7 @@ def test_a_new_a_changed_and_a_silent_monitor_are_told_too(web_server):
     Monitor.objects.filter(id=monitor.id).update(updated_at=timezone.now() - timedelta(hours=1))
     with hearing(web_server, a_user(organization)) as reader:
         assert mark_silent(now=timezone.now()) == 1
-        reader.wait_for(lambda each: len(each.named("changed")) == 1)
+        reader.wait_for(lambda each: len(each.named("changed")) >= 1)
         set_active([Monitor.objects.get(id=monitor.id)], is_active=False, now=timezone.now())
         reader.wait_for(lambda each: len(each.named("changed")) >= 2)
         made = a_monitor(organization)
@@ -99,7 +102,7 @@ def test_a_new_a_changed_and_a_silent_monitor_are_told_too(web_server):
 
 
 def test_who_may_read_nothing_gets_no_stream(web_server):
-    answer = httpx.get(f"{web_server}/monitors/changes", timeout=10)
+    answer = httpx.get(f"{web_server}/monitors/changes", timeout=60)
 
     assert answer.status_code == 401
 
@@ -128,25 +131,28 @@ def test_django_alone_has_no_stream_and_its_page_names_none(plain_web_server):
     client.force_login(user)
     cookies = {settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value}
 
-    assert httpx.get(f"{plain_web_server}/monitors/changes", cookies=cookies).status_code == 404
-    assert "data-stream" not in httpx.get(f"{plain_web_server}/monitors", cookies=cookies).text
+    assert httpx.get(f"{plain_web_server}/monitors/changes", cookies=cookies, timeout=60).status_code == 404
+    assert "data-stream" not in httpx.get(f"{plain_web_server}/monitors", cookies=cookies, timeout=60).text
 
 
 def test_a_server_that_stops_ends_its_streams_at_once():
     organization = an_organization()
-    with (
-        running_web_server(DJANGO_SETTINGS_MODULE="tests.settings") as server,
-        hearing(server.address, a_user(organization)) as reader,
-    ):
-        began = time.monotonic()
-        server.stop()
-        reader.wait_for(lambda each: each.is_over)
-        took = time.monotonic() - began
 
-    assert reader.named("end") == [
-        {"code": "server_stopping", "detail": "The server stops. Come back in a moment."}
-    ]
-    assert took < 5
+    def stopped_after_s():
+        with (
+            running_web_server(DJANGO_SETTINGS_MODULE="tests.settings") as server,
+            hearing(server.address, a_user(organization)) as reader,
+        ):
+            began = time.monotonic()
+            server.stop()
+            reader.wait_for(lambda each: each.is_over)
+            took_s = time.monotonic() - began
+        assert reader.named("end") == [
+            {"code": "server_stopping", "detail": "The server stops. Come back in a moment."}
+        ]
+        return took_s
+
+    assert is_quick(stopped_after_s, within_s=5)
 
 
 def test_a_person_has_so_many_streams_and_no_more():
@@ -159,7 +165,7 @@ def test_a_person_has_so_many_streams_and_no_more():
         client = Client()
         client.force_login(user)
         cookies = {settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value}
-        second = httpx.get(f"{server.address}/monitors/changes", cookies=cookies, timeout=10)
+        second = httpx.get(f"{server.address}/monitors/changes", cookies=cookies, timeout=60)
 
     assert second.status_code == 429
 

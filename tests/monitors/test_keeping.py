@@ -285,12 +285,12 @@ def test_the_operator_is_warned_once_and_a_monitor_that_is_just_being_checked_is
         with transaction.atomic():
             MonitorStanding.objects.select_for_update().get(monitor=monitor)
             held.set()
-            go_on.wait(10)
+            go_on.wait(60)
         connection.close()
 
     thread = threading.Thread(target=keeping_it)
     thread.start()
-    assert held.wait(10)
+    assert held.wait(60)
     assert mark_silent(now=now + timedelta(seconds=230)) == 0
     go_on.set()
     thread.join()

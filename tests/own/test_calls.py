@@ -212,11 +212,11 @@ def test_a_server_keeps_them_by_itself():
     headers = {"Authorization": f"Bearer {raw}"}
 
     with running_web_server(OWN_REQUESTS="true") as server:
-        httpx.get(f"{server.address}/v1/alerts", headers=headers)
+        httpx.get(f"{server.address}/v1/alerts", headers=headers, timeout=60)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and not RequestLog.objects.filter(path="/v1/alerts").exists():
             time.sleep(0.2)
-        httpx.get(f"{server.address}/v1/issues", headers=headers)
+        httpx.get(f"{server.address}/v1/issues", headers=headers, timeout=60)
         server.stop()
 
     # What came last was kept on the way out.

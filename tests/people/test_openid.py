@@ -44,7 +44,7 @@ def issuer():
     try:
         wait_for(address, process)
         for sub, claims in PEOPLE.items():
-            httpx.put(f"{address}/users/{sub}", json=claims).raise_for_status()
+            httpx.put(f"{address}/users/{sub}", json=claims, timeout=60).raise_for_status()
         yield address
     finally:
         process.terminate()
@@ -79,7 +79,7 @@ def sign_in(sub, client=None, then="/"):
     """The answer that ends a sign-in of this person, and the browser."""
     client = client or Client()
     away = client.get(f"/login/oidc/sso?process=login&next={then}")
-    back = httpx.post(away.headers["Location"], data={"sub": sub})
+    back = httpx.post(away.headers["Location"], data={"sub": sub}, timeout=60)
     assert back.headers["Location"].startswith("http://testserver/login/oidc/sso/callback?")
     return client.get(back.headers["Location"].removeprefix("http://testserver")), client
 
@@ -203,7 +203,7 @@ def test_a_name_that_is_taken_gets_another(organization):
 def test_an_answer_that_nobody_asked_for_signs_nobody_in(organization):
     an_invitation(organization)
     away = Client().get("/login/oidc/sso?process=login")
-    back = httpx.post(away.headers["Location"], data={"sub": "1"})
+    back = httpx.post(away.headers["Location"], data={"sub": "1"}, timeout=60)
 
     answer = Client().get(back.headers["Location"].removeprefix("http://testserver"))
 
@@ -214,7 +214,7 @@ def test_an_answer_that_nobody_asked_for_signs_nobody_in(organization):
 def test_who_says_no_at_the_provider_is_led_back_to_the_sign_in(organization):
     client = Client()
     away = client.get("/login/oidc/sso?process=login")
-    back = httpx.post(away.headers["Location"], data={"action": "deny"})
+    back = httpx.post(away.headers["Location"], data={"action": "deny"}, timeout=60)
 
     answer = client.get(back.headers["Location"].removeprefix("http://testserver"))
 

@@ -100,10 +100,10 @@ def test_the_longest_bodies_do_not_hold_the_page_up():
     after = json.dumps(list(range(MAX_LINES * 2, 0, -1)))
     alike = "\n".join("x" if number % 2 else str(number) for number in range(MAX_LINES))
 
-    started = time.perf_counter()
+    started = time.thread_time()
     assert diff_bodies(before, after).too_long
     assert not diff_bodies(alike, alike.replace("8", "nine\nx")).is_same
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
 
 
 def test_a_small_difference_in_a_long_body_is_still_found():

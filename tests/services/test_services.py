@@ -379,7 +379,10 @@ def test_one_name_asked_for_by_many_at_once_is_given_once(web_server):
     raw = a_key(organization=an_organization(), scopes=["manage", "read"])[1]
     headers = {"Authorization": f"Bearer {raw}"}
 
-    with httpx.Client(base_url=web_server, headers=headers) as client, ThreadPoolExecutor(6) as pool:
+    with (
+        httpx.Client(base_url=web_server, headers=headers, timeout=60) as client,
+        ThreadPoolExecutor(6) as pool,
+    ):
         answers = list(
             pool.map(lambda _: client.post("/v1/services", json={"name": "shop"}).status_code, range(6))
         )

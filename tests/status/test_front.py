@@ -196,7 +196,7 @@ def test_a_thousand_readers_of_a_real_server_cost_it_a_few_renderings(tmp_path):
     address = "/status/shop/api/v2/summary.json"
     with (
         running_web_server(STATUS_COPIES_DIR=str(tmp_path)) as server,
-        httpx.Client(base_url=server.address) as reader,
+        httpx.Client(base_url=server.address, timeout=60) as reader,
     ):
         first = reader.get(address)
         assert "x-request-id" in first.headers

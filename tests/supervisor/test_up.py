@@ -41,12 +41,12 @@ def taken_port() -> Iterator[int]:
 
 
 def services(port: int) -> list[str]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/services", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/services", timeout=60) as answer:
         return [service["name"] for service in json.load(answer)]
 
 
 def metric(port: int, name: str) -> float:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         [value] = re.findall(rf"^{name} (\S+)$", answer.read().decode(), re.MULTILINE)
     return float(value)
 

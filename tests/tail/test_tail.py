@@ -13,6 +13,7 @@ from django.utils import timezone
 from monitor.access import revoke_key
 from monitor.models import AuditEntry, arrivals
 from tests.factories import a_key, a_log, a_service, a_user, keep_logs
+from tests.quick import is_quick
 from tests.tail.reading import tailing
 from tests.web import running_web_server
 
@@ -29,7 +30,7 @@ def execute(statement):
 
 def send(address, key, *logs):
     answer = httpx.post(
-        f"{address}/v1/logs/batch", json=list(logs), headers={"Authorization": f"Bearer {key}"}, timeout=10
+        f"{address}/v1/logs/batch", json=list(logs), headers={"Authorization": f"Bearer {key}"}, timeout=60
     )
     assert answer.status_code == 201, answer.text
     return answer.json()["ids"]
@@ -39,15 +40,18 @@ def test_a_log_is_told_with_the_row_that_lists_have_as_soon_as_it_is_kept(web_se
     _, key = a_key(a_service(), scopes=["ingest", "read"])
     headers = {"Authorization": f"Bearer {key}"}
 
-    with tailing(web_server, key) as reader:
-        sent_at = time.monotonic()
+    def told_after_s():
+        told, sent_at = len(reader.named("log")), time.monotonic()
         send(web_server, key, a_log(path="/orders", tags=["v2"], consumer="acme"))
-        reader.wait_for(lambda each: each.named("log"))
-        took = time.monotonic() - sent_at
-        rows = httpx.get(f"{web_server}/v1/logs", headers=headers).json()
+        reader.wait_for(lambda each: len(each.named("log")) > told)
+        return time.monotonic() - sent_at
 
-    assert reader.named("log") == rows
-    assert took < 2
+    with tailing(web_server, key) as reader:
+        is_told_soon = is_quick(told_after_s, within_s=2)
+        rows = httpx.get(f"{web_server}/v1/logs", headers=headers, timeout=60).json()
+
+    assert reader.named("log")[::-1] == rows
+    assert is_told_soon
 
 
 def test_only_what_the_filters_and_the_search_leave_is_told(web_server):
@@ -102,14 +106,14 @@ def test_a_log_whose_transaction_began_early_and_ended_late_is_not_missed(web_se
             with transaction.atomic():
                 keep_logs(service, a_log(path="/slow", event_id="1", timestamp=timezone.now().isoformat()))
                 written.set()
-                may_commit.wait(10)
+                may_commit.wait(60)
         finally:
             connection.close()
 
     with tailing(web_server, key) as reader:
         thread = threading.Thread(target=slow_sender)
         thread.start()
-        written.wait(10)
+        assert written.wait(60)
         for number in range(3):
             send(web_server, key, a_log(path=f"/{number}"))
             time.sleep(0.3)
@@ -174,19 +178,23 @@ def test_a_reader_whose_place_is_not_known_any_more_is_told_so(web_server, place
 
 
 def test_a_key_that_is_revoked_ends_its_stream_at_once(web_server):
-    key, raw = a_key(a_service(), scopes=["read"])
-    _, other = a_key(key.service, scopes=["ingest", "read"])
+    service = a_service()
+    _, other = a_key(service, scopes=["ingest", "read"])
 
-    with tailing(web_server, raw) as reader, tailing(web_server, other) as untouched:
-        began = time.monotonic()
-        revoke_key(key, now=timezone.now())
-        reader.wait_for(lambda each: each.is_over)
-        took = time.monotonic() - began
+    def over_after_s():
+        key, raw = a_key(service, scopes=["read"])
+        with tailing(web_server, raw) as reader:
+            began = time.monotonic()
+            revoke_key(key, now=timezone.now())
+            reader.wait_for(lambda each: each.is_over)
+            took_s = time.monotonic() - began
+        assert reader.named("end")[0]["code"] == "key_revoked"
+        return took_s
+
+    with tailing(web_server, other) as untouched:
+        assert is_quick(over_after_s, within_s=2)
         send(web_server, other, a_log())
         untouched.wait_for(lambda each: each.paths)
-
-    assert reader.named("end")[0]["code"] == "key_revoked"
-    assert took < 2
 
 
 def test_who_signs_out_sees_no_more(web_server):
@@ -220,7 +228,7 @@ def test_who_may_not_or_asks_badly_gets_the_problem_that_the_api_answers(
 ):
     headers = {"Authorization": f"Bearer {a_key(scopes=scopes)[1]}"} if scopes else {}
 
-    answer = httpx.get(f"{web_server}/v1/logs/tail", params=params, headers=headers)
+    answer = httpx.get(f"{web_server}/v1/logs/tail", params=params, headers=headers, timeout=60)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
@@ -236,19 +244,22 @@ def test_a_key_and_an_organization_have_so_many_streams_at_once_and_no_more():
     with running_web_server(TAIL_STREAMS_KEY="1", TAIL_STREAMS_ORGANIZATION="2") as server:
         with tailing(server.address, raws[0]), tailing(server.address, raws[1]):
             refused = [
-                httpx.get(f"{server.address}/v1/logs/tail", headers={"Authorization": f"Bearer {raw}"})
+                httpx.get(
+                    f"{server.address}/v1/logs/tail", headers={"Authorization": f"Bearer {raw}"}, timeout=60
+                )
                 for raw in (raws[0], raws[2])
             ]
             with tailing(server.address, foreign) as other:
                 assert other.named("ready")
         # The server hears a moment later that readers have left.
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         status = 429
         while status == 429 and time.monotonic() < deadline:
             with httpx.stream(
                 "GET",
                 f"{server.address}/v1/logs/tail",
                 headers={"Authorization": f"Bearer {raws[2]}"},
+                timeout=60,
             ) as later:
                 status = later.status_code
             time.sleep(0.2)
@@ -307,20 +318,23 @@ def test_a_stream_outlives_its_database_connection_and_misses_nothing():
 
 def test_a_server_that_is_stopped_ends_its_streams_and_does_not_wait_for_them():
     _, key = a_key(a_service(), scopes=["read"])
-    with (
-        running_web_server(workers=2) as server,
-        tailing(server.address, key) as reader,
-        tailing(server.address, key) as other,
-    ):
-        began = time.monotonic()
-        code = server.stop()
-        took = time.monotonic() - began
-        reader.wait_for(lambda each: each.is_over)
-        other.wait_for(lambda each: each.is_over)
 
-    assert code == 0
-    assert took < 2
-    assert reader.named("end")[0]["code"] == "server_stopping"
+    def stopped_after_s():
+        with (
+            running_web_server(workers=2) as server,
+            tailing(server.address, key) as reader,
+            tailing(server.address, key) as other,
+        ):
+            began = time.monotonic()
+            code = server.stop()
+            took_s = time.monotonic() - began
+            reader.wait_for(lambda each: each.is_over)
+            other.wait_for(lambda each: each.is_over)
+        assert code == 0
+        assert reader.named("end")[0]["code"] == "server_stopping"
+        return took_s
+
+    assert is_quick(stopped_after_s, within_s=2)
 
 
 def test_nothing_is_written_down_while_nobody_reads():
@@ -340,6 +354,8 @@ def test_nothing_is_written_down_while_nobody_reads():
 def test_under_plain_wsgi_there_is_no_tail(plain_web_server):
     _, key = a_key(a_service(), scopes=["read"])
 
-    answer = httpx.get(f"{plain_web_server}/v1/logs/tail", headers={"Authorization": f"Bearer {key}"})
+    answer = httpx.get(
+        f"{plain_web_server}/v1/logs/tail", headers={"Authorization": f"Bearer {key}"}, timeout=60
+    )
 
     assert (answer.status_code, answer.json()["code"]) == (404, "no_streams")

@@ -289,9 +289,11 @@ def test_the_lane_and_the_views_count_alike():
     headers = {"Authorization": f"Bearer {raw}"}
     with running_web_server() as server:
         for _ in range(3):
-            httpx.post(f"{server.address}/v1/logs", json=a_log(request_body="abc"), headers=headers)
-        httpx.post(f"{server.address}/v1/logs/batch", json=[a_log()] * 10, headers=headers)
-        (row,) = httpx.get(f"{server.address}/v1/usage", headers=headers).json()
+            httpx.post(
+                f"{server.address}/v1/logs", json=a_log(request_body="abc"), headers=headers, timeout=60
+            )
+        httpx.post(f"{server.address}/v1/logs/batch", json=[a_log()] * 10, headers=headers, timeout=60)
+        (row,) = httpx.get(f"{server.address}/v1/usage", headers=headers, timeout=60).json()
 
     assert (row["logs"], row["bytes"], row["requests"]) == (13, 9, 4)
     assert RequestLog.objects.count() == 13
