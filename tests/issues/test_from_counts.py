@@ -90,10 +90,12 @@ def test_what_is_counted_again_adds_what_is_new_and_a_second_look_nothing(servic
 
 
 def test_where_a_log_tells_of_it_the_counts_are_never_added(service):
-    failed = a_log(route="/boom", status_code=500, error="ValueError: No order 7")
+    # Of one moment: soon after midnight the counts of two minutes ago are of another day.
+    at = timezone.now() - 2 * MINUTE
+    failed = a_log(route="/boom", status_code=500, error="ValueError: No order 7", timestamp=at.isoformat())
     keep_logs(service, failed)
     group_errors(now=timezone.now())
-    tell(service, {"count": 7}, {"count": 2, "route": "/other"})
+    tell(service, {"count": 7}, {"count": 2, "route": "/other"}, at=at)
 
     group_counts(now=timezone.now())
 
