@@ -1,5 +1,6 @@
 """The pages of maintenance: the list with each window, and the form."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from monitor.monitors.forms import list_size
 from monitor.monitors.maintenance import timing_of
 from monitor.monitors.maintenance_api import MaintenanceSerializer, kept
 from monitor.monitors.reach import reach_maintenance
+from monitor.monitors.windows import Window
 
 ROWS_A_PAGE = 50
 MAX_CHOICES = 500
@@ -167,19 +169,28 @@ def maintenances(request: HttpRequest) -> HttpResponse:
     rows = []
     for each in page.rows:
         timing = timing_of(each, now=now)
-        window = timing.window
+        start, end = times_of(each, timing.window)
         rows.append(
             {
                 "maintenance": each,
                 "words": STATE_WORDS[timing.state],
                 "pill": PILLS.get(timing.state, ""),
-                "start": window.start if window is not None and window.start.year > 1 else None,
-                "end": window.end if window is not None else None,
+                "start": start,
+                "end": end,
                 "covers": covers(each),
+                "is_over": timing.state == "over",
             }
         )
     context = {"section": "monitors", "page": page, "rows": rows, "strategies": MaintenanceStrategy.choices}
     return render(request, "monitors/maintenances.html", context)
+
+
+def times_of(maintenance: Maintenance, window: Window | None) -> tuple[datetime | None, datetime | None]:
+    """From when until when: its window's; of one that happens once its own, also when they are over."""
+    if window is None:
+        once = maintenance.strategy == MaintenanceStrategy.ONCE
+        return (maintenance.starts_at, maintenance.ends_at) if once else (None, None)
+    return window.start if window.start.year > 1 else None, window.end
 
 
 def covers(maintenance: Maintenance) -> str:

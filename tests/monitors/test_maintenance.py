@@ -277,6 +277,16 @@ def test_maintenance_is_planned_by_a_form_of_its_strategy_and_shown(browser, org
     assert "Shop" in shown
 
 
+def test_what_is_over_still_says_when_it_was_and_cannot_be_paused(browser, organization):
+    a_window(organization, start=NOON - timedelta(days=9))
+
+    shown = browser.get("/monitors/maintenance").content.decode()
+
+    assert "2026-11-12 12:00:00 UTC" in shown
+    assert "2026-11-12 12:10:00 UTC" in shown
+    assert "Pause" not in shown
+
+
 def test_a_form_that_makes_no_window_is_shown_again_with_the_reason(browser):
     sent = browser.post("/monitors/maintenance/new?strategy=once", {"title": "Work"})
 
