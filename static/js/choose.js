@@ -5,8 +5,9 @@ const boxes = (form) => [...document.querySelectorAll(`input[type="checkbox"][na
 const tell = (form) => {
   const chosen = boxes(form).filter((box) => box.checked).length;
   for (const place of document.querySelectorAll(`[data-chosen="${form}"]`)) {
-    place.textContent = chosen === 0 ? "None chosen" : `${chosen} chosen`;
+    place.textContent = chosen === 0 ? place.dataset.none : `${chosen} chosen`;
   }
+  document.getElementById(form)?.classList.toggle("has-chosen", chosen > 0);
   const all = document.querySelector(`[data-choose-all="${form}"]`);
   if (!all) return;
   all.checked = chosen > 0 && chosen === boxes(form).length;
