@@ -18,3 +18,23 @@ Object.defineProperty(image, "src", {
 image.setAttribute = function (name, value) {
   setAttribute.call(this, name, name === "src" ? ours(value) : value);
 };
+
+// Redoc is told its colours once, when it starts.
+const DARK = {
+  colors: {
+    primary: { main: "#a5b4fc" },
+    success: { main: "#5fbf94" },
+    warning: { main: "#e0b050" },
+    error: { main: "#f08a8a" },
+    text: { primary: "#e4e6e6", secondary: "#b7bcbf" },
+    border: { dark: "#4a5156", light: "#343a3e" },
+  },
+  schema: { nestedBackground: "#22282b", linesColor: "#4a5156", typeNameColor: "#b7bcbf", typeTitleColor: "#b7bcbf" },
+  typography: { code: { color: "#f0b8a0", backgroundColor: "#2b3236" } },
+  sidebar: { backgroundColor: "#161a1c", textColor: "#e4e6e6" },
+  rightPanel: { backgroundColor: "#111517" },
+};
+
+if (document.documentElement.classList.contains("dark-mode")) {
+  document.querySelector("redoc").setAttribute("theme", JSON.stringify(DARK));
+}
