@@ -16,7 +16,20 @@ const move = (by) => {
   // The focus goes along, so that Enter, screen readers and the next Tab all agree on the row.
   linkOf(next)?.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
+  // Who opens it and comes back goes on from here; the page itself is drawn anew.
+  history.replaceState({ ...history.state, row: linkOf(next)?.getAttribute("href") }, "");
 };
+
+const comeBack = () => {
+  const { row: href } = history.state ?? {};
+  if (!href || chosen() || document.activeElement !== document.body) return;
+  const row = rows().find((each) => linkOf(each)?.getAttribute("href") === href);
+  if (!row) return;
+  row.classList.add("is-chosen");
+  linkOf(row).focus({ preventScroll: true });
+};
+// Only on the way back: whoever loads the page anew begins anew.
+if (performance.getEntriesByType("navigation")[0]?.type === "back_forward") comeBack();
 
 const focusSearch = () => {
   const field = document.querySelector("[data-search]");
@@ -31,7 +44,9 @@ const closeMenu = (menu) => {
   menu.open = false;
 };
 
-const GO = { s: "services", l: "logs", m: "metrics", a: "alerts", e: "endpoints", c: "consumers" };
+const GO = {
+  s: "services", l: "logs", m: "metrics", e: "endpoints", c: "consumers", i: "issues", o: "monitors", a: "alerts", h: "health",
+};
 let goingSince = -Infinity; // timeStamp counts from the page's own start
 
 const go = (key) => {

@@ -80,6 +80,12 @@ def test_a_reader_goes_through_the_table_by_keys_alone(table):
     expect(table.get_by_role("heading", level=1)).to_contain_text("/login")
     table.keyboard.press("?")
     expect(table.get_by_text("Only, exclude or copy the focused value")).to_be_visible()
+    table.keyboard.press("Escape")
+
+    # Back from it, the keys go on from the row that was opened.
+    table.go_back()
+    expect(rows(table).first.locator(".row-link")).to_be_focused()
+    expect(rows(table).first).to_have_class(re.compile("is-chosen"))
 
 
 def test_the_search_box_offers_fields_and_values_under_the_caret(table):
