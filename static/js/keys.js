@@ -1,6 +1,6 @@
 // The keyboard: "/" search, j and k through [data-row], Enter opens, "[" and "]" turn pages, "l" is live, "g" goes, "?" helps.
 
-const isTyping = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
+const isTyping = (element) => element.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]") !== null;
 const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")].filter((row) => row.offsetParent !== null);
 const chosen = () => document.querySelector("[data-row].is-chosen");
 // One selector with a comma would give whichever stands first, and filters stand before the row's own link.
