@@ -14,21 +14,18 @@ from contextvars import ContextVar
 from typing import Any
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponse
 
 from monitor.lib.asgi import Application, Message, Receive, Send
+from monitor.lib.time_limit import ReaderLeft
 
 CANCEL_TIMEOUT_S = 2.0
 # How long is waited before a cancellation is said again, while the thread still asks the database.
 AGAIN_AFTER_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 READS = frozenset({"GET", "HEAD"})
 BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
-
-
-class ReaderLeft(OperationalError):
-    """Nobody waits for this any more."""
 
 
 class Reader:

@@ -26,7 +26,7 @@ from monitor.audit.refusals import BEYOND_REACH, denied, note_refused
 from monitor.lib.actors import Actor
 from monitor.lib.masking import mask_text
 from monitor.lib.requestids import current_request_id
-from monitor.lib.time_limit import TookTooLong
+from monitor.lib.time_limit import ReaderLeft, TookTooLong
 
 PROBLEM_JSON = "application/problem+json"
 # How a database that is away, or a connection to it that broke, shows itself.
@@ -257,12 +257,18 @@ class ProblemFormatter(ExceptionFormatter):
         return problem(status, code, detail, errors)
 
 
+def note_away(error: Exception) -> None:
+    """Warn the operator, unless it was the reader who went away and not the database."""
+    if not isinstance(error, ReaderLeft):
+        logger.warning("The database did not answer: %s", error)
+
+
 def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: whatever a view raises leaves as a problem."""
     if isinstance(exc, TookTooLong):
         exc = TooMuchToRead(NARROW)
     if isinstance(exc, DATABASE_AWAY):
-        logger.warning("The database did not answer: %s", exc)
+        note_away(exc)
         exc = DatabaseUnavailable()
     if isinstance(exc, QuotaExceeded):
         return Response(exc.body, status=exc.status_code, headers=exc.headers, content_type=PROBLEM_JSON)
@@ -373,7 +379,7 @@ class DatabaseAwayMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DATABASE_AWAY):
             return None
-        logger.warning("The database did not answer: %s", exception)
+        note_away(exception)
         words = "The database cannot be reached. Try again in a few seconds."
         # A page would ask the database who is there.
         return problem_response(503, words) if is_for_programs(request) else plain_words(words, status=503)

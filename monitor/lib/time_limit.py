@@ -12,6 +12,10 @@ class TookTooLong(Exception):
     """A query was stopped by the server because its time was over."""
 
 
+class ReaderLeft(OperationalError):
+    """A query was not begun, as nobody waits for its answer any more: see monitor.access.leaving."""
+
+
 @contextmanager
 def time_limit(limit: timedelta, *, workers: bool = True) -> Iterator[None]:
     """Each query within is stopped by the server after `limit`. Raises TookTooLong.

@@ -1,5 +1,6 @@
 """The pages of events: what happened, and what became of telling it."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from monitor.access.gate import page_actor
 from monitor.api.keyset import cut_page, read_cursor
+from monitor.api.paths import uuid_or_none
 from monitor.api.permissions import require
 from monitor.events.api import EventFilter
 from monitor.events.catalogue import TYPES
@@ -69,6 +71,14 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
     context = {
         "section": "webhooks",
         "event": found,
+        "log_id": log_of(found),
         "deliveries": deliveries.order_by("-id")[:MAX_DELIVERIES],
     }
     return render(request, "webhooks/event.html", context)
+
+
+def log_of(event: Event) -> UUID | None:
+    """The request that an event of ours is about. What a sender's own events hold, we do not know."""
+    if event.type not in {each.name for each in TYPES}:
+        return None
+    return uuid_or_none(json.loads(event.body)["data"].get("log_id"))

@@ -46,6 +46,15 @@ def test_an_event_shows_its_payload_and_leads_to_its_deliveries(
     assert f"/webhooks/deliveries/{event.deliveries.get().id}" in page
 
 
+def test_an_event_of_ours_leads_to_its_request_and_a_senders_own_to_none(viewer, happen):
+    log_id = "019a3b5c-7d8e-7f10-8a2b-3c4d5e6f7081"
+    ours = happen(type="log.error", data={"log_id": log_id})
+    theirs = happen(type="order.shipped", data={"log_id": log_id})
+
+    assert f'href="/log/{log_id}"' in viewer.get(f"/webhooks/feed/{ours.id}").content.decode()
+    assert f'href="/log/{log_id}"' not in viewer.get(f"/webhooks/feed/{theirs.id}").content.decode()
+
+
 @pytest.mark.parametrize(
     ("asked", "seen"),
     [
