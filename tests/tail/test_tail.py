@@ -100,6 +100,8 @@ def test_a_log_whose_transaction_began_early_and_ended_late_is_not_missed(web_se
     service = a_service()
     _, key = a_key(service, scopes=["ingest", "read"])
     written, may_commit = threading.Event(), threading.Event()
+    # A process makes sure of a day before its first log, under a lock that the long transaction would keep.
+    keep_logs(service, a_log(path="/before"))
 
     def slow_sender():
         try:
