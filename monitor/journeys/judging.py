@@ -19,8 +19,8 @@ from monitor.probing.assertions import Assertion
 from monitor.probing.bounds import JUDGING, BadAssertion, TooSlow, judging
 from monitor.probing.certificates import Certificate, read_certificate
 from monitor.probing.comparing import within
-from monitor.probing.judging import Subject, Verdict, judge_all
-from monitor.probing.kinds.http import told
+from monitor.probing.judging import Verdict, judge_all
+from monitor.probing.kinds.http import subject_of, told
 
 
 class Broken(Exception):
@@ -47,16 +47,7 @@ async def judge_answer(run: Run, step: Step, exchanged: Exchanged, body: str) ->
     def judge() -> Judged:
         answer = exchanged.answer
         certificate = read_certificate(answer.certificate) if answer.certificate else None
-        subject = Subject(
-            status=answer.status_code,
-            headers=answer.headers,
-            body=body,
-            body_bytes=len(answer.body),
-            response_ms=answer.latency_ms,
-            redirects=len(answer.redirects),
-            tls_days=certificate.days_left(datetime.now(UTC)) if certificate else None,
-            tls_version=answer.tls_version,
-        )
+        subject = subject_of(answer, body, certificate, now=datetime.now(UTC))
         values: list[tuple[Extraction, Any]] = []
         problems: list[str] = []
         with judging():

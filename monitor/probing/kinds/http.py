@@ -196,11 +196,9 @@ def request_body(options: HttpOptions) -> bytes:
     return options.body.encode()
 
 
-def judged(options: HttpOptions, answer: Fetched, *, now: datetime) -> Finding:
-    """Status and assertions together; what failed says so first."""
-    certificate = read_certificate(answer.certificate) if answer.certificate else None
-    body = answer.body.decode(errors="replace")
-    subject = Subject(
+def subject_of(answer: Fetched, body: str, certificate: Certificate | None, *, now: datetime) -> Subject:
+    """What assertions are made about, of monitors and of steps of journeys."""
+    return Subject(
         status=answer.status_code,
         headers=answer.headers,
         body=body,
@@ -210,6 +208,13 @@ def judged(options: HttpOptions, answer: Fetched, *, now: datetime) -> Finding:
         tls_days=certificate.days_left(now) if certificate else None,
         tls_version=answer.tls_version,
     )
+
+
+def judged(options: HttpOptions, answer: Fetched, *, now: datetime) -> Finding:
+    """Status and assertions together; what failed says so first."""
+    certificate = read_certificate(answer.certificate) if answer.certificate else None
+    body = answer.body.decode(errors="replace")
+    subject = subject_of(answer, body, certificate, now=now)
     verdicts = judge_all(options.assertions, subject)
     broken = [each for each in verdicts if not each.holds]
     failures = [told(each) for each in broken if each.assertion.severity == "fail"]
